@@ -1,0 +1,143 @@
+"""The registry of rules that judge a trip: one entry a rule, read by the job, the checks and the dictionary.
+
+Belongs here: id, tier, reason and predicate of each rule. Does not: how a predicate is evaluated
+(``transforms.judge``) and no threshold of a check over many rows (``taxi_assets.asset_checks``).
+
+A predicate is Spark SQL over the normalised source columns (``tlc.TRIP_COLUMNS``) and three helpers:
+``wall_seconds`` (drop-off minus pick-up on the wall clock), ``in_fall_back_hour`` (pick-up between 01:00 and
+02:00 on the first Sunday of November, an hour that happens twice) and ``is_repeated`` (an identical row came
+before). ``{month_start}`` and ``{next_month}`` stand for the bounds of the file's month. A predicate that is
+null counts as false.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from glue_jobs.contracts import tlc
+
+RULES_VERSION = 1
+"""Raised whenever a rule is added or changed: it is written into every snapshot that the rules produced."""
+
+MAX_AMOUNT = 10_000
+"""Dollars. The taximeter's largest honest fares are a few hundred; DECIMAL(10,2) holds 99,999,999.99."""
+MAX_MILES = 1_000
+"""Miles. A day (the longest trip accepted) at 42 mph; odometer faults are in the hundred thousands."""
+MAX_CODE = 999
+"""Largest value that a code or a passenger count may have: TLC codes have one or two digits."""
+
+
+class Tier(str, Enum):
+    """What becomes of a row that a rule applies to."""
+
+    QUARANTINE = "quarantine"
+    FLAG = "flag"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule: a row for which ``predicate`` holds gets ``rule_id`` among its reasons or flags."""
+
+    rule_id: str
+    tier: Tier
+    reason: str
+    predicate: str
+    since_version: int = 1
+
+
+def _quarantine(rule_id: str, reason: str, predicate: str) -> Rule:
+    return Rule(rule_id, Tier.QUARANTINE, reason, predicate)
+
+
+def _flag(rule_id: str, reason: str, predicate: str) -> Rule:
+    return Rule(rule_id, Tier.FLAG, reason, predicate)
+
+
+def _any(template: str, columns: tuple[str, ...]) -> str:
+    return " OR ".join(template.format(column) for column in columns)
+
+
+_AMOUNT = "isnan({0}) OR abs({0}) > " + str(MAX_AMOUNT)
+_CODE = "{0} < 0 OR {0} > " + str(MAX_CODE)
+_CODE_AS_DOUBLE = "isnan({0}) OR {0} <> floor({0}) OR " + _CODE
+_ZONE = "{0} IS NULL OR {0} < 1 OR {0} > " + str(tlc.ZONE_COUNT)
+
+RULES: tuple[Rule, ...] = (
+    _quarantine("missing_pickup_time", "No pick-up time", "tpep_pickup_datetime IS NULL"),
+    _quarantine("missing_dropoff_time", "No drop-off time", "tpep_dropoff_datetime IS NULL"),
+    _quarantine(
+        "pickup_outside_month",
+        "Pick-up outside the month of the file",
+        "tpep_pickup_datetime < {month_start} OR tpep_pickup_datetime >= {next_month}",
+    ),
+    _quarantine(
+        "dropoff_before_pickup",
+        "Drop-off before pick-up (unless the clock was put back in between)",
+        "wall_seconds < 0 AND NOT (in_fall_back_hour AND wall_seconds >= -3600)",
+    ),
+    _quarantine("longer_than_24_hours", "Longer than 24 hours", "wall_seconds > 86400"),
+    _quarantine(
+        "zone_out_of_range",
+        f"Pick-up or drop-off zone missing or outside 1-{tlc.ZONE_COUNT}",
+        _any(_ZONE, ("pulocationid", "dolocationid")),
+    ),
+    _quarantine(
+        "impossible_distance",
+        f"Distance missing, negative or above {MAX_MILES:,} miles",
+        f"trip_distance IS NULL OR isnan(trip_distance) OR trip_distance < 0 OR trip_distance > {MAX_MILES}",
+    ),
+    _quarantine(
+        "impossible_amount",
+        f"Fare or total missing, or an amount above {MAX_AMOUNT:,} dollars either way",
+        "fare_amount IS NULL OR total_amount IS NULL OR " + _any(_AMOUNT, tlc.MONEY_COLUMNS),
+    ),
+    _quarantine(
+        "impossible_code",
+        f"Vendor, rate code, payment type or passenger count is not a whole number from 0 to {MAX_CODE}",
+        _any(_CODE, ("vendorid", "payment_type")) + " OR " + _any(_CODE_AS_DOUBLE, ("ratecodeid", "passenger_count")),
+    ),
+    _quarantine("exact_duplicate", "Identical in every column to a row that is kept", "is_repeated"),
+    _flag("zero_distance", "The meter recorded no distance", "trip_distance = 0"),
+    _flag("zero_duration", "Pick-up and drop-off at the same second", "wall_seconds = 0"),
+    _flag("implausible_distance", "More than 100 miles", "trip_distance > 100"),
+    _flag(
+        "implausible_speed",
+        "More than 80 mph over the whole trip",
+        "trip_distance > 0 AND wall_seconds > 0 AND trip_distance * 3600 > 80 * wall_seconds",
+    ),
+    _flag(
+        "implausible_fare_rate",
+        "More than 50 dollars a mile on a trip of at least one mile",
+        "trip_distance >= 1 AND abs(fare_amount) > 50 * trip_distance",
+    ),
+    _flag("zero_passengers", "The driver entered no passenger", "passenger_count = 0"),
+    _flag("unknown_rate_code", "Rate code 99", "ratecodeid = 99"),
+    _flag(
+        "unknown_code",
+        "Vendor, rate code or payment type missing from the TLC's lists",
+        f"vendorid IS NULL OR vendorid NOT IN ({', '.join(map(str, tlc.VENDORS))})"
+        f" OR ratecodeid NOT IN ({', '.join(map(str, tlc.RATE_CODES))})"
+        f" OR payment_type IS NULL OR payment_type NOT IN ({', '.join(map(str, tlc.PAYMENT_METHODS))})",
+    ),
+    _flag(
+        "missing_dispatch_fields",
+        "Passenger count, rate code and store-and-forward flag are missing, as on every Flex Fare trip",
+        "passenger_count IS NULL OR ratecodeid IS NULL OR store_and_fwd_flag IS NULL",
+    ),
+    _flag(
+        "unknown_zone",
+        "Picked up or dropped off in zone 264 (unknown) or 265 (outside of the city)",
+        "pulocationid >= 264 OR dolocationid >= 264",
+    ),
+    _flag(
+        "ambiguous_clock_hour",
+        "Picked up in the hour that the end of daylight saving time repeats",
+        "in_fall_back_hour",
+    ),
+)
+
+
+def rules_of(tier: Tier) -> tuple[Rule, ...]:
+    """The rules of one tier, in the order in which their ids are listed on a row."""
+    return tuple(rule for rule in RULES if rule.tier is tier)

@@ -1,0 +1,171 @@
+"""Job: one month's trip file, and the zone lookup of the day, from the source to the raw layer.
+
+Belongs here: fetching, verifying, landing. Does not: changing a byte of a file, or keeping the ledger.
+A landed file's name carries its SHA-256, so that a republished month never replaces an earlier one. Runs
+without Spark: nothing here is a DataFrame.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import logging
+import os
+import shutil
+import tempfile
+import uuid
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pyarrow import fs
+
+from glue_jobs.contracts import raw, tlc
+from glue_jobs.errors import InputError
+from glue_jobs.files import open_file_system, parse_zones, parquet_schema
+from glue_jobs.reporting import Reporter, argument_parser, progress_line, run_job
+from glue_jobs.sources import Fetched, Progress, open_source
+from glue_jobs.transforms.judge import month_bounds
+from glue_jobs.transforms.normalise import layout_of
+
+_log = logging.getLogger(__name__)
+_FETCH_AGAIN = "fetch the file again from the source; if it is the same there, wait for the TLC to mend it"
+
+
+def ingest(arguments: argparse.Namespace, reporter: Reporter) -> dict[str, Any]:
+    """Land the month's files; returns the facts of the report. InputError if a file is not what it should be."""
+    source = open_source(arguments.source)
+    month = arguments.month
+    year, number = month.split("-")
+    with tempfile.TemporaryDirectory(prefix="ingest_raw-") as folder:
+        trips, zones = Path(folder, tlc.trip_file_name(month)), Path(folder, tlc.ZONE_FILE_NAME)
+        with reporter.phase("fetch trips"):
+            fetched_trips = source.fetch_trips(month, trips, _logged_progress(trips.name))
+        with reporter.phase("verify trips"):
+            verified = verify_trips(trips, fetched_trips.url, month)
+        with reporter.phase("fetch zones"):
+            fetched_zones = source.fetch_zones(zones, _logged_progress(zones.name))
+            zone_rows = len(parse_zones(zones.read_bytes(), fetched_zones.url))
+        with reporter.phase("land"):
+            return {
+                "trips": _land(
+                    trips, f"{arguments.raw_dir}/dataset={raw.TRIPS_DATASET}/year={year}/month={number}", fetched_trips
+                )
+                | verified,
+                "zones": _land(zones, f"{arguments.raw_dir}/dataset={raw.ZONES_DATASET}", fetched_zones)
+                | {"rows": zone_rows, "physical_schema": {name: "string" for name in tlc.ZONE_COLUMNS}},
+            }
+
+
+def verify_trips(path: Path, url: str, month: str) -> dict[str, Any]:
+    """Rows and physical schema of a trip file that can be staged; InputError, naming ``url``, if it cannot.
+
+    Checks that it is Parquet with a readable footer, has rows, has the contract's columns, and that at least
+    one pick-up lies in ``month``.
+    """
+    _verify_is_parquet(path, url)
+    try:
+        schema = parquet_schema(str(path))
+        rows = pq.read_metadata(path).num_rows
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"{url} is a broken Parquet file ({error})", _FETCH_AGAIN) from error
+    if rows == 0:
+        raise InputError(f"{url} is a Parquet file without rows", _FETCH_AGAIN)
+    layout = layout_of(schema, url)
+    inside, first, last = _decode(path, url, layout.read["tpep_pickup_datetime"][0], month)
+    if inside == 0:
+        raise InputError(
+            f"{url} has no trip of {month}: its {rows} pick-ups lie between {first} and {last}",
+            f"it is another month's file; put the file of {month} in its place",
+        )
+    if layout.unknown:
+        _log.warning("%s has columns that the contract does not know: %s", url, ", ".join(layout.unknown))
+    return {"rows": rows, "physical_schema": schema, "unknown_columns": list(layout.unknown)}
+
+
+def _decode(path: Path, url: str, pickup: str, month: str) -> tuple[int, datetime | None, datetime | None]:
+    """Rows picked up in ``month``, first and last pick-up. Decodes every column, so broken pages show here."""
+    start, end = month_bounds(month)
+    inside, seen = 0, []
+    try:
+        for batch in pq.ParquetFile(path).iter_batches(batch_size=1 << 17):
+            pickups = batch.column(pickup)
+            after = pc.greater_equal(pickups, pa.scalar(start).cast(pickups.type))
+            before = pc.less(pickups, pa.scalar(end).cast(pickups.type))
+            inside += pc.sum(pc.and_(after, before)).as_py() or 0
+            seen.extend(bound for bound in pc.min_max(pickups).as_py().values() if bound is not None)
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"{url} has a readable footer but broken data ({error})", _FETCH_AGAIN) from error
+    return inside, min(seen, default=None), max(seen, default=None)
+
+
+def _verify_is_parquet(path: Path, url: str) -> None:
+    with path.open("rb") as file:
+        head = file.read(64)
+        file.seek(max(0, path.stat().st_size - 4))
+        tail = file.read(4)
+    if head.lstrip()[:1] == b"<":
+        raise InputError(f"{url} is a web page, not Parquet: it begins with {head[:40]!r}", _FETCH_AGAIN)
+    if not head.startswith(b"PAR1"):
+        raise InputError(f"{url} is not Parquet: it begins with {head[:16]!r}", _FETCH_AGAIN)
+    if tail != b"PAR1":
+        raise InputError(f"{url} is cut off: {path.stat().st_size} bytes without a Parquet footer", _FETCH_AGAIN)
+
+
+def _land(local: Path, folder: str, fetched: Fetched) -> dict[str, Any]:
+    """Copy ``local`` below ``folder`` under a name that carries its hash, unless that content is there already."""
+    digest = _sha256(local)
+    size = local.stat().st_size
+    uri = f"{folder}/{local.stem}.{digest[:16]}{local.suffix}"
+    system, path = open_file_system(uri)
+    if system.get_file_info(path).size != size:
+        _copy(local, system, path)
+    return {"url": fetched.url, "etag": fetched.etag, "path": uri, "sha256": digest, "bytes": size}
+
+
+def _copy(local: Path, system: fs.FileSystem, path: str) -> None:
+    if isinstance(system, fs.LocalFileSystem):  # a disk shows a file while it is written, S3 does not
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        incoming = f"{path}.{uuid.uuid4().hex}.incoming"
+        shutil.copyfile(local, incoming)
+        os.replace(incoming, path)
+        return
+    with local.open("rb") as file, system.open_output_stream(path) as stream:
+        shutil.copyfileobj(file, stream)
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _logged_progress(name: str) -> Progress:
+    """Log each further tenth of a transfer."""
+    logged = -1
+
+    def progress(done: int, total: int) -> None:
+        nonlocal logged
+        tenths = done * 10 // total if total else done // (10 << 20)
+        if tenths > logged:
+            logged = tenths
+            _log.info("%s", progress_line(name, done, total))
+
+    return progress
+
+
+def main() -> None:
+    """Entry point."""
+    parser = argument_parser(__doc__ or "")
+    parser.add_argument("--source", required=True, help="https:// address, folder, or synthetic:rows=…,seed=…")
+    parser.add_argument("--raw-dir", required=True, help="URI of the lake's raw layer")
+    run_job("ingest_raw", parser, ingest)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+"""What a job tells the outside: progress while it runs, facts when it is done, one clear error when it fails.
+
+Belongs here: arguments common to all jobs, Dagster Pipes, log set-up. Does not: what a job does.
+
+A job that ends without a completion report has failed, whatever its exit code: Pipes takes silence for success.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from dagster_pipes import PipesCliArgsParamsLoader, PipesContext, open_dagster_pipes
+
+from glue_jobs.errors import InputError
+
+COMPLETED, FAILED = "completed", "failed"
+"""The kinds of a job's last message: ``{"kind", "job", "facts"}`` or ``{"kind", "job", "problem", "remedy"}``."""
+
+_log = logging.getLogger("glue_jobs")
+
+
+_PROGRESS = re.compile(r"^(?P<name>\S+): (?P<done>[\d.]+)(?: of (?P<total>[\d.]+))? MB$")
+
+
+def progress_line(name: str, done: int, total: int) -> str:
+    """The log line for ``done`` of ``total`` bytes (0 if unknown)."""
+    return f"{name}: {done / 1e6:.1f}" + (f" of {total / 1e6:.1f}" if total else "") + " MB"
+
+
+def parse_progress(line: str) -> tuple[str, float, float] | None:
+    """Name, MB so far and MB in all (0 if unknown) of a ``progress_line``; None for any other line."""
+    if not (found := _PROGRESS.match(line)):
+        return None
+    return found["name"], float(found["done"]), float(found["total"] or 0)
+
+
+class Reporter:
+    """Collects a job's seconds per phase and logs the phases as they begin."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Time the enclosed block under ``name`` and say that it has begun."""
+        _log.info("%s …", name)
+        begun = time.monotonic()
+        yield
+        self.seconds[name] = round(time.monotonic() - begun, 3)
+        _log.info("%s: %.1f s", name, self.seconds[name])
+
+
+def argument_parser(description: str) -> argparse.ArgumentParser:
+    """A parser with the arguments that every job takes; Glue's own are passed over by ``parse_known_args``."""
+    parser = argparse.ArgumentParser(description=description, allow_abbrev=False)
+    parser.add_argument("--month", required=True, help="month of the file, YYYY-MM")
+    parser.add_argument("--spark-conf", type=json.loads, default={}, help="Spark properties, a JSON object")
+    return parser
+
+
+def run_job(
+    job: str, parser: argparse.ArgumentParser, body: Callable[[argparse.Namespace, Reporter], dict[str, Any]]
+) -> None:
+    """Run ``body`` and report its facts; an InputError becomes a failure report and exit code 1.
+
+    Any other exception is reported by Pipes with its traceback and leaves the process as it came.
+    """
+    arguments, _ = parser.parse_known_args()
+    with open_dagster_pipes(params_loader=PipesCliArgsParamsLoader()) as pipes:
+        _send_logs(pipes)
+        reporter = Reporter()
+        begun = time.monotonic()
+        try:
+            facts = body(arguments, reporter)
+        except InputError as error:
+            _log.error("%s", error)
+            pipes.report_custom_message(
+                {"kind": FAILED, "job": job, "problem": error.problem, "remedy": error.remedy}
+            )
+            sys.exit(1)
+        reporter.seconds["total"] = round(time.monotonic() - begun, 3)
+        report = {"kind": COMPLETED, "job": job, "facts": {**facts, "seconds": reporter.seconds}}
+        pipes.report_custom_message(report)
+    print(json.dumps(report), flush=True)
+
+
+class _PipesHandler(logging.Handler):
+    """Hands log records to Dagster, which shows them in the run while the job is at work."""
+
+    def __init__(self, pipes: PipesContext) -> None:
+        super().__init__()
+        self._pipes = pipes
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._pipes.log.log(record.levelno, record.getMessage())
+
+
+def _send_logs(pipes: PipesContext) -> None:
+    _log.setLevel(logging.INFO)
+    _log.propagate = False
+    console = logging.StreamHandler(sys.stderr)
+    console.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    _log.addHandler(console)
+    if PipesCliArgsParamsLoader().is_dagster_pipes_process():
+        _log.addHandler(_PipesHandler(pipes))

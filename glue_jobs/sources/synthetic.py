@@ -1,0 +1,288 @@
+"""Months made up on the spot, of any size, the same for the same seed.
+
+Belongs here: a generator whose rows have the shape, the distributions and the dirt of real files (the facts are
+in the TLC's data dictionary and in published analyses of the files), with the columns and physical types of the
+month's era. Does not: anything that judges or repairs rows.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from glue_jobs.contracts import tlc
+from glue_jobs.errors import InputError
+from glue_jobs.sources.base import Fetched, Progress
+from glue_jobs.transforms.judge import month_bounds
+
+Array = npt.NDArray[Any]
+Columns = dict[str, Array]
+
+DEFAULT_ROWS = 50_000
+DIRT_PER_MILLION = {
+    "pickup_outside_month": 20,
+    "dropoff_before_pickup": 60,
+    "longer_than_24_hours": 10,
+    "zone_out_of_range": 5,
+    "impossible_distance": 8,
+    "impossible_amount": 4,
+    "impossible_code": 4,
+    "missing_pickup_time": 3,
+    "missing_dropoff_time": 3,
+    "exact_duplicate": 3,
+}
+"""Rows of each kind in a million, at least one of each in any month."""
+REFUNDS_PER_MILLION = 7_000
+_HOUR_WEIGHTS = np.array([28, 19, 13, 9, 6, 7, 15, 29, 40, 43, 46, 50, 54, 56, 60, 61, 61, 67, 71, 64, 57, 57, 53, 41])
+_BOROUGHS = ("Bronx", "Brooklyn", "Manhattan", "Queens", "Staten Island")
+_AIRPORTS = {1: ("EWR", "Newark Airport", "EWR"), 132: ("Queens", "JFK Airport", "Airports"), 138: ("Queens", "LaGuardia Airport", "Airports")}
+
+
+@dataclass(frozen=True)
+class Era:
+    """What the files of a span of months look like; ``null_typed`` columns hold no value and have no type."""
+
+    airport_fee_name: str
+    id_type: pa.DataType
+    count_type: pa.DataType
+    null_typed: frozenset[str]
+    extra_columns: tuple[str, ...]
+    flex_share: float
+    congestion_surcharge: float
+
+
+def era_of(month: str) -> Era:
+    """The era of ``month`` (YYYY-MM)."""
+    null_typed = {name for name, since in (("congestion_surcharge", "2019-02"), ("airport_fee", "2021-04")) if month < since}
+    return Era(
+        airport_fee_name="Airport_fee" if month >= "2023-02" else "airport_fee",
+        id_type=pa.int32() if month >= "2023-02" else pa.int64(),
+        count_type=pa.float64() if month < "2023-02" or "2025-01" <= month < "2026-01" else pa.int64(),
+        null_typed=frozenset(null_typed),
+        extra_columns=tuple(
+            name for name, since in (("cbd_congestion_fee", "2025-01"), ("request_source", "2026-06")) if month >= since
+        ),
+        flex_share=0.0 if month < "2019-02" else 0.061 if month < "2025-01" else 0.25,
+        congestion_surcharge=0.0 if month < "2019-02" else 2.5,
+    )
+
+
+class SyntheticSource:
+    """A source that makes its files. ``rows`` counts clean trips and the dirt among them, without refunds."""
+
+    def __init__(self, rows: int = DEFAULT_ROWS, seed: int = 1) -> None:
+        self._rows, self._seed = rows, seed
+
+    @classmethod
+    def from_spec(cls, spec: str) -> SyntheticSource:
+        """From ``synthetic`` or ``synthetic:rows=50000,seed=1``; InputError if it reads otherwise."""
+        remedy = "write synthetic:rows=50000,seed=1 (at least 100 rows)"
+        options = {"rows": DEFAULT_ROWS, "seed": 1}
+        for pair in filter(None, spec.partition(":")[2].split(",")):
+            name, _, value = pair.partition("=")
+            if name not in options or not value.isdigit():
+                raise InputError(f"{pair!r} in {spec} is not understood", remedy)
+            options[name] = int(value)
+        if options["rows"] < 100:
+            raise InputError(f"{spec} asks for {options['rows']} rows", remedy)
+        return cls(**options)
+
+    def fetch_trips(self, month: str, destination: Path, progress: Progress) -> Fetched:
+        """See ``Source``. There is a file for every month."""
+        pq.write_table(make_month(month, self._rows, self._seed), destination, compression="zstd")
+        size = destination.stat().st_size
+        progress(size, size)
+        return Fetched(url=f"synthetic:rows={self._rows},seed={self._seed}/{tlc.trip_file_path(month)}", etag="")
+
+    def fetch_zones(self, destination: Path, progress: Progress) -> Fetched:
+        """See ``Source``. Real ids, boroughs and service zones; made-up names but for the airports."""
+        content = make_zones()
+        destination.write_bytes(content)
+        progress(len(content), len(content))
+        return Fetched(url=f"synthetic/{tlc.ZONE_FILE_PATH}", etag="")
+
+
+def make_zones() -> bytes:
+    """A zone lookup in the TLC's format, 265 rows."""
+    text = io.StringIO()
+    text.write(",".join(f'"{name}"' for name in tlc.ZONE_COLUMNS) + "\n")
+    for zone in range(1, tlc.ZONE_COUNT + 1):
+        borough = _BOROUGHS[zone % len(_BOROUGHS)]
+        row = _AIRPORTS.get(zone) or (borough, f"{borough} {zone}", "Yellow Zone" if borough == "Manhattan" else "Boro Zone")
+        if zone == 264:
+            row = ("Unknown", "N/A", "N/A")
+        if zone == 265:
+            row = ("N/A", "Outside of NYC", "N/A")
+        text.write(f"{zone}," + ",".join(f'"{value}"' for value in row) + "\n")
+    return text.getvalue().encode()
+
+
+def make_month(month: str, rows: int, seed: int) -> pa.Table:
+    """A month's file as an Arrow table with the names and physical types of its era, in random order."""
+    year, number = map(int, month.split("-"))
+    random = np.random.default_rng([seed, year, number])
+    era = era_of(month)
+    trips = _clean_trips(month, rows, era, random)
+    _soil(trips, month, random)
+    trips = _with_refunds_and_duplicates(trips, rows, random)
+    order = random.permutation(len(trips["vendorid"]))
+    return _table({name: values[order] for name, values in trips.items()}, era)
+
+
+def _clean_trips(month: str, rows: int, era: Era, random: np.random.Generator) -> Columns:
+    start, end = (np.datetime64(day, "s") for day in month_bounds(month))
+    days = (end - start).astype("timedelta64[D]").astype(int)
+    hours = random.choice(24, rows, p=_HOUR_WEIGHTS / _HOUR_WEIGHTS.sum())
+    seconds = random.integers(0, days, rows) * 86400 + hours * 3600 + random.integers(0, 3600, rows)
+    pickup = start + seconds.astype("timedelta64[s]")
+    miles = np.round(np.clip(random.lognormal(0.6, 0.85, rows), 0.1, 60), 2)
+    speed = np.clip(random.normal(11.5, 3.5, rows), 3, 45)
+    duration = np.maximum(60, (miles / speed * 3600 + random.exponential(90, rows)).astype(int))
+
+    vendor = random.choice([1, 2, 6, 7], rows, p=[0.235, 0.755, 0.004, 0.006])
+    flex = random.random(rows) < era.flex_share
+    payment = np.where(flex, tlc.FLEX, random.choice([1, 2, 3, 4], rows, p=[0.83, 0.155, 0.005, 0.01]))
+    zones = random.zipf(1.3, rows * 4) % 263 + 1
+    pickup_zone, dropoff_zone = zones[:rows].copy(), zones[rows : 2 * rows].copy()
+    airport = random.random(rows) < 0.08
+    pickup_zone[airport] = random.choice([132, 138], airport.sum())
+    pickup_zone[random.random(rows) < 0.003] = 264
+    dropoff_zone[random.random(rows) < 0.005] = 265
+
+    rate = random.choice([1.0, 2.0, 3.0, 4.0, 5.0, 99.0], rows, p=[0.94, 0.035, 0.003, 0.002, 0.012, 0.008])
+    fare = np.round(np.where(rate == 2, 70.0, 3.0 + 2.6 * miles + 0.45 * duration / 60), 1)
+    evening = (hours >= 16) & (hours < 20)
+    extra = np.where(evening, 2.5, np.where((hours >= 20) | (hours < 6), 1.0, 0.0))
+    card = payment == tlc.CARD
+    tip = np.where(card & (random.random(rows) < 0.92), np.round(fare * random.normal(0.22, 0.06, rows).clip(0, 1), 2), 0.0)
+    tolls = np.where(airport & (random.random(rows) < 0.5), 6.94, 0.0)
+    congestion = np.full(rows, era.congestion_surcharge)
+    airport_fee = np.where(np.isin(pickup_zone, [132, 138]) & ("airport_fee" not in era.null_typed), 1.75, 0.0)
+    cbd = np.where("cbd_congestion_fee" in era.extra_columns, np.where(random.random(rows) < 0.7, 0.75, 0.0), 0.0)
+    # Creative Mobile counts the congestion fees in `extra` as well; the total holds them once.
+    total = fare + extra + 0.5 + tip + tolls + 1.0 + congestion + airport_fee + cbd
+    extra = np.where((vendor == 1) & ~flex, extra + congestion + cbd, extra)
+
+    missing = np.where(flex, np.nan, 1.0)
+    passengers = random.choice([0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0], rows, p=[0.011, 0.745, 0.15, 0.035, 0.025, 0.02, 0.014])
+    _plausibly_odd(miles, duration, random)
+    return {
+        "vendorid": vendor.astype(float),
+        "tpep_pickup_datetime": pickup,
+        "tpep_dropoff_datetime": pickup + duration.astype("timedelta64[s]"),
+        "passenger_count": passengers * missing,
+        "trip_distance": miles,
+        "ratecodeid": rate * missing,
+        "store_and_fwd_flag": np.where(flex, None, np.where(random.random(rows) < 0.004, "Y", "N")).astype(object),
+        "pulocationid": pickup_zone.astype(float),
+        "dolocationid": dropoff_zone.astype(float),
+        "payment_type": payment.astype(float),
+        "fare_amount": fare,
+        "extra": extra,
+        "mta_tax": np.full(rows, 0.5),
+        "tip_amount": tip,
+        "tolls_amount": tolls,
+        "improvement_surcharge": np.ones(rows),
+        "total_amount": np.round(total, 2),
+        "congestion_surcharge": congestion * missing,
+        "airport_fee": airport_fee * missing,
+        "cbd_congestion_fee": cbd,
+        "request_source": np.where(flex, "APP", None).astype(object),
+    }
+
+
+def _plausibly_odd(miles: Array, duration: Array, random: np.random.Generator) -> None:
+    """Rows that are kept and flagged: no distance, no duration, an implausible speed."""
+    rows = len(miles)
+    miles[random.random(rows) < 0.022] = 0.0
+    duration[random.random(rows) < 0.001] = 0
+    duration[random.random(rows) < 0.0005] = 5
+
+
+def _soil(trips: Columns, month: str, random: np.random.Generator) -> None:
+    """Overwrite distinct rows with each kind of dirt but duplicates, which come last."""
+    rows = len(trips["vendorid"])
+    kinds = [kind for kind in DIRT_PER_MILLION if kind != "exact_duplicate"]
+    counts = [max(1, DIRT_PER_MILLION[kind] * rows // 1_000_000) for kind in kinds]
+    chosen = np.split(random.choice(rows, sum(counts), replace=False), np.cumsum(counts)[:-1])
+    at: Mapping[str, Array] = dict(zip(kinds, chosen, strict=True))
+    pickup, dropoff = trips["tpep_pickup_datetime"], trips["tpep_dropoff_datetime"]
+    strays = at["pickup_outside_month"]
+    pickup[strays] = np.datetime64("2008-12-31T23:00:00", "s")
+    dropoff[strays] = np.datetime64("2008-12-31T23:12:00", "s")
+    backwards = at["dropoff_before_pickup"]
+    dropoff[backwards] = pickup[backwards] - np.timedelta64(2 * 3600, "s")
+    endless = at["longer_than_24_hours"]
+    dropoff[endless] = pickup[endless] + np.timedelta64(25 * 3600, "s")
+    pickup[at["missing_pickup_time"]] = np.datetime64("NaT")
+    dropoff[at["missing_dropoff_time"]] = np.datetime64("NaT")
+    trips["pulocationid"][at["zone_out_of_range"]] = 999.0
+    trips["trip_distance"][at["impossible_distance"]] = -3.5
+    trips["fare_amount"][at["impossible_amount"]] = 123_456.78
+    trips["payment_type"][at["impossible_code"]] = 1_000_001.0
+    if month.endswith("-11"):
+        _repeat_the_clock_hour(trips, month, random)
+
+
+def _repeat_the_clock_hour(trips: Columns, month: str, random: np.random.Generator) -> None:
+    """Trips across the end of daylight saving time: dropped off before they were picked up, by the wall clock."""
+    first = np.datetime64(f"{month}-01", "D")
+    sunday = first + np.timedelta64(int((3 - first.astype(int)) % 7), "D")  # 1970-01-01 was a Thursday
+    rows = random.choice(len(trips["vendorid"]), max(2, len(trips["vendorid"]) // 10_000), replace=False)
+    pickup = sunday.astype("datetime64[s]") + random.integers(6300, 7200, len(rows)).astype("timedelta64[s]")
+    trips["tpep_pickup_datetime"][rows] = pickup
+    trips["tpep_dropoff_datetime"][rows] = pickup - random.integers(1500, 2700, len(rows)).astype("timedelta64[s]")
+
+
+def _with_refunds_and_duplicates(trips: Columns, rows: int, random: np.random.Generator) -> Columns:
+    """Add reversals (same trip, amounts opposite) and exact copies of other rows."""
+    refunds = random.choice(rows, max(1, REFUNDS_PER_MILLION * rows // 1_000_000), replace=False)
+    refunds = refunds[(trips["total_amount"][refunds] > 0) & (np.abs(trips["fare_amount"][refunds]) < 1000)]
+    copies = random.choice(rows, max(1, DIRT_PER_MILLION["exact_duplicate"] * rows // 1_000_000), replace=False)
+    money = set(tlc.MONEY_COLUMNS)
+    return {
+        name: np.concatenate([values, -values[refunds] + 0.0 if name in money else values[refunds], values[copies]])
+        for name, values in trips.items()
+    }
+
+
+def _table(trips: Columns, era: Era) -> pa.Table:
+    """The columns under the names and in the physical types of the era."""
+    names = {
+        "vendorid": "VendorID",
+        "ratecodeid": "RatecodeID",
+        "pulocationid": "PULocationID",
+        "dolocationid": "DOLocationID",
+        "airport_fee": era.airport_fee_name,
+    }
+    types: dict[str, pa.DataType] = {
+        "vendorid": era.id_type,
+        "pulocationid": era.id_type,
+        "dolocationid": era.id_type,
+        "payment_type": pa.int64(),
+        "passenger_count": era.count_type,
+        "ratecodeid": era.count_type,
+        "store_and_fwd_flag": pa.string(),
+        "request_source": pa.string(),
+        "tpep_pickup_datetime": pa.timestamp("us"),
+        "tpep_dropoff_datetime": pa.timestamp("us"),
+    }
+    optional = {column.name for column in tlc.TRIP_COLUMNS if column.since > "2019-02"} - {"airport_fee"}
+    arrays: dict[str, pa.Array] = {}
+    for name, values in trips.items():
+        if name in optional and name not in era.extra_columns:
+            continue
+        column = pa.array(values, from_pandas=True)
+        kind = pa.null() if name in era.null_typed else types.get(name, pa.float64())
+        arrays[names.get(name, name)] = pa.nulls(len(values)) if kind == pa.null() else column.cast(kind)
+    metadata = {"taxi.synthetic": json.dumps(sorted(arrays))}
+    return pa.table(arrays).replace_schema_metadata(metadata)

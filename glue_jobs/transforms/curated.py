@@ -1,0 +1,181 @@
+"""The five curated tables, each a function of a month of ``staging.trips``.
+
+Belongs here: one function a table and what they share. Does not: column meanings (``contracts.curated``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from glue_jobs.contracts import curated, tlc
+from glue_jobs.contracts.model import Table
+from glue_jobs.transforms.enrich import conform
+from glue_jobs.transforms.exact import (
+    count_if,
+    mean,
+    money_mean,
+    money_stddev,
+    money_sum,
+    percentile,
+    quotient,
+    total,
+)
+
+
+def _is_trip() -> Column:
+    return ~F.col("is_refund")
+
+
+def _paid_by(payment_type: int) -> Column:
+    return _is_trip() & (F.col("payment_type") == payment_type)
+
+
+def _is_flagged() -> Column:
+    return _is_trip() & (F.col("quality_flags") != "")
+
+
+def _volume() -> tuple[Column, ...]:
+    return (
+        count_if(_is_trip()).alias("trips"),
+        count_if(F.col("is_refund")).alias("refunds"),
+        money_sum(F.col("total_amount")).alias("net_revenue"),
+    )
+
+
+def _card_tips() -> Column:
+    return money_sum(F.col("tip_amount"), _paid_by(tlc.CARD))
+
+
+def _card_tip_rate() -> Column:
+    return quotient(_card_tips(), money_sum(F.col("fare_amount"), _paid_by(tlc.CARD)))
+
+
+def _distribution(column: str, measure: str) -> tuple[Column, ...]:
+    value = F.col(column)
+    average = money_mean if column == "total_amount" else mean
+    return (
+        average(value, _is_trip()).alias(f"average_{measure}"),
+        percentile(value, 0.5, _is_trip()).alias(f"median_{measure}"),
+        percentile(value, 0.95, _is_trip()).alias(f"p95_{measure}"),
+    )
+
+
+def daily_metrics(trips: DataFrame) -> DataFrame:
+    """One row a day."""
+    counted = trips.groupBy("month", "pickup_date", "day_type").agg(
+        *_volume(),
+        money_sum(F.col("total_amount"), _is_trip()).alias("gross_revenue"),
+        money_sum(F.col("total_amount"), F.col("is_refund")).alias("refunded"),
+        F.coalesce(F.sum(F.when(_is_trip(), F.col("passenger_count"))), F.lit(0)).alias("passengers"),
+        *_distribution("total_amount", "total"),
+        *_distribution("trip_distance", "distance"),
+        *_distribution("trip_duration_minutes", "duration"),
+        *_distribution("average_speed_mph", "speed"),
+        count_if(_paid_by(tlc.CARD)).alias("card_trips"),
+        count_if(_paid_by(tlc.CASH)).alias("cash_trips"),
+        count_if(_paid_by(tlc.FLEX)).alias("flex_trips"),
+        _card_tips().alias("card_tips"),
+        _card_tip_rate().alias("card_tip_rate"),
+        count_if(_is_trip() & F.col("is_airport_trip")).alias("airport_trips"),
+        money_sum(F.col("congestion_surcharge")).alias("congestion_surcharges"),
+        money_sum(F.col("cbd_congestion_fee")).alias("cbd_congestion_fees"),
+        count_if(_is_flagged()).alias("flagged_trips"),
+    )
+    return counted.withColumns(
+        {
+            "card_share": quotient(F.col("card_trips"), F.col("trips")),
+            "cash_share": quotient(F.col("cash_trips"), F.col("trips")),
+            "flex_share": quotient(F.col("flex_trips"), F.col("trips")),
+            "flagged_share": quotient(F.col("flagged_trips"), F.col("trips")),
+        }
+    )
+
+
+def location_analytics(trips: DataFrame) -> DataFrame:
+    """One row for each pick-up zone, drop-off zone and type of day."""
+    zones = ("pickup_location_id", "pickup_borough", "pickup_zone", "dropoff_location_id", "dropoff_borough", "dropoff_zone")
+    counted = trips.groupBy("month", *zones, "day_type").agg(
+        *_volume(),
+        money_mean(F.col("fare_amount"), _is_trip()).alias("average_fare"),
+        mean(F.col("trip_distance"), _is_trip()).alias("average_distance"),
+        mean(F.col("trip_duration_minutes"), _is_trip()).alias("average_duration"),
+    )
+    from_same_zone = F.sum("trips").over(Window.partitionBy("month", "pickup_location_id"))
+    return counted.withColumn("share_of_pickups", quotient(F.col("trips"), from_same_zone))
+
+
+def time_series_analysis(trips: DataFrame) -> DataFrame:
+    """One row an hour."""
+    amount = F.col("total_amount")
+    return trips.groupBy("month", "pickup_date", "pickup_hour", "time_of_day_category", "day_type").agg(
+        *_volume(),
+        money_mean(amount, _is_trip()).alias("average_total"),
+        mean(F.col("trip_distance"), _is_trip()).alias("average_distance"),
+        mean(F.col("trip_duration_minutes"), _is_trip()).alias("average_duration"),
+        mean(F.col("average_speed_mph"), _is_trip()).alias("average_speed"),
+        money_stddev(amount, _is_trip()).alias("stddev_total"),
+        F.min(F.when(_is_trip(), amount)).alias("min_total"),
+        F.max(F.when(_is_trip(), amount)).alias("max_total"),
+    )
+
+
+def passenger_group(passengers: Column) -> Column:
+    """None entered (0), Solo, Pair, Group of 3-4, Group of 5 or more, Unknown (null)."""
+    return (
+        F.when(passengers.isNull(), tlc.UNKNOWN)
+        .when(passengers == 0, "None entered")
+        .when(passengers == 1, "Solo")
+        .when(passengers == 2, "Pair")
+        .when(passengers <= 4, "Group of 3-4")
+        .otherwise("Group of 5 or more")
+    )
+
+
+def customer_behavior(trips: DataFrame) -> DataFrame:
+    """One row for each day, payment method, passenger group and time of day."""
+    grouped = trips.withColumn("passenger_group", passenger_group(F.col("passenger_count")))
+    counted = grouped.groupBy("month", "pickup_date", "payment_method", "passenger_group", "time_of_day_category").agg(
+        *_volume(),
+        money_mean(F.col("total_amount"), _is_trip()).alias("average_total"),
+        _card_tips().alias("card_tips"),
+        _card_tip_rate().alias("card_tip_rate"),
+        quotient(
+            count_if(_paid_by(tlc.CARD) & (F.col("tip_amount") > 0)),
+            count_if(_paid_by(tlc.CARD)),
+        ).alias("tipped_share"),
+    )
+    of_the_day = F.sum("trips").over(Window.partitionBy("month", "pickup_date"))
+    return counted.withColumn("share_of_day", quotient(F.col("trips"), of_the_day))
+
+
+def performance_summary(trips: DataFrame) -> DataFrame:
+    """One row for each day, vendor, rate code and distance category."""
+    earned = money_sum(F.col("total_amount"), _is_trip())
+    miles = total(F.col("trip_distance"), _is_trip())
+    minutes = total(F.col("trip_duration_minutes"), _is_trip())
+    return trips.groupBy("month", "pickup_date", "vendor", "rate_code", "distance_category").agg(
+        *_volume(),
+        miles.alias("total_miles"),
+        minutes.alias("total_minutes"),
+        quotient(earned, miles).alias("revenue_per_mile"),
+        quotient(earned, minutes).alias("revenue_per_minute"),
+        quotient(miles * 60, minutes).alias("average_speed"),
+        quotient(count_if(_is_flagged()), count_if(_is_trip())).alias("flagged_share"),
+    )
+
+
+_BUILDERS: dict[str, Callable[[DataFrame], DataFrame]] = {
+    curated.DAILY_METRICS.name: daily_metrics,
+    curated.LOCATION_ANALYTICS.name: location_analytics,
+    curated.TIME_SERIES_ANALYSIS.name: time_series_analysis,
+    curated.CUSTOMER_BEHAVIOR.name: customer_behavior,
+    curated.PERFORMANCE_SUMMARY.name: performance_summary,
+}
+
+
+def build(table: Table, trips: DataFrame) -> DataFrame:
+    """The rows of one curated table, with the columns of its contract. ``trips`` is a month of staging."""
+    return conform(_BUILDERS[table.name](trips), table)

@@ -1,0 +1,128 @@
+"""From a judged source row to a row of ``staging.trips`` or ``staging.quarantine``.
+
+Belongs here: names, types, derived columns, zone names. Does not: judging.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from glue_jobs.contracts import staging, tlc
+from glue_jobs.contracts.model import Table, Type
+from glue_jobs.contracts.rules import MAX_CODE
+from glue_jobs.transforms.exact import money, quotient, whole
+from glue_jobs.transforms.judge import FLAGS
+
+_AIRPORT_SERVICE_ZONES = ("Airports", "EWR")
+
+
+def conform(rows: DataFrame, table: Table, carried: tuple[str, ...] = ()) -> DataFrame:
+    """Exactly the columns of ``table``: its order, its types, each with its Iceberg field id; then ``carried``.
+
+    Spark writes the ids into the Parquet files, Sail ignores them; readers then fall back to names.
+    """
+    return rows.select(
+        *(
+            F.col(column.name).cast(column.type.ddl).alias(column.name, metadata={"parquet.field.id": column.field_id})
+            for column in table.columns
+        ),
+        *carried,
+    )
+
+
+def trips(judged: DataFrame, zones: DataFrame, month: str, carried: tuple[str, ...] = ()) -> DataFrame:
+    """The columns of ``staging.trips``. ``judged`` comes from ``judge.usable``; ``zones`` is the zone lookup.
+
+    ``carried`` names columns of ``judged`` that are passed on behind them.
+    """
+    rows = judged.select(
+        *carried,
+        F.lit(month).alias("month"),
+        F.to_date("tpep_pickup_datetime").alias("pickup_date"),
+        time_of_day(F.hour("tpep_pickup_datetime")).alias("time_of_day_category"),
+        whole(F.col("vendorid"), MAX_CODE).alias("vendor_id"),
+        _label("vendorid", tlc.VENDORS).alias("vendor"),
+        F.col("tpep_pickup_datetime").alias("pickup_at"),
+        F.col("tpep_dropoff_datetime").alias("dropoff_at"),
+        F.hour("tpep_pickup_datetime").alias("pickup_hour"),
+        # dayofweek counts from Sunday = 1; Sail's weekday() is off by one, so it is not used.
+        ((F.dayofweek("tpep_pickup_datetime") + 5) % 7 + 1).alias("pickup_day_of_week"),
+        F.when(F.dayofweek("tpep_pickup_datetime").isin(1, 7), "Weekend").otherwise("Weekday").alias("day_type"),
+        whole(F.col("passenger_count"), MAX_CODE).alias("passenger_count"),
+        F.col("trip_distance"),
+        distance_category(F.col("trip_distance")).alias("distance_category"),
+        (_duration_seconds() / 60).alias("trip_duration_minutes"),
+        quotient(F.col("trip_distance") * 3600, _duration_seconds()).alias("average_speed_mph"),
+        whole(F.col("ratecodeid"), MAX_CODE).alias("rate_code_id"),
+        _label("ratecodeid", tlc.RATE_CODES).alias("rate_code"),
+        F.col("store_and_fwd_flag"),
+        whole(F.col("pulocationid"), tlc.ZONE_COUNT).alias("pickup_location_id"),
+        whole(F.col("dolocationid"), tlc.ZONE_COUNT).alias("dropoff_location_id"),
+        whole(F.col("payment_type"), MAX_CODE).alias("payment_type"),
+        _label("payment_type", tlc.PAYMENT_METHODS).alias("payment_method"),
+        *(money(F.col(name)).alias(name) for name in tlc.MONEY_COLUMNS),
+        quotient(F.col("fare_amount"), F.col("trip_distance")).alias("fare_per_mile"),
+        F.when(
+            (F.col("payment_type") == tlc.CARD) & (F.col("fare_amount") > 0),
+            quotient(F.col("tip_amount") * 100, F.col("fare_amount")),
+        ).alias("tip_percentage"),
+        (F.col("total_amount") < 0).alias("is_refund"),
+        F.col(FLAGS),
+    )
+    named = _with_zone(_with_zone(rows, zones, "pickup"), zones, "dropoff")
+    at_airport = [F.col(f"{end}_service_zone").isin(*_AIRPORT_SERVICE_ZONES) for end in ("pickup", "dropoff")]
+    airport = F.coalesce(at_airport[0] | at_airport[1], F.lit(False))
+    return conform(named.withColumn("is_airport_trip", airport), staging.TRIPS, carried)
+
+
+def quarantine(judged: DataFrame, month: str, source_sha256: str) -> DataFrame:
+    """The columns of ``staging.quarantine``. ``judged`` comes from ``judge.quarantined``."""
+    return conform(
+        judged.withColumn("month", F.lit(month)).withColumn("source_sha256", F.lit(source_sha256)), staging.QUARANTINE
+    )
+
+
+def time_of_day(hour: Column) -> Column:
+    """Morning 6-11, Afternoon 12-17, Evening 18-21, Night otherwise."""
+    return (
+        F.when(hour.between(6, 11), "Morning")
+        .when(hour.between(12, 17), "Afternoon")
+        .when(hour.between(18, 21), "Evening")
+        .otherwise("Night")
+    )
+
+
+def distance_category(miles: Column) -> Column:
+    """0-1, 1-2, 2-5, 5-10 or 10+ miles, the upper bound included."""
+    return (
+        F.when(miles <= 1, "0-1").when(miles <= 2, "1-2").when(miles <= 5, "2-5").when(miles <= 10, "5-10").otherwise("10+")
+    )
+
+
+def _duration_seconds() -> Column:
+    """Seconds of the trip: a negative wall-clock difference that survived judging spans the fall-back hour."""
+    seconds = F.col("wall_seconds")
+    return F.when(seconds < 0, seconds + 3600).otherwise(seconds).cast(Type.DOUBLE.ddl)
+
+
+def _label(code: str, labels: Mapping[int, str]) -> Column:
+    chosen: Column | None = None
+    for value, label in labels.items():
+        matches = F.col(code) == value
+        chosen = F.when(matches, label) if chosen is None else chosen.when(matches, label)
+    assert chosen is not None  # every code list has entries
+    return chosen.otherwise(tlc.UNKNOWN)
+
+
+def _with_zone(rows: DataFrame, zones: DataFrame, end: str) -> DataFrame:
+    lookup = zones.select(
+        F.col("LocationID").alias(f"{end}_location_id"),
+        F.col("Borough").alias(f"{end}_borough"),
+        F.col("Zone").alias(f"{end}_zone"),
+        F.col("service_zone").alias(f"{end}_service_zone"),
+    )
+    joined = rows.join(F.broadcast(lookup), f"{end}_location_id", "left")
+    return joined.fillna(tlc.UNKNOWN, subset=[f"{end}_borough", f"{end}_zone"])

@@ -1,0 +1,78 @@
+"""Applying the rule registry to rows.
+
+Belongs here: evaluating predicates, finding exact duplicates, parting usable trips from quarantined rows.
+Does not: the rules themselves (``contracts.rules``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from glue_jobs.contracts import tlc
+from glue_jobs.contracts.rules import Tier, rules_of
+
+REASONS, FLAGS = "quarantine_reasons", "quality_flags"
+_FALL_BACK = (
+    "month(tpep_pickup_datetime) = 11 AND dayofweek(tpep_pickup_datetime) = 1"
+    " AND dayofmonth(tpep_pickup_datetime) <= 7 AND hour(tpep_pickup_datetime) = 1"
+)
+
+
+def repeated_hashes(rows: DataFrame) -> DataFrame:
+    """The values of ``row_hash`` that more than one row has, one row each, column ``row_hash``."""
+    counted = rows.groupBy("row_hash").agg(F.count(F.lit(1)).alias("copies"))
+    return counted.where(F.col("copies") > 1).select("row_hash")
+
+
+def mark_repeats(rows: DataFrame, hashes: Sequence[int]) -> DataFrame:
+    """Add ``is_repeated``: true on every row but one of a set that is identical in all source columns.
+
+    ``hashes`` are those that ``repeated_hashes`` found. Only rows with one of them are ranked, because ranking
+    a whole month costs a sort of all its columns for the sake of under ten rows.
+    """
+    if not hashes:
+        return rows.withColumn("is_repeated", F.lit(False))
+    suspect = F.col("row_hash").isin(*hashes)
+    identical = Window.partitionBy(*(column.name for column in tlc.TRIP_COLUMNS)).orderBy("row_hash")
+    ranked = rows.where(suspect).withColumn("is_repeated", F.row_number().over(identical) > 1)
+    return rows.where(~suspect).withColumn("is_repeated", F.lit(False)).unionByName(ranked)
+
+
+def judge(rows: DataFrame, month: str) -> DataFrame:
+    """Add ``quarantine_reasons`` and ``quality_flags`` (rule ids joined by commas, empty if none).
+
+    Also adds ``wall_seconds``. ``rows`` has the source columns and ``is_repeated``; ``month`` is YYYY-MM.
+    """
+    helped = rows.withColumn(
+        "wall_seconds", F.expr("timestampdiff(SECOND, tpep_pickup_datetime, tpep_dropoff_datetime)")
+    ).withColumn("in_fall_back_hour", F.coalesce(F.expr(_FALL_BACK), F.lit(False)))
+    return helped.withColumn(REASONS, _matching(Tier.QUARANTINE, month)).withColumn(FLAGS, _matching(Tier.FLAG, month))
+
+
+def usable(judged: DataFrame) -> DataFrame:
+    """The rows that no quarantine rule applies to."""
+    return judged.where(F.col(REASONS) == "")
+
+
+def quarantined(judged: DataFrame) -> DataFrame:
+    """The rows that at least one quarantine rule applies to."""
+    return judged.where(F.col(REASONS) != "")
+
+
+def month_bounds(month: str) -> tuple[date, date]:
+    """First day of ``month`` (YYYY-MM) and of the month after it."""
+    year, number = map(int, month.split("-"))
+    return date(year, number, 1), date(year + number // 12, number % 12 + 1, 1)
+
+
+def _matching(tier: Tier, month: str) -> Column:
+    start, end = (f"timestamp_ntz'{day} 00:00:00'" for day in month_bounds(month))
+    ids = [
+        F.when(F.expr(rule.predicate.format(month_start=start, next_month=end)), F.lit(rule.rule_id))
+        for rule in rules_of(tier)
+    ]
+    return F.concat_ws(",", *ids)

@@ -1,0 +1,19 @@
+"""The asset keys: ``layer/table``, the same words as in SQL."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from glue_jobs.contracts import QUARANTINE, TRIPS, Table
+
+RAW_TRIPS = dg.AssetKey(["raw", "trips"])
+RAW_ZONES = dg.AssetKey(["raw", "zones"])
+
+
+def asset_key(table: Table) -> dg.AssetKey:
+    """The asset key of a published table."""
+    return dg.AssetKey([table.layer, table.name])
+
+
+STAGING_TRIPS = asset_key(TRIPS)
+QUARANTINE_KEY = asset_key(QUARANTINE)

@@ -1,0 +1,90 @@
+"""The raw layer: the source's own files, landed and entered in the ledger."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+
+from glue_jobs.contracts import FILES, tlc
+from glue_jobs.contracts.raw import TRIPS_DATASET, ZONES_DATASET
+from taxi_assets.asset_checks.raw import AUDITS, LandedMonth
+from taxi_assets.asset_keys import RAW_TRIPS, RAW_ZONES
+from taxi_assets.assets.common import OWNERS, audit, by_asset, failed_blocking, markdown_table, refusal, seconds_table
+from taxi_assets.lake.ledger import LandedFile
+from taxi_assets.partitions import MONTHS
+from taxi_assets.resources.jobs import Jobs
+from taxi_assets.resources.lake import LakeResource, SourceResource
+
+_TRIP_SCHEMA = dg.TableSchema(
+    columns=[dg.TableColumn(column.name, column.type.value, column.description) for column in tlc.TRIP_COLUMNS]
+)
+
+
+@dg.multi_asset(
+    name="ingest_raw",
+    specs=[
+        dg.AssetSpec(
+            RAW_TRIPS,
+            description="The TLC's trip file of the month, byte for byte, one object for each content.",
+            group_name="raw",
+            kinds={"python", "parquet"},
+            owners=OWNERS,
+            metadata={"dagster/column_schema": _TRIP_SCHEMA, "ledger": FILES.full_name},
+        ),
+        dg.AssetSpec(
+            RAW_ZONES,
+            description="The TLC's lookup of its 265 taxi zones, as it was when the month was landed.",
+            group_name="raw",
+            kinds={"python", "csv"},
+            owners=OWNERS,
+            metadata={"ledger": FILES.full_name},
+        ),
+    ],
+    check_specs=[one.spec for one in AUDITS],
+    partitions_def=MONTHS,
+)
+def ingest_raw(
+    context: dg.AssetExecutionContext, jobs: Jobs, lake: LakeResource, source: SourceResource
+) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
+    """Fetch the month's files from the source, verify and land them, enter them in the ledger."""
+    month = context.partition_key
+    opened = lake.open()
+    facts = jobs.run(context, "ingest_raw", {"month": month, "source": source.spec, "raw_dir": opened.paths.raw})
+    landed = LandedMonth(facts["trips"], facts["zones"])
+    results = audit(AUDITS, landed, (RAW_TRIPS, RAW_ZONES))
+    if failed_blocking(results):
+        yield from results
+        before = opened.ledger.current(month, TRIPS_DATASET)
+        raise refusal(results, month, [landed.trips["path"]], before.path if before else "nothing of it, as before")
+    for key, dataset, file_facts in (
+        (RAW_TRIPS, TRIPS_DATASET, landed.trips),
+        (RAW_ZONES, ZONES_DATASET, landed.zones),
+    ):
+        file = opened.ledger.record(month, dataset, file_facts, context.run_id)
+        metadata = _file_metadata(file) | {"seconds": seconds_table(facts["seconds"])}
+        yield dg.MaterializeResult(
+            asset_key=key,
+            metadata=metadata,
+            check_results=by_asset(results, key),
+            data_version=dg.DataVersion(file.sha256),
+        )
+
+
+def _file_metadata(file: LandedFile) -> dict[str, Any]:
+    return {
+        "dagster/row_count": file.rows,
+        "dagster/uri": file.path,
+        "source": file.url,
+        "etag": file.etag,
+        "sha256": file.sha256,
+        "bytes": file.bytes,
+        "landed_at": f"{file.landed_at:%Y-%m-%d %H:%M:%S} UTC",
+        "physical_schema": dg.MetadataValue.md(_schema_table(file)),
+    }
+
+
+def _schema_table(file: LandedFile) -> str:
+    schema = json.loads(file.physical_schema)
+    return markdown_table(pd.DataFrame(schema.items(), columns=["column", "type"]))

@@ -1,0 +1,308 @@
+"""The command ``taxi-assets``.
+
+Belongs here: arguments, printing, exit codes (0 done, 1 the run or an audit failed, 2 wrong usage). Does not:
+any work; imports of the heavy modules stand in the commands, so that --help answers at once.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from glue_jobs.contracts import CURATED_TABLES, MONTHLY_TABLES, QUARANTINE, TRIPS
+from glue_jobs.reporting import parse_progress
+
+if TYPE_CHECKING:
+    from taxi_assets.lake import Lake
+    from taxi_assets.running import MonthResult
+    from taxi_assets.settings import Settings
+
+_DEMO_MONTHS = ("2024-01", "2024-02")
+_DEMO_SOURCE = "synthetic:rows=50000,seed=1"
+_out = Console()
+_err = Console(stderr=True)
+
+_lake_option = click.option(
+    "--lake", type=click.Path(path_type=Path), help="Folder of the lake.  [default: TAXI_LAKE, or ./lake]"
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="nyc-taxi-lakehouse")
+def main() -> None:
+    """NYC taxi lakehouse: one month of TLC trips, from the source to five published tables.
+
+    \b
+    A first look, no network needed:
+      taxi-assets demo
+    A real month, straight from the TLC:
+      taxi-assets run --month 2024-02
+    What is published, and a question to it:
+      taxi-assets status
+      taxi-assets query "SELECT pickup_date, trips, net_revenue FROM curated.daily_metrics ORDER BY 1"
+    """
+    warnings.filterwarnings("ignore", module="dagster")
+
+
+@main.command()
+@click.option("--month", required=True, metavar="YYYY-MM", help="Month of the TLC's file.")
+@click.option("--source", help="https:// address, folder, or synthetic:rows=50000,seed=1.  [default: TAXI_SOURCE, or the TLC]")
+@_lake_option
+@click.option("--tables", metavar="A,B", help="Only these curated tables.  [default: all five]")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output; progress goes to standard error.")
+def run(month: str, source: str | None, lake: Path | None, tables: str | None, as_json: bool) -> None:
+    """Process one month: land it, stage it, build the tables, publish what passes its audits.
+
+    Running a month again is safe: readers see the previous version until the new one is published whole.
+
+    \b
+      taxi-assets run --month 2024-02
+      taxi-assets run --month 2024-02 --source ~/tlc --lake /data/lake --json
+      taxi-assets run --month 2025-01 --source synthetic:rows=200000,seed=7
+      taxi-assets run --month 2024-02 --tables daily_metrics,customer_behavior
+    """
+    _check_month(month)
+    chosen = _tables_of(tables)
+    settings = _settings(lake, source)
+    result = _run_with_progress(settings, month, chosen)
+    if as_json:
+        click.echo(json.dumps(result.as_json()))
+    else:
+        _print_result(result)
+    sys.exit(0 if result.succeeded else 1)
+
+
+@main.command()
+@_lake_option
+@click.option("--json", "as_json", is_flag=True, help="A JSON array on standard output.")
+def status(lake: Path | None, as_json: bool) -> None:
+    """What is published, month by month, and what does not fit together."""
+    from taxi_assets.status import lake_status
+
+    months = lake_status(_existing_lake(lake))
+    if as_json:
+        click.echo(json.dumps([month.as_json() for month in months]))
+        return
+    if not months:
+        _out.print("Nothing is published yet. Begin with: taxi-assets demo")
+        return
+    table = Table("month", "source rows", *(name.partition(".")[2] for name in MONTHLY_TABLES), "version of trips", "remarks")
+    for month in months:
+        rows = [f"{month.tables[name].rows:,}" if name in month.tables else "-" for name in MONTHLY_TABLES]
+        trips = month.tables.get(TRIPS.full_name)
+        source = f"{month.source_rows:,}" if month.source_rows is not None else "-"
+        table.add_row(month.month, source, *rows, trips.version if trips else "-", "\n".join(month.remarks) or "ok")
+    _out.print(table)
+
+
+@main.command()
+@click.argument("table")
+@click.argument("month")
+@click.option("--to", "version", metavar="VERSION", help="Version to put back.  [default: the one before the live one]")
+@_lake_option
+def rollback(table: str, month: str, version: str | None, lake: Path | None) -> None:
+    """Put an earlier version of MONTH of TABLE back, as a new commit; nothing is deleted.
+
+    TABLE is daily_metrics, curated.daily_metrics, staging.trips … Trips and quarantine go together, because
+    together they account for every row of the source.
+
+    \b
+      taxi-assets rollback daily_metrics 2024-02
+      taxi-assets rollback staging.trips 2024-02 --to 20240403T101500Z-1a2b3c4d
+    """
+    from taxi_assets.lake.publishing import NoSuchVersion, PublishConflict
+
+    _check_month(month)
+    by_name = {name: entry for full, entry in MONTHLY_TABLES.items() for name in (full, entry.name)}
+    if table not in by_name:
+        raise click.UsageError(f"there is no table {table}; choose from {', '.join(MONTHLY_TABLES)}")
+    pair = (QUARANTINE, TRIPS)
+    chosen = pair if by_name[table] in pair else (by_name[table],)
+    opened = _existing_lake(lake)
+    for one in chosen:
+        try:
+            publication = opened.publisher.roll_back(one, month, version)
+        except (NoSuchVersion, PublishConflict) as error:
+            _fail(str(error))
+        _out.print(f"{one.full_name} {month}: version {publication.version} is live, {publication.rows:,} rows")
+    _out.print("See what now differs: taxi-assets status")
+
+
+@main.command()
+@click.argument("sql")
+@click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
+@_lake_option
+def query(sql: str, form: str, lake: Path | None) -> None:
+    """Ask SQL (DuckDB's dialect) of the published versions. Read-only.
+
+    Tables: raw.trips, raw.zones, raw.files, staging.trips, staging.quarantine, curated.daily_metrics,
+    curated.location_analytics, curated.time_series_analysis, curated.customer_behavior,
+    curated.performance_summary.
+
+    \b
+      taxi-assets query "SELECT quarantine_reasons, count(*) FROM staging.quarantine GROUP BY ALL"
+      taxi-assets query "FROM curated.daily_metrics" --format csv
+    """
+    import duckdb
+
+    from taxi_assets.lake.reading import QueryRefused, run_query
+
+    with _existing_lake(lake).connect() as connection:
+        try:
+            frame = run_query(connection, sql).df()
+        except (duckdb.Error, QueryRefused) as error:
+            _fail(str(error))
+    if form == "csv":
+        click.echo(frame.to_csv(index=False), nl=False)
+    elif form == "json":
+        click.echo(frame.to_json(orient="records", date_format="iso"))
+    else:
+        table = Table(*map(str, frame.columns))
+        for row in frame.astype(object).where(frame.notna(), None).itertuples(index=False):
+            table.add_row(*("" if value is None else str(value) for value in row))
+        _out.print(table)
+
+
+@main.command()
+@_lake_option
+def demo(lake: Path | None) -> None:
+    """Two synthetic months end to end, in seconds, without network or Java."""
+    settings = _settings(lake, _DEMO_SOURCE)
+    for month in _DEMO_MONTHS:
+        result = _run_with_progress(settings, month, None)
+        _print_result(result)
+        if not result.succeeded:
+            sys.exit(1)
+    at = f" --lake {lake}" if lake else ""
+    _out.print("\n[bold]Next[/bold]")
+    for line in (
+        f"taxi-assets status{at}",
+        f'taxi-assets query "SELECT pickup_date, trips, net_revenue FROM curated.daily_metrics ORDER BY 1"{at}',
+        f'taxi-assets query "SELECT quarantine_reasons, count(*) AS trips FROM staging.quarantine GROUP BY ALL"{at}',
+        f"taxi-assets run --month 2024-03 --source {_DEMO_SOURCE}{at}",
+        f"taxi-assets rollback daily_metrics {_DEMO_MONTHS[-1]}{at}   (after a second run of that month)",
+        "make ui   (the asset graph, in a browser)",
+    ):
+        _out.print(f"  {line}", soft_wrap=True, highlight=False)
+    _out.print("The command lies in .venv/bin; put it on your PATH with: . .venv/bin/activate")
+
+
+@main.command()
+@_lake_option
+def home(lake: Path | None) -> None:
+    """Print the folder of the lake's Dagster instance (made if need be), for DAGSTER_HOME."""
+    from taxi_assets.running import dagster_home
+
+    click.echo(dagster_home(_settings(lake, None).lake).resolve())
+
+
+def _settings(lake: Path | None, source: str | None) -> Settings:
+    from pydantic import ValidationError
+
+    from taxi_assets.settings import Settings
+
+    given: dict[str, Any] = {"lake": lake, "source": source}
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        raise click.UsageError("; ".join(str(fault["msg"]) for fault in error.errors())) from error
+
+
+def _existing_lake(folder: Path | None) -> Lake:
+    from taxi_assets.lake import Lake
+
+    settings = _settings(folder, None)
+    if not settings.lake.is_dir():
+        raise click.UsageError(f"there is no lake in {settings.lake}; make one with: taxi-assets demo")
+    return Lake.in_folder(settings.lake)
+
+
+def _check_month(month: str) -> None:
+    from taxi_assets.partitions import MONTHS
+
+    keys = MONTHS.get_partition_keys()
+    if month not in keys:
+        raise click.UsageError(f"{month!r} is not a month from {keys[0]} to {keys[-1]}; write it as YYYY-MM")
+
+
+def _tables_of(names: str | None) -> list[str] | None:
+    if names is None:
+        return None
+    chosen = [name.strip() for name in names.split(",")]
+    if unknown := [name for name in chosen if name not in CURATED_TABLES]:
+        raise click.UsageError(f"there is no table {', '.join(unknown)}; choose from {', '.join(CURATED_TABLES)}")
+    return chosen
+
+
+def _fail(message: str) -> Any:
+    _err.print(f"[red]error:[/red] {message}", soft_wrap=True, highlight=False)
+    sys.exit(1)
+
+
+def _run_with_progress(settings: Settings, month: str, tables: list[str] | None) -> MonthResult:
+    from taxi_assets.running import STEPS, run_month
+
+    with _progress_of(STEPS, month) as listener:
+        return run_month(settings, month, tables, listener)
+
+
+@contextmanager
+def _progress_of(steps: tuple[str, ...], month: str) -> Iterator[Callable[[str, str], None]]:
+    """A listener that shows a bar for each step on a terminal, and plain lines elsewhere."""
+    if not _err.is_terminal:
+        yield lambda step, message: _err.print(f"{month} {step}: {message}", soft_wrap=True, markup=False, highlight=False)
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(20), TextColumn("{task.fields[said]}"))
+    with Progress(*columns, TimeElapsedColumn(), console=_err) as progress:
+        rows = {step: progress.add_task(f"{month} {step}", start=False, total=None, said="") for step in steps}
+
+        def listen(step: str, message: str) -> None:
+            row = rows[step]
+            if message == "started":
+                progress.start_task(row)
+            elif message == "done":
+                progress.update(row, total=1, completed=1)
+            elif transfer := parse_progress(message):
+                progress.update(row, completed=transfer[1], total=transfer[2] or None)
+            progress.update(row, said=message[:60])
+
+        yield listen
+
+
+def _print_result(result: MonthResult) -> None:
+    if result.error:
+        _err.print(f"[red]{result.month} failed:[/red] {result.error}", soft_wrap=True, highlight=False)
+        for check in result.failed_checks:
+            _err.print(f"  check failed: {check}", markup=False, highlight=False)
+        return
+    facts = Table(title=f"{result.month}, {result.engine}", show_header=False)
+    for name, value in (
+        ("source rows", f"{result.source_rows:,}"),
+        ("published", f"{result.published_rows:,}"),
+        ("quarantined", f"{result.quarantined_rows:,}"),
+        *((f"  {reason}", f"{rows:,}") for reason, rows in result.quarantine_reasons.items()),
+        ("checks", ", ".join(f"{count} {kind}" for kind, count in result.checks.items())),
+        ("seconds", ", ".join(f"{step} {seconds:.1f}" for step, seconds in result.seconds.items())),
+    ):
+        facts.add_row(name, value)
+    _out.print(facts)
+    tables = Table("table", "rows", "version", "picture")
+    for name, published in result.tables.items():
+        tables.add_row(name, f"{published.rows:,}", published.version, published.picture)
+    _out.print(tables)
+    for check in result.failed_checks:
+        _out.print(f"  warning: {check}", markup=False, highlight=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,9 @@
+"""The one monthly partitions definition: a partition is the month of the TLC's file, keyed YYYY-MM."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from glue_jobs.contracts import tlc
+
+MONTHS = dg.MonthlyPartitionsDefinition(start_date=tlc.FIRST_MONTH, fmt="%Y-%m")
