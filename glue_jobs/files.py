@@ -28,7 +28,9 @@ def parquet_files(uri: str) -> list[str]:
     return sorted(
         info.path
         for info in found
-        if info.type == fs.FileType.File and info.base_name.endswith(".parquet") and not info.base_name.startswith((".", "_"))
+        if info.type == fs.FileType.File
+        and info.base_name.endswith(".parquet")
+        and not info.base_name.startswith((".", "_"))
     )
 
 

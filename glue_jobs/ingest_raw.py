@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import logging
-import os
 import shutil
 import tempfile
 import uuid
@@ -25,7 +24,7 @@ from pyarrow import fs
 
 from glue_jobs.contracts import raw, tlc
 from glue_jobs.errors import InputError
-from glue_jobs.files import open_file_system, parse_zones, parquet_schema
+from glue_jobs.files import open_file_system, parquet_schema, parse_zones
 from glue_jobs.reporting import Reporter, argument_parser, progress_line, run_job
 from glue_jobs.sources import Fetched, Progress, open_source
 from glue_jobs.transforms.judge import month_bounds
@@ -56,7 +55,7 @@ def ingest(arguments: argparse.Namespace, reporter: Reporter) -> dict[str, Any]:
                 )
                 | verified,
                 "zones": _land(zones, f"{arguments.raw_dir}/dataset={raw.ZONES_DATASET}", fetched_zones)
-                | {"rows": zone_rows, "physical_schema": {name: "string" for name in tlc.ZONE_COLUMNS}},
+                | {"rows": zone_rows, "physical_schema": dict.fromkeys(tlc.ZONE_COLUMNS, "string")},
             }
 
 
@@ -89,10 +88,12 @@ def verify_trips(path: Path, url: str, month: str) -> dict[str, Any]:
 def _decode(path: Path, url: str, pickup: str, month: str) -> tuple[int, datetime | None, datetime | None]:
     """Rows picked up in ``month``, first and last pick-up. Decodes every column, so broken pages show here."""
     start, end = month_bounds(month)
-    inside, seen = 0, []
+    inside = 0
+    seen: list[datetime] = []
     try:
-        for batch in pq.ParquetFile(path).iter_batches(batch_size=1 << 17):
-            pickups = batch.column(pickup)
+        file = pq.ParquetFile(path)
+        for number in range(file.num_row_groups):
+            pickups = file.read_row_group(number).column(pickup)
             after = pc.greater_equal(pickups, pa.scalar(start).cast(pickups.type))
             before = pc.less(pickups, pa.scalar(end).cast(pickups.type))
             inside += pc.sum(pc.and_(after, before)).as_py() or 0
@@ -131,7 +132,7 @@ def _copy(local: Path, system: fs.FileSystem, path: str) -> None:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         incoming = f"{path}.{uuid.uuid4().hex}.incoming"
         shutil.copyfile(local, incoming)
-        os.replace(incoming, path)
+        Path(incoming).replace(path)
         return
     with local.open("rb") as file, system.open_output_stream(path) as stream:
         shutil.copyfileobj(file, stream)

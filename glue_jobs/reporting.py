@@ -66,6 +66,10 @@ def argument_parser(description: str) -> argparse.ArgumentParser:
     return parser
 
 
+def _pipes_parameters() -> PipesCliArgsParamsLoader:
+    return PipesCliArgsParamsLoader()  # type: ignore[no-untyped-call]  # dagster_pipes leaves it untyped
+
+
 def run_job(
     job: str, parser: argparse.ArgumentParser, body: Callable[[argparse.Namespace, Reporter], dict[str, Any]]
 ) -> None:
@@ -74,7 +78,7 @@ def run_job(
     Any other exception is reported by Pipes with its traceback and leaves the process as it came.
     """
     arguments, _ = parser.parse_known_args()
-    with open_dagster_pipes(params_loader=PipesCliArgsParamsLoader()) as pipes:
+    with open_dagster_pipes(params_loader=_pipes_parameters()) as pipes:
         _send_logs(pipes)
         reporter = Reporter()
         begun = time.monotonic()
@@ -82,9 +86,7 @@ def run_job(
             facts = body(arguments, reporter)
         except InputError as error:
             _log.error("%s", error)
-            pipes.report_custom_message(
-                {"kind": FAILED, "job": job, "problem": error.problem, "remedy": error.remedy}
-            )
+            pipes.report_custom_message({"kind": FAILED, "job": job, "problem": error.problem, "remedy": error.remedy})
             sys.exit(1)
         reporter.seconds["total"] = round(time.monotonic() - begun, 3)
         report = {"kind": COMPLETED, "job": job, "facts": {**facts, "seconds": reporter.seconds}}
@@ -109,5 +111,5 @@ def _send_logs(pipes: PipesContext) -> None:
     console = logging.StreamHandler(sys.stderr)
     console.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     _log.addHandler(console)
-    if PipesCliArgsParamsLoader().is_dagster_pipes_process():
+    if _pipes_parameters().is_dagster_pipes_process():
         _log.addHandler(_PipesHandler(pipes))

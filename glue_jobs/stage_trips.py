@@ -100,12 +100,11 @@ def _totals(spark: SparkSession, path: str, columns: tuple[str, ...]) -> dict[st
 def _reasons(spark: SparkSession, path: str) -> tuple[Counter[str], Counter[str]]:
     """Rows for each reason (a row may have several), and rows for each combination of reasons."""
     written = spark.read.schema(f"{judge.REASONS} string").parquet(path)
-    combinations = Counter(
-        {row[judge.REASONS]: int(row["n"]) for row in written.groupBy(judge.REASONS).agg(F.count(F.lit(1)).alias("n")).collect()}
-    )
+    counted = written.groupBy(judge.REASONS).agg(F.count(F.lit(1)).alias("n")).collect()
+    combinations = Counter({row[judge.REASONS]: int(row["n"]) for row in counted})
     single: Counter[str] = Counter()
     for combination, count in sorted(combinations.items()):
-        single.update({reason: count for reason in combination.split(",")})
+        single.update(dict.fromkeys(combination.split(","), count))
     return single, combinations
 
 

@@ -6,11 +6,14 @@ any work; imports of the heavy modules stand in the commands, so that --help ans
 
 from __future__ import annotations
 
+import csv
 import json
 import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,10 +59,10 @@ def main() -> None:
 
 @main.command()
 @click.option("--month", required=True, metavar="YYYY-MM", help="Month of the TLC's file.")
-@click.option("--source", help="https:// address, folder, or synthetic:rows=50000,seed=1.  [default: TAXI_SOURCE, or the TLC]")
+@click.option("--source", help="https:// address, folder, or synthetic:rows=50000,seed=1.  [TAXI_SOURCE, or the TLC]")
 @_lake_option
 @click.option("--tables", metavar="A,B", help="Only these curated tables.  [default: all five]")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output; progress goes to standard error.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output, progress on standard error.")
 def run(month: str, source: str | None, lake: Path | None, tables: str | None, as_json: bool) -> None:
     """Process one month: land it, stage it, build the tables, publish what passes its audits.
 
@@ -96,13 +99,17 @@ def status(lake: Path | None, as_json: bool) -> None:
     if not months:
         _out.print("Nothing is published yet. Begin with: taxi-assets demo")
         return
-    table = Table("month", "source rows", *(name.partition(".")[2] for name in MONTHLY_TABLES), "version of trips", "remarks")
+    table = Table("month", "table", "rows", "version")
     for month in months:
-        rows = [f"{month.tables[name].rows:,}" if name in month.tables else "-" for name in MONTHLY_TABLES]
-        trips = month.tables.get(TRIPS.full_name)
         source = f"{month.source_rows:,}" if month.source_rows is not None else "-"
-        table.add_row(month.month, source, *rows, trips.version if trips else "-", "\n".join(month.remarks) or "ok")
+        table.add_row(month.month, "raw trips", source, f"sha256 {(month.source_sha256 or '-')[:16]}")
+        for name, entry in month.tables.items():
+            table.add_row("", name.partition(".")[2], f"{entry.rows:,}", entry.version)
+        table.add_section()
     _out.print(table)
+    for month in months:
+        for remark in month.remarks:
+            _out.print(f"[yellow]{month.month}[/yellow] {remark}", soft_wrap=True)
 
 
 @main.command()
@@ -159,16 +166,19 @@ def query(sql: str, form: str, lake: Path | None) -> None:
 
     with _existing_lake(lake).connect() as connection:
         try:
-            frame = run_query(connection, sql).df()
+            answer = run_query(connection, sql)
+            names, rows = list(answer.columns), answer.fetchall()
         except (duckdb.Error, QueryRefused) as error:
             _fail(str(error))
     if form == "csv":
-        click.echo(frame.to_csv(index=False), nl=False)
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(names)
+        writer.writerows(rows)
     elif form == "json":
-        click.echo(frame.to_json(orient="records", date_format="iso"))
+        click.echo(json.dumps([dict(zip(names, row, strict=True)) for row in rows], default=_json_value))
     else:
-        table = Table(*map(str, frame.columns))
-        for row in frame.astype(object).where(frame.notna(), None).itertuples(index=False):
+        table = Table(*names)
+        for row in rows:
             table.add_row(*("" if value is None else str(value) for value in row))
         _out.print(table)
 
@@ -204,6 +214,13 @@ def home(lake: Path | None) -> None:
     from taxi_assets.running import dagster_home
 
     click.echo(dagster_home(_settings(lake, None).lake).resolve())
+
+
+def _json_value(value: Any) -> Any:
+    """Money as a number (15 digits survive), dates and times by ISO 8601."""
+    if isinstance(value, Decimal):
+        return float(value)
+    return value.isoformat() if isinstance(value, date | datetime) else str(value)
 
 
 def _settings(lake: Path | None, source: str | None) -> Settings:
@@ -260,7 +277,7 @@ def _run_with_progress(settings: Settings, month: str, tables: list[str] | None)
 def _progress_of(steps: tuple[str, ...], month: str) -> Iterator[Callable[[str, str], None]]:
     """A listener that shows a bar for each step on a terminal, and plain lines elsewhere."""
     if not _err.is_terminal:
-        yield lambda step, message: _err.print(f"{month} {step}: {message}", soft_wrap=True, markup=False, highlight=False)
+        yield lambda step, message: click.echo(f"{month} {step}: {message}", err=True)
         return
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(20), TextColumn("{task.fields[said]}"))
     with Progress(*columns, TimeElapsedColumn(), console=_err) as progress:

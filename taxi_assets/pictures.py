@@ -41,8 +41,8 @@ def time_series_analysis(rows: pd.DataFrame, month: str) -> go.Figure:
 
 def location_analytics(rows: pd.DataFrame, month: str) -> go.Figure:
     """The zones where most trips began."""
-    zones = rows.groupby("pickup_zone", as_index=False)["trips"].sum().nlargest(_TOP_ZONES, "trips")
-    figure = go.Figure(go.Bar(x=zones["trips"][::-1], y=zones["pickup_zone"][::-1], orientation="h"))
+    zones = rows.groupby("pickup_zone")["trips"].sum().nlargest(_TOP_ZONES)[::-1]
+    figure = go.Figure(go.Bar(x=zones.to_numpy(), y=zones.index, orientation="h"))
     figure.update_layout(title=f"Zones with the most pick-ups, {month}", xaxis_title="trips")
     return figure
 

@@ -170,7 +170,7 @@ def _take_in(result: MonthResult, entry: EventLogEntry) -> None:
 
 
 def _take_in_materialization(result: MonthResult, materialization: dg.AssetMaterialization) -> None:
-    facts = {name: value.value for name, value in materialization.metadata.items()}
+    facts: dict[str, Any] = {name: value.value for name, value in materialization.metadata.items()}
     key = materialization.asset_key
     if key == STAGING_TRIPS:
         result.source_rows = facts["source_rows"]

@@ -11,9 +11,9 @@ from glue_jobs.contracts.model import Table
 from glue_jobs.contracts.raw import FILES
 from glue_jobs.contracts.staging import QUARANTINE, TRIPS
 
-TABLES: dict[str, Table] = {
-    table.full_name: table for table in (FILES, TRIPS, QUARANTINE, *CURATED_TABLES.values())
-}
+__all__ = ["CURATED_TABLES", "FILES", "MONTHLY_TABLES", "QUARANTINE", "TABLES", "TRIPS", "Table"]
+
+TABLES: dict[str, Table] = {table.full_name: table for table in (FILES, TRIPS, QUARANTINE, *CURATED_TABLES.values())}
 """Every table that the lake publishes, by ``layer.name``."""
 
 MONTHLY_TABLES: dict[str, Table] = {name: table for name, table in TABLES.items() if table is not FILES}

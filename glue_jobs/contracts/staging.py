@@ -69,7 +69,9 @@ TRIPS = Table(
             False,
             ("tpep_pickup_datetime",),
         ),
-        Column(0, "day_type", Type.STRING, "Weekday or Weekend (Saturday, Sunday)", "", False, ("tpep_pickup_datetime",)),
+        Column(
+            0, "day_type", Type.STRING, "Weekday or Weekend (Saturday, Sunday)", "", False, ("tpep_pickup_datetime",)
+        ),
         Column(0, "passenger_count", Type.INT, "Passengers; null on Flex Fare trips", sources=("passenger_count",)),
         Column(0, "trip_distance", Type.DOUBLE, "Distance by the taximeter", "miles", False, ("trip_distance",)),
         Column(0, "distance_category", Type.STRING, "0-1, 1-2, 2-5, 5-10 or 10+", "miles", False, ("trip_distance",)),
@@ -93,7 +95,9 @@ TRIPS = Table(
         ),
         Column(0, "rate_code_id", Type.INT, "Rate code; null on Flex Fare trips", sources=("ratecodeid",)),
         Column(0, "rate_code", Type.STRING, "Meaning of the rate code", "", False, ("ratecodeid",)),
-        Column(0, "store_and_fwd_flag", Type.STRING, "Y or N; null on Flex Fare trips", sources=("store_and_fwd_flag",)),
+        Column(
+            0, "store_and_fwd_flag", Type.STRING, "Y or N; null on Flex Fare trips", sources=("store_and_fwd_flag",)
+        ),
         *_zone_columns("pickup", "pick-up", "pulocationid"),
         *_zone_columns("dropoff", "drop-off", "dolocationid"),
         Column(0, "payment_type", Type.INT, "Payment code", sources=("payment_type",)),

@@ -42,9 +42,17 @@ DIRT_PER_MILLION = {
 }
 """Rows of each kind in a million, at least one of each in any month."""
 REFUNDS_PER_MILLION = 7_000
-_HOUR_WEIGHTS = np.array([28, 19, 13, 9, 6, 7, 15, 29, 40, 43, 46, 50, 54, 56, 60, 61, 61, 67, 71, 64, 57, 57, 53, 41])
+_NIGHT_AND_MORNING, _REST_OF_DAY = (
+    [28, 19, 13, 9, 6, 7, 15, 29, 40, 43, 46, 50],
+    [54, 56, 60, 61, 61, 67, 71, 64, 57, 57, 53, 41],
+)
+_HOUR_WEIGHTS = np.array(_NIGHT_AND_MORNING + _REST_OF_DAY)
 _BOROUGHS = ("Bronx", "Brooklyn", "Manhattan", "Queens", "Staten Island")
-_AIRPORTS = {1: ("EWR", "Newark Airport", "EWR"), 132: ("Queens", "JFK Airport", "Airports"), 138: ("Queens", "LaGuardia Airport", "Airports")}
+_AIRPORTS = {
+    1: ("EWR", "Newark Airport", "EWR"),
+    132: ("Queens", "JFK Airport", "Airports"),
+    138: ("Queens", "LaGuardia Airport", "Airports"),
+}
 
 
 @dataclass(frozen=True)
@@ -62,7 +70,8 @@ class Era:
 
 def era_of(month: str) -> Era:
     """The era of ``month`` (YYYY-MM)."""
-    null_typed = {name for name, since in (("congestion_surcharge", "2019-02"), ("airport_fee", "2021-04")) if month < since}
+    began = {"congestion_surcharge": "2019-02", "airport_fee": "2021-04"}
+    null_typed = {name for name, since in began.items() if month < since}
     return Era(
         airport_fee_name="Airport_fee" if month >= "2023-02" else "airport_fee",
         id_type=pa.int32() if month >= "2023-02" else pa.int64(),
@@ -117,7 +126,8 @@ def make_zones() -> bytes:
     text.write(",".join(f'"{name}"' for name in tlc.ZONE_COLUMNS) + "\n")
     for zone in range(1, tlc.ZONE_COUNT + 1):
         borough = _BOROUGHS[zone % len(_BOROUGHS)]
-        row = _AIRPORTS.get(zone) or (borough, f"{borough} {zone}", "Yellow Zone" if borough == "Manhattan" else "Boro Zone")
+        service_zone = "Yellow Zone" if borough == "Manhattan" else "Boro Zone"
+        row = _AIRPORTS.get(zone) or (borough, f"{borough} {zone}", service_zone)
         if zone == 264:
             row = ("Unknown", "N/A", "N/A")
         if zone == 265:
@@ -163,7 +173,8 @@ def _clean_trips(month: str, rows: int, era: Era, random: np.random.Generator) -
     evening = (hours >= 16) & (hours < 20)
     extra = np.where(evening, 2.5, np.where((hours >= 20) | (hours < 6), 1.0, 0.0))
     card = payment == tlc.CARD
-    tip = np.where(card & (random.random(rows) < 0.92), np.round(fare * random.normal(0.22, 0.06, rows).clip(0, 1), 2), 0.0)
+    tip_rate = random.normal(0.22, 0.06, rows).clip(0, 1)
+    tip = np.where(card & (random.random(rows) < 0.92), np.round(fare * tip_rate, 2), 0.0)
     tolls = np.where(airport & (random.random(rows) < 0.5), 6.94, 0.0)
     congestion = np.full(rows, era.congestion_surcharge)
     airport_fee = np.where(np.isin(pickup_zone, [132, 138]) & ("airport_fee" not in era.null_typed), 1.75, 0.0)
@@ -173,7 +184,7 @@ def _clean_trips(month: str, rows: int, era: Era, random: np.random.Generator) -
     extra = np.where((vendor == 1) & ~flex, extra + congestion + cbd, extra)
 
     missing = np.where(flex, np.nan, 1.0)
-    passengers = random.choice([0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0], rows, p=[0.011, 0.745, 0.15, 0.035, 0.025, 0.02, 0.014])
+    passengers = random.choice(np.arange(7.0), rows, p=[0.011, 0.745, 0.15, 0.035, 0.025, 0.02, 0.014])
     _plausibly_odd(miles, duration, random)
     return {
         "vendorid": vendor.astype(float),
@@ -182,7 +193,7 @@ def _clean_trips(month: str, rows: int, era: Era, random: np.random.Generator) -
         "passenger_count": passengers * missing,
         "trip_distance": miles,
         "ratecodeid": rate * missing,
-        "store_and_fwd_flag": np.where(flex, None, np.where(random.random(rows) < 0.004, "Y", "N")).astype(object),
+        "store_and_fwd_flag": _texts(np.where(random.random(rows) < 0.004, "Y", "N"), missing=flex),
         "pulocationid": pickup_zone.astype(float),
         "dolocationid": dropoff_zone.astype(float),
         "payment_type": payment.astype(float),
@@ -196,8 +207,14 @@ def _clean_trips(month: str, rows: int, era: Era, random: np.random.Generator) -
         "congestion_surcharge": congestion * missing,
         "airport_fee": airport_fee * missing,
         "cbd_congestion_fee": cbd,
-        "request_source": np.where(flex, "APP", None).astype(object),
+        "request_source": _texts(np.full(rows, "APP"), missing=~flex),
     }
+
+
+def _texts(values: Array, missing: Array) -> Array:
+    texts = values.astype(object)
+    texts[missing] = None
+    return texts
 
 
 def _plausibly_odd(miles: Array, duration: Array, random: np.random.Generator) -> None:

@@ -96,7 +96,14 @@ def daily_metrics(trips: DataFrame) -> DataFrame:
 
 def location_analytics(trips: DataFrame) -> DataFrame:
     """One row for each pick-up zone, drop-off zone and type of day."""
-    zones = ("pickup_location_id", "pickup_borough", "pickup_zone", "dropoff_location_id", "dropoff_borough", "dropoff_zone")
+    zones = (
+        "pickup_location_id",
+        "pickup_borough",
+        "pickup_zone",
+        "dropoff_location_id",
+        "dropoff_borough",
+        "dropoff_zone",
+    )
     counted = trips.groupBy("month", *zones, "day_type").agg(
         *_volume(),
         money_mean(F.col("fare_amount"), _is_trip()).alias("average_fare"),

@@ -98,7 +98,11 @@ def time_of_day(hour: Column) -> Column:
 def distance_category(miles: Column) -> Column:
     """0-1, 1-2, 2-5, 5-10 or 10+ miles, the upper bound included."""
     return (
-        F.when(miles <= 1, "0-1").when(miles <= 2, "1-2").when(miles <= 5, "2-5").when(miles <= 10, "5-10").otherwise("10+")
+        F.when(miles <= 1, "0-1")
+        .when(miles <= 2, "1-2")
+        .when(miles <= 5, "2-5")
+        .when(miles <= 10, "5-10")
+        .otherwise("10+")
     )
 
 

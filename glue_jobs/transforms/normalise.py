@@ -15,7 +15,8 @@ from glue_jobs.contracts import tlc
 from glue_jobs.contracts.model import Kind, SourceColumn
 from glue_jobs.errors import InputError
 
-_NUMBERS = {"int8": "tinyint", "int16": "smallint", "int32": "int", "int64": "bigint", "float": "float", "double": "double"}
+_INTEGERS = {"int8": "tinyint", "int16": "smallint", "int32": "int", "int64": "bigint"}
+_NUMBERS = {**_INTEGERS, "float": "float", "double": "double"}
 _TEXTS = {"string": "string", "large_string": "string"}
 _TIMES = {f"timestamp[{unit}]": "timestamp_ntz" for unit in ("ms", "us", "ns")}
 _READABLE: dict[Kind, dict[str, str]] = {

@@ -20,7 +20,9 @@ class CuratedMonth:
 
 
 def _agrees_with_staging(table: Table, built: CuratedMonth) -> Outcome:
-    totals = "sum(trips)::BIGINT AS trips, sum(refunds)::BIGINT AS refunds, sum(net_revenue)::DECIMAL(18, 2) AS net_revenue"
+    totals = (
+        "sum(trips)::BIGINT AS trips, sum(refunds)::BIGINT AS refunds, sum(net_revenue)::DECIMAL(18, 2) AS net_revenue"
+    )
     expected = first_row(
         "SELECT count(*) FILTER (NOT is_refund) AS trips, count(*) FILTER (is_refund) AS refunds, "
         f"sum(total_amount)::DECIMAL(18, 2) AS net_revenue FROM {scan(built.staging)}"

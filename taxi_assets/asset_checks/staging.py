@@ -47,10 +47,11 @@ def _every_row_is_accounted_for(staged: StagedMonth) -> Outcome:
 def _money_adds_up(staged: StagedMonth) -> Outcome:
     """Each money column, to the cent. NaN and amounts beyond 10^15 are left out on both sides."""
     physical = layout_of(parquet_schema(staged.source), staged.source).read
-    source = _cents(parquet_scan([staged.source]), {c: f'"{physical[c][0]}"' for c in tlc.MONEY_COLUMNS if c in physical})
+    in_source = {c: f'"{physical[c][0]}"' for c in tlc.MONEY_COLUMNS if c in physical}
+    source = _cents(parquet_scan([staged.source]), in_source)
     trips = _cents(scan(staged.trips), {c: c for c in source})
     quarantine = _cents(scan(staged.quarantine), {c: c for c in source}) if parquet_rows(staged.quarantine) else {}
-    table = [
+    table: list[dict[str, Any]] = [
         {"column": c, "source": source[c], "published": trips[c], "quarantined": quarantine.get(c, 0)} for c in source
     ]
     unbalanced = [row for row in table if row["source"] != row["published"] + row["quarantined"]]
@@ -110,5 +111,7 @@ AUDITS: list[Audit[StagedMonth]] = [
     Audit(STAGING_TRIPS, "has_rows", "The month is not empty", lambda staged: has_rows(staged.trips)),
     Audit(STAGING_TRIPS, "conforms_to_contract", "Columns, types, nulls and month as contracted", _trips_conform),
     Audit(STAGING_TRIPS, "trips_lie_in_the_month", "Every pick-up lies in the month", _trips_lie_in_the_month),
-    Audit(QUARANTINE_KEY, "conforms_to_contract", "Columns, types, nulls and month as contracted", _quarantine_conforms),
+    Audit(
+        QUARANTINE_KEY, "conforms_to_contract", "Columns, types, nulls and month as contracted", _quarantine_conforms
+    ),
 ]

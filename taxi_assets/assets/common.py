@@ -6,7 +6,7 @@ Belongs here: specs from contracts, the order audit, publish, materialize. Does 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import dagster as dg
 import pandas as pd
@@ -93,7 +93,7 @@ def by_asset(results: Iterable[dg.AssetCheckResult], key: dg.AssetKey) -> list[d
     return [result for result in results if result.asset_key == key]
 
 
-def publication_metadata(publication: Publication) -> dict[str, object]:
+def publication_metadata(publication: Publication) -> dict[str, Any]:
     """What a materialization says of the version that it published."""
     return {
         "dagster/row_count": publication.rows,

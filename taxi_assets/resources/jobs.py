@@ -59,7 +59,7 @@ class LocalJobs(Jobs):
         return describe(self.engine)
 
     @contextmanager
-    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["LocalJobs"]:
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["LocalJobs"]:  # noqa: ARG002 -- Dagster's
         """Keep the engine running while the Dagster run lasts."""
         with running_engine(self.engine) as environment:
             self._environment = environment

@@ -1,0 +1,51 @@
+# Needs python3 (3.10 or newer) with venv; everything else comes by pip into .venv, Java for the JVM tests included.
+PYTHON ?= python3
+BIN := .venv/bin
+LAKE ?= lake
+JOBS ?= auto
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format ui docs bench lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
+
+setup: .venv/.ready ## make the environment in .venv
+
+.venv/.ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "$(PYTHON) is older than 3.10: make PYTHON=/path/to/newer/python3 …"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@touch $@
+
+demo: setup ## two synthetic months end to end
+	$(BIN)/taxi-assets demo --lake $(LAKE)
+
+test: setup ## all tests
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
+
+lint: setup ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: setup ## put the style right
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+ui: setup ## the asset graph in a browser, http://127.0.0.1:3000
+	TAXI_LAKE=$(LAKE) DAGSTER_HOME=$$($(BIN)/taxi-assets home --lake $(LAKE)) $(BIN)/dagster dev -w workspace.yaml
+
+docs: setup ## write the data dictionary from the contracts
+	$(BIN)/python -m taxi_assets.dictionary docs/data-dictionary.md
+
+bench: setup ## time the jobs on Sail, JVM Spark and DuckDB (TLC=folder in the TLC's layout for real data)
+	$(BIN)/python -m benchmarks.stage_and_build $(if $(TLC),--source $(TLC)) $(BENCH)
+
+lock: setup ## pin the dependencies anew (needs uv)
+	uv pip compile pyproject.toml --all-extras --universal --python-version 3.10 --generate-hashes --no-annotate \
+	  --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" -o requirements.lock
+
+clean: ## remove the environment and the lake of the demo
+	rm -rf .venv $(LAKE)
