@@ -44,7 +44,7 @@ bench: setup ## time the jobs on Sail, JVM Spark and DuckDB (TLC=folder in the T
 	$(BIN)/python -m benchmarks.stage_and_build $(if $(TLC),--source $(TLC)) $(BENCH)
 
 lock: setup ## pin the dependencies anew (needs uv)
-	uv pip compile pyproject.toml --all-extras --universal --python-version 3.10 --generate-hashes --no-annotate \
+	uv pip compile pyproject.toml --all-extras --universal --python-version 3.10 --generate-hashes --no-annotate --no-strip-extras \
 	  --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" -o requirements.lock
 
 clean: ## remove the environment and the lake of the demo
