@@ -1,0 +1,114 @@
+"""The lake's Iceberg tables, made from the contracts.
+
+Belongs here: translating a contract to Iceberg, opening and creating tables. Does not: their data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pyiceberg.catalog import Catalog, load_catalog
+from pyiceberg.exceptions import NamespaceAlreadyExistsError, TableAlreadyExistsError
+from pyiceberg.partitioning import PartitionField, PartitionSpec
+from pyiceberg.schema import Schema
+from pyiceberg.table import Table as IcebergTable
+from pyiceberg.transforms import IdentityTransform
+from pyiceberg.types import (
+    BooleanType,
+    DateType,
+    DecimalType,
+    DoubleType,
+    IntegerType,
+    LongType,
+    NestedField,
+    PrimitiveType,
+    StringType,
+    TimestampType,
+)
+
+from glue_jobs.contracts import Table
+from glue_jobs.contracts.model import Column, Type
+from taxi_assets.lake.paths import LakePaths
+
+_TYPES: dict[Type, PrimitiveType] = {
+    Type.STRING: StringType(),
+    Type.INT: IntegerType(),
+    Type.BIGINT: LongType(),
+    Type.DOUBLE: DoubleType(),
+    Type.BOOLEAN: BooleanType(),
+    Type.DATE: DateType(),
+    Type.TIMESTAMP_NTZ: TimestampType(),
+    Type.MONEY: DecimalType(10, 2),
+    Type.MONEY_SUM: DecimalType(18, 2),
+}
+_PROPERTIES = {
+    "format-version": "2",
+    # Retrying is ours (``publishing``): PyIceberg's own would append a month twice when two runs publish it
+    # for the first time, because neither has anything to delete that the other could conflict with.
+    "commit.retry.num-retries": "0",
+    # Metadata files are kept for the last commits only; snapshots, and so versions, are not affected.
+    "write.metadata.delete-after-commit.enabled": "true",
+    "write.metadata.previous-versions-max": "50",
+}
+_FIRST_PARTITION_FIELD_ID = 1000
+"""Iceberg's convention for the first id of a partition field."""
+
+
+def iceberg_schema(table: Table) -> Schema:
+    """The table's columns as an Iceberg schema: the contract's field ids, types and descriptions.
+
+    All are optional: Spark writes every column as nullable; nulls are refused by the audits instead.
+    """
+    return Schema(
+        *(
+            NestedField(column.field_id, column.name, _TYPES[column.type], required=False, doc=comment(column))
+            for column in table.columns
+        )
+    )
+
+
+def comment(column: Column) -> str:
+    """A column's description with its unit, as catalogs show it."""
+    return f"{column.description} [{column.unit}]" if column.unit else column.description
+
+
+def partition_spec(table: Table) -> PartitionSpec:
+    """Identity partitioning by the contract's partition columns."""
+    return PartitionSpec(
+        *(
+            PartitionField(table.column(name).field_id, _FIRST_PARTITION_FIELD_ID + i, IdentityTransform(), name)
+            for i, name in enumerate(table.partition_by)
+        )
+    )
+
+
+class LakeCatalog:
+    """Opens the lake's tables, creating those that do not exist yet. ``properties`` are PyIceberg's."""
+
+    def __init__(self, paths: LakePaths, properties: Mapping[str, str]) -> None:
+        self._paths = paths
+        self._catalog: Catalog = load_catalog("lake", **dict(properties))
+
+    def open(self, table: Table) -> IcebergTable:
+        """The Iceberg table of a contract, at its newest state."""
+        identifier = (table.layer, table.name)
+        if self._catalog.table_exists(identifier):
+            return self._catalog.load_table(identifier)
+        try:
+            self._catalog.create_namespace_if_not_exists(table.layer)
+        except NamespaceAlreadyExistsError:  # another run was quicker
+            pass
+        try:
+            return self._catalog.create_table(
+                identifier,
+                schema=iceberg_schema(table),
+                partition_spec=partition_spec(table),
+                location=self._paths.table(table),
+                properties={**_PROPERTIES, "comment": table.description},
+            )
+        except TableAlreadyExistsError:
+            return self._catalog.load_table(identifier)
+
+    def exists(self, table: Table) -> bool:
+        """Whether the table has been created."""
+        return bool(self._catalog.table_exists((table.layer, table.name)))

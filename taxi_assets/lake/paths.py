@@ -1,0 +1,41 @@
+"""Where things lie in the lake.
+
+Belongs here: every path below the lake's root. Does not: touching a file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+from glue_jobs.contracts import Table
+
+
+@dataclass(frozen=True)
+class LakePaths:
+    """Paths below ``root``: an absolute path (a ``file://`` URI could not hold a space) or ``s3://bucket``."""
+
+    root: str
+
+    @property
+    def raw(self) -> str:
+        """The raw layer: the source's own files."""
+        return f"{self.root}/raw"
+
+    def table(self, table: Table) -> str:
+        """A table's folder: its versions, and Iceberg's ``metadata`` beside them."""
+        return f"{self.root}/{table.layer}/{table.name}"
+
+    def version(self, table: Table, month: str, version: str) -> str:
+        """The folder of one version of one month of a table; fresh for every run of a job."""
+        return f"{self.table(table)}/month={month}/version={version}"
+
+    def picture(self, table: Table, month: str, version: str) -> str:
+        """The picture of one version of one month of a curated table, a HTML page."""
+        return f"{self.root}/reports/{table.name}/month={month}/{version}.html"
+
+
+def new_version(run_id: str) -> str:
+    """A name for a version, in the order of time and unique to the run: ``20240315T101500Z-1a2b3c4d``."""
+    return f"{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}-{run_id[:8]}"
+

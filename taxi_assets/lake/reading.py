@@ -1,0 +1,91 @@
+"""The published versions as views that SQL can be asked of.
+
+Belongs here: DuckDB over the files that Iceberg says are live. Does not: the warehouse's business views.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import duckdb
+
+from glue_jobs.contracts import FILES, MONTHLY_TABLES, Table
+from glue_jobs.contracts.model import Type
+from glue_jobs.contracts.raw import TRIPS_DATASET, ZONES_DATASET
+from taxi_assets.lake.catalog import LakeCatalog
+from taxi_assets.lake.ledger import Ledger
+from taxi_assets.lake.paths import LakePaths
+from taxi_assets.lake.publishing import Publisher
+
+_DUCKDB_TYPES = {Type.STRING: "VARCHAR", Type.TIMESTAMP_NTZ: "TIMESTAMP"}
+
+
+class QueryRefused(Exception):
+    """The statement is not a single query."""
+
+
+def parquet_scan(files: Sequence[str], union_by_name: bool = False) -> str:
+    """A DuckDB table expression over Parquet files, folder names not taken for columns."""
+    paths = ", ".join(quoted(file) for file in files)
+    return f"read_parquet([{paths}], hive_partitioning = false, union_by_name = {str(union_by_name).lower()})"
+
+
+def quoted(text: str) -> str:
+    """``text`` as a SQL string literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def open_views(paths: LakePaths, catalog: LakeCatalog, publisher: Publisher, ledger: Ledger) -> duckdb.DuckDBPyConnection:
+    """A DuckDB connection with a view for each published table, that can read the lake and nothing else.
+
+    Views: ``raw.trips`` (the source's files as they came, with their month), ``raw.zones``, ``raw.files``,
+    ``staging.trips``, ``staging.quarantine`` and ``curated.<table>``. A table without files is an empty view.
+    The files are those live at this moment: a later commit does not change what this connection sees.
+    """
+    connection = duckdb.connect()
+    for schema in ("raw", "staging", "curated"):
+        connection.execute(f"CREATE SCHEMA {schema}")
+    _create_raw_views(connection, ledger)
+    live_ledger = [task.file.file_path for task in catalog.open(FILES).scan().plan_files()] if catalog.exists(FILES) else []
+    connection.execute(f"CREATE VIEW {FILES.full_name} AS {_select(FILES, live_ledger)}")
+    for table in MONTHLY_TABLES.values():
+        connection.execute(f"CREATE VIEW {table.full_name} AS {_select(table, publisher.files(table))}")
+    connection.execute(f"SET allowed_directories = [{quoted(paths.root + '/')}]")
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+    return connection
+
+
+def run_query(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.DuckDBPyRelation:
+    """The result of one SELECT (or EXPLAIN, DESCRIBE, SHOW …); QueryRefused for anything that could write."""
+    statements = connection.extract_statements(sql)
+    reading = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}
+    if len(statements) != 1 or statements[0].type not in reading:
+        kinds = ", ".join(statement.type.name for statement in statements) or "nothing"
+        raise QueryRefused(f"give one SELECT; this is {kinds}")
+    return connection.sql(sql)
+
+
+def _create_raw_views(connection: duckdb.DuckDBPyConnection, ledger: Ledger) -> None:
+    trips = ledger.all_current(TRIPS_DATASET)
+    parts = [f"SELECT {quoted(file.month)} AS month, * FROM {parquet_scan([file.path])}" for file in trips]
+    empty = "SELECT NULL::VARCHAR AS month WHERE false"
+    connection.execute(f"CREATE VIEW raw.trips AS {' UNION ALL BY NAME '.join(parts) or empty}")
+    zones = ledger.all_current(ZONES_DATASET)
+    # all_varchar keeps the names "N/A" what they are; the newest month's lookup stands for all.
+    lookup = (
+        f"SELECT LocationID::INTEGER AS LocationID, * EXCLUDE LocationID"
+        f" FROM read_csv({quoted(zones[-1].path)}, header = true, all_varchar = true)"
+        if zones
+        else "SELECT NULL::INTEGER AS LocationID WHERE false"
+    )
+    connection.execute(f"CREATE VIEW raw.zones AS {lookup}")
+
+
+def _select(table: Table, files: Sequence[str]) -> str:
+    if files:
+        return f"SELECT {', '.join(table.column_names)} FROM {parquet_scan(files, union_by_name=True)}"
+    columns = ", ".join(
+        f"NULL::{_DUCKDB_TYPES.get(column.type, column.type.value)} AS {column.name}" for column in table.columns
+    )
+    return f"SELECT {columns} WHERE false"
