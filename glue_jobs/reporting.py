@@ -13,6 +13,7 @@ import logging
 import re
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -70,6 +71,10 @@ def _pipes_parameters() -> PipesCliArgsParamsLoader:
     return PipesCliArgsParamsLoader()  # type: ignore[no-untyped-call]  # dagster_pipes leaves it untyped
 
 
+def _is_under_dagster() -> bool:
+    return bool(_pipes_parameters().is_dagster_pipes_process())
+
+
 def run_job(
     job: str, parser: argparse.ArgumentParser, body: Callable[[argparse.Namespace, Reporter], dict[str, Any]]
 ) -> None:
@@ -78,6 +83,7 @@ def run_job(
     Any other exception is reported by Pipes with its traceback and leaves the process as it came.
     """
     arguments, _ = parser.parse_known_args()
+    warnings.filterwarnings("ignore", message="This process was not launched by a Dagster")
     with open_dagster_pipes(params_loader=_pipes_parameters()) as pipes:
         _send_logs(pipes)
         reporter = Reporter()
@@ -91,7 +97,8 @@ def run_job(
         reporter.seconds["total"] = round(time.monotonic() - begun, 3)
         report = {"kind": COMPLETED, "job": job, "facts": {**facts, "seconds": reporter.seconds}}
         pipes.report_custom_message(report)
-    print(json.dumps(report), flush=True)
+    if not _is_under_dagster():
+        print(json.dumps(report), flush=True)
 
 
 class _PipesHandler(logging.Handler):
@@ -108,8 +115,9 @@ class _PipesHandler(logging.Handler):
 def _send_logs(pipes: PipesContext) -> None:
     _log.setLevel(logging.INFO)
     _log.propagate = False
+    if _is_under_dagster():
+        _log.addHandler(_PipesHandler(pipes))
+        return
     console = logging.StreamHandler(sys.stderr)
     console.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     _log.addHandler(console)
-    if _pipes_parameters().is_dagster_pipes_process():
-        _log.addHandler(_PipesHandler(pipes))

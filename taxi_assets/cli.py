@@ -193,7 +193,7 @@ def demo(lake: Path | None) -> None:
         _print_result(result)
         if not result.succeeded:
             sys.exit(1)
-    at = f" --lake {lake}" if lake else ""
+    at = f" --lake {lake}" if lake and lake.resolve() != Path("lake").resolve() else ""
     _out.print("\n[bold]Next[/bold]")
     for line in (
         f"taxi-assets status{at}",
@@ -313,10 +313,13 @@ def _print_result(result: MonthResult) -> None:
     ):
         facts.add_row(name, value)
     _out.print(facts)
-    tables = Table("table", "rows", "version", "picture")
+    tables = Table("table", "rows", "version")
     for name, published in result.tables.items():
-        tables.add_row(name, f"{published.rows:,}", published.version, published.picture)
+        tables.add_row(name, f"{published.rows:,}", published.version)
     _out.print(tables)
+    for published in result.tables.values():
+        if published.picture:
+            _out.print(f"picture: {published.picture}", soft_wrap=True, highlight=False)
     for check in result.failed_checks:
         _out.print(f"  warning: {check}", markup=False, highlight=False)
 

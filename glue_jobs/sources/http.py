@@ -20,7 +20,8 @@ KNOWN_GOOD_MONTH = "2024-01"
 ATTEMPTS = 5
 TIMEOUT_SECONDS = (10, 60)
 """To connect, and between two pieces of a body."""
-_CHUNK_BYTES = 1 << 20
+CHUNK_BYTES = 1 << 20
+"""A transfer that breaks off is resumed from its last whole chunk."""
 _RETRIED = frozenset({429, 500, 502, 503, 504})
 
 _log = logging.getLogger(__name__)
@@ -103,7 +104,7 @@ def _receive(response: requests.Response, destination: Path, progress: Progress)
     length = response.headers.get("Content-Length")
     total = done + int(length) if length else 0
     with destination.open("ab" if resumed else "wb") as file:
-        for chunk in response.iter_content(_CHUNK_BYTES):
+        for chunk in response.iter_content(CHUNK_BYTES):
             file.write(chunk)
             done += len(chunk)
             progress(done, total)

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import statistics
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql import functions as F
+
+from glue_jobs.contracts import CURATED_TABLES
+from glue_jobs.files import parse_zones
+from glue_jobs.sources.synthetic import make_zones
+from glue_jobs.stage_trips import ZONE_SCHEMA
+from glue_jobs.transforms import curated, enrich, judge
+from taxi_assets_tests.trips import source_rows
+
+TRIPS: list[dict[str, Any]] = [
+    {},
+    {"total_amount": 43.5, "trip_distance": 6.0, "passenger_count": 2.0, "pulocationid": 132},
+    {"payment_type": 2, "tip_amount": 0.0, "total_amount": 19.6},
+    {"payment_type": 0, "passenger_count": None, "ratecodeid": None, "store_and_fwd_flag": None, "total_amount": 30.0},
+    {"total_amount": -23.5, "fare_amount": -15.6, "tip_amount": -3.9, "congestion_surcharge": -2.5},
+    {"tpep_pickup_datetime": datetime(2024, 2, 17, 22, 0), "tpep_dropoff_datetime": datetime(2024, 2, 17, 22, 30)},
+]
+
+
+@pytest.fixture(scope="module")
+def staged(spark: SparkSession) -> DataFrame:
+    judged = judge.judge(source_rows(spark, *TRIPS).withColumn("is_repeated", F.lit(False)), "2024-02")
+    zones = spark.createDataFrame(parse_zones(make_zones(), "zones"), ZONE_SCHEMA)
+    return enrich.trips(judged, zones, "2024-02")
+
+
+def rows_of(name: str, staged: DataFrame) -> list[Row]:
+    table = CURATED_TABLES[name]
+    built = curated.build(table, staged)
+    assert tuple(built.columns) == table.column_names
+    return built.orderBy(*table.grain).collect()
+
+
+@pytest.mark.parametrize("name", CURATED_TABLES)
+def test_every_table_adds_up_to_staging(staged: DataFrame, name: str) -> None:
+    rows = rows_of(name, staged)
+    assert sum(row.trips for row in rows) == 5
+    assert sum(row.refunds for row in rows) == 1
+    assert sum(row.net_revenue for row in rows) == Decimal("116.60")
+
+
+@pytest.mark.parametrize("name", CURATED_TABLES)
+def test_the_grain_identifies_a_row(staged: DataFrame, name: str) -> None:
+    grain = CURATED_TABLES[name].grain
+    keys = [tuple(row[column] for column in grain) for row in rows_of(name, staged)]
+    assert len(set(keys)) == len(keys)
+
+
+def test_daily_metrics_gives_gross_refunds_and_net(staged: DataFrame) -> None:
+    day = rows_of("daily_metrics", staged)[0]
+    assert (day.gross_revenue, day.refunded, day.net_revenue) == (
+        Decimal("116.60"),
+        Decimal("-23.50"),
+        Decimal("93.10"),
+    )
+    assert (day.trips, day.refunds, day.passengers) == (4, 1, 4)
+    assert (day.card_trips, day.cash_trips, day.flex_trips) == (2, 1, 1)
+    assert (day.card_share, day.cash_share, day.flex_share) == (0.5, 0.25, 0.25)
+    assert (day.card_tips, day.card_tip_rate) == (Decimal("7.80"), 0.25)
+    assert (day.airport_trips, day.congestion_surcharges) == (1, Decimal("7.50"))
+    assert (day.flagged_trips, day.flagged_share) == (1, 0.25)
+
+
+def test_distributions_are_over_trips_without_refunds(staged: DataFrame) -> None:
+    day = rows_of("daily_metrics", staged)[0]
+    assert (day.average_total, day.median_total, day.p95_total) == (29.15, 26.75, 41.475)
+    assert (day.average_distance, day.median_distance) == (3.75, 3.0)
+    assert (day.average_duration, day.median_speed, day.p95_speed) == (15.0, 12.0, 22.2)
+
+
+def test_the_share_of_pickups_is_of_the_zone_of_pick_up(staged: DataFrame) -> None:
+    rows = {(r.pickup_location_id, r.day_type): r for r in rows_of("location_analytics", staged)}
+    assert rows[132, "Weekday"].share_of_pickups == 1.0
+    assert rows[161, "Weekday"].share_of_pickups == 0.75
+    assert rows[161, "Weekend"].share_of_pickups == 0.25
+    assert (rows[161, "Weekday"].pickup_zone, rows[161, "Weekday"].dropoff_zone) == ("Brooklyn 161", "Manhattan 237")
+
+
+def test_an_hour_with_one_trip_has_no_spread(staged: DataFrame) -> None:
+    morning, night = rows_of("time_series_analysis", staged)
+    assert (morning.pickup_hour, night.pickup_hour, night.time_of_day_category) == (9, 22, "Night")
+    assert (morning.min_total, morning.max_total) == (Decimal("19.60"), Decimal("43.50"))
+    assert morning.stddev_total == pytest.approx(statistics.stdev([23.5, 43.5, 19.6, 30.0]))
+    assert night.stddev_total is None
+
+
+def test_customers_are_grouped_by_how_they_pay_and_how_many_they_are(staged: DataFrame) -> None:
+    rows = {(r.payment_method, r.passenger_group, str(r.pickup_date)): r for r in rows_of("customer_behavior", staged)}
+    solo = rows["Credit card", "Solo", "2024-02-14"]
+    assert (solo.trips, solo.refunds, solo.net_revenue, solo.card_tip_rate) == (1, 1, Decimal("0.00"), 0.25)
+    assert (solo.tipped_share, solo.share_of_day) == (1.0, 0.25)
+    assert rows["Flex Fare", "Unknown", "2024-02-14"].card_tip_rate is None
+
+
+@pytest.mark.parametrize(
+    ("passengers", "group"),
+    [(None, "Unknown"), (0, "None entered"), (1, "Solo"), (2, "Pair"), (3, "Group of 3-4"), (4, "Group of 3-4")]
+    + [(5, "Group of 5 or more"), (9, "Group of 5 or more")],
+)
+def test_passenger_groups(spark: SparkSession, passengers: int | None, group: str) -> None:
+    column = curated.passenger_group(F.lit(passengers).cast("int"))
+    assert spark.range(1).select(column).collect()[0][0] == group
+
+
+def test_performance_is_revenue_by_miles_and_minutes(staged: DataFrame) -> None:
+    rows = {(r.rate_code, r.distance_category, str(r.pickup_date)): r for r in rows_of("performance_summary", staged)}
+    short = rows["Standard", "2-5", "2024-02-14"]
+    assert (short.total_miles, short.total_minutes) == (6.0, 30.0)
+    assert (short.revenue_per_mile, short.revenue_per_minute) == (43.1 / 6, 43.1 / 30)
+    assert (short.average_speed, short.flagged_share) == (12.0, 0.0)
+
+
+def test_a_group_of_refunds_only_has_no_averages(spark: SparkSession, staged: DataFrame) -> None:
+    refunds = staged.where("is_refund")
+    for name in CURATED_TABLES:
+        [row] = rows_of(name, refunds)
+        assert (row.trips, row.refunds) == (0, 1)
+        averages = [column for column in row.asDict() if column.startswith(("average_", "median_", "p95_"))]
+        assert {row[column] for column in averages} <= {None}

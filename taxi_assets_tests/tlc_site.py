@@ -1,0 +1,107 @@
+"""A stand-in for the TLC's site on a free port of 127.0.0.1: real HTTP, and misbehaviour on demand."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+Behaviour = Callable[[BaseHTTPRequestHandler], bool]
+"""Answers a request itself and returns True, or returns False to let the site answer."""
+
+
+@dataclass
+class TlcSite:
+    """Serves ``folder``. A path that is not there answers 403, as the TLC's does. ``misbehave`` comes first."""
+
+    folder: Path
+    address: str = ""
+    requests: list[tuple[str, str, str | None]] = field(default_factory=list)
+    misbehave: list[Behaviour] = field(default_factory=list)
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[TlcSite]:
+    """A running site."""
+    site = TlcSite(folder)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_HEAD(self) -> None:
+            self._answer(with_body=False)
+
+        def do_GET(self) -> None:
+            self._answer(with_body=True)
+
+        def _answer(self, with_body: bool) -> None:
+            site.requests.append((self.command, self.path, self.headers.get("Range")))
+            if site.misbehave and site.misbehave.pop(0)(self):
+                return
+            path = site.folder / self.path.lstrip("/")
+            if not path.is_file():
+                send(self, 403, b"<Error><Code>AccessDenied</Code></Error>", with_body=with_body)
+                return
+            body, etag = path.read_bytes(), f'"{path.stat().st_mtime_ns:x}"'
+            wanted = self.headers.get("Range")
+            if wanted and self.headers.get("If-Range") == etag:
+                start = int(wanted.removeprefix("bytes=").rstrip("-"))
+                send(self, 206, body[start:], etag, with_body)
+            else:
+                send(self, 200, body, etag, with_body)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    site.address = f"http://127.0.0.1:{server.server_port}"
+    try:
+        yield site
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def send(handler: BaseHTTPRequestHandler, status: int, body: bytes, etag: str = "", with_body: bool = True) -> None:
+    """One whole answer."""
+    handler.send_response(status)
+    handler.send_header("Content-Length", str(len(body)))
+    if etag:
+        handler.send_header("ETag", etag)
+    handler.end_headers()
+    if with_body:
+        handler.wfile.write(body)
+
+
+def status(code: int) -> Behaviour:
+    """Answer ``code`` once."""
+
+    def behave(handler: BaseHTTPRequestHandler) -> bool:
+        send(handler, code, b"")
+        return True
+
+    return behave
+
+
+def break_off(folder: Path, after: int) -> Behaviour:
+    """Announce the whole file, send ``after`` bytes of it, and hang up."""
+
+    def behave(handler: BaseHTTPRequestHandler) -> bool:
+        path = folder / handler.path.lstrip("/")
+        body = path.read_bytes()
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(body)))
+        handler.send_header("ETag", f'"{path.stat().st_mtime_ns:x}"')
+        handler.end_headers()
+        handler.wfile.write(body[:after])
+        handler.close_connection = True
+        return True
+
+    return behave
