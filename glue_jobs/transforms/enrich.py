@@ -33,10 +33,24 @@ def conform(rows: DataFrame, table: Table, carried: tuple[str, ...] = ()) -> Dat
     )
 
 
-def trips(judged: DataFrame, zones: DataFrame, month: str, carried: tuple[str, ...] = ()) -> DataFrame:
-    """The columns of ``staging.trips``. ``judged`` comes from ``judge.usable``; ``zones`` is the zone lookup.
+def with_zones(judged: DataFrame, zones: DataFrame) -> DataFrame:
+    """Add borough, zone and service zone of pick-up and drop-off. ``zones`` is the zone lookup."""
+    for end, location in (("pickup", "pulocationid"), ("dropoff", "dolocationid")):
+        lookup = zones.select(
+            F.col("LocationID").cast("bigint").alias(location),
+            F.col("Borough").alias(f"{end}_borough"),
+            F.col("Zone").alias(f"{end}_zone"),
+            F.col("service_zone").alias(f"{end}_service_zone"),
+        )
+        judged = judged.join(F.broadcast(lookup), location, "left")
+    return judged
 
-    ``carried`` names columns of ``judged`` that are passed on behind them.
+
+def trips(judged: DataFrame, month: str, carried: tuple[str, ...] = ()) -> DataFrame:
+    """The columns of ``staging.trips``, in the order of the rows of ``judged``.
+
+    ``judged`` comes from ``judge.usable`` and ``with_zones``; ``carried`` names columns of it that are passed on
+    behind them. There is no join in here: Sail drops the order of rows at one (measured).
     """
     rows = judged.select(
         *carried,
@@ -61,6 +75,10 @@ def trips(judged: DataFrame, zones: DataFrame, month: str, carried: tuple[str, .
         F.col("store_and_fwd_flag"),
         whole(F.col("pulocationid"), tlc.ZONE_COUNT).alias("pickup_location_id"),
         whole(F.col("dolocationid"), tlc.ZONE_COUNT).alias("dropoff_location_id"),
+        *(_known(f"{end}_{what}") for end in ("pickup", "dropoff") for what in ("borough", "zone")),
+        F.col("pickup_service_zone"),
+        F.col("dropoff_service_zone"),
+        F.coalesce(_at_airport("pickup") | _at_airport("dropoff"), F.lit(False)).alias("is_airport_trip"),
         whole(F.col("payment_type"), MAX_CODE).alias("payment_type"),
         _label("payment_type", tlc.PAYMENT_METHODS).alias("payment_method"),
         *(money(F.col(name)).alias(name) for name in tlc.MONEY_COLUMNS),
@@ -72,10 +90,7 @@ def trips(judged: DataFrame, zones: DataFrame, month: str, carried: tuple[str, .
         (F.col("total_amount") < 0).alias("is_refund"),
         F.col(FLAGS),
     )
-    named = _with_zone(_with_zone(rows, zones, "pickup"), zones, "dropoff")
-    at_airport = [F.col(f"{end}_service_zone").isin(*_AIRPORT_SERVICE_ZONES) for end in ("pickup", "dropoff")]
-    airport = F.coalesce(at_airport[0] | at_airport[1], F.lit(False))
-    return conform(named.withColumn("is_airport_trip", airport), staging.TRIPS, carried)
+    return conform(rows, staging.TRIPS, carried)
 
 
 def quarantine(judged: DataFrame, month: str, source_sha256: str) -> DataFrame:
@@ -106,6 +121,14 @@ def distance_category(miles: Column) -> Column:
     )
 
 
+def _known(column: str) -> Column:
+    return F.coalesce(F.col(column), F.lit(tlc.UNKNOWN)).alias(column)
+
+
+def _at_airport(end: str) -> Column:
+    return F.col(f"{end}_service_zone").isin(*_AIRPORT_SERVICE_ZONES)
+
+
 def _duration_seconds() -> Column:
     """Seconds of the trip: a negative wall-clock difference that survived judging spans the fall-back hour."""
     seconds = F.col("wall_seconds")
@@ -119,14 +142,3 @@ def _label(code: str, labels: Mapping[int, str]) -> Column:
         chosen = F.when(matches, label) if chosen is None else chosen.when(matches, label)
     assert chosen is not None  # every code list has entries
     return chosen.otherwise(tlc.UNKNOWN)
-
-
-def _with_zone(rows: DataFrame, zones: DataFrame, end: str) -> DataFrame:
-    lookup = zones.select(
-        F.col("LocationID").alias(f"{end}_location_id"),
-        F.col("Borough").alias(f"{end}_borough"),
-        F.col("Zone").alias(f"{end}_zone"),
-        F.col("service_zone").alias(f"{end}_service_zone"),
-    )
-    joined = rows.join(F.broadcast(lookup), f"{end}_location_id", "left")
-    return joined.fillna(tlc.UNKNOWN, subset=[f"{end}_borough", f"{end}_zone"])

@@ -5,6 +5,7 @@ Belongs here: translating a contract to Iceberg, opening and creating tables. Do
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 
 from pyiceberg.catalog import Catalog, load_catalog
@@ -94,10 +95,8 @@ class LakeCatalog:
         identifier = (table.layer, table.name)
         if self._catalog.table_exists(identifier):
             return self._catalog.load_table(identifier)
-        try:
+        with contextlib.suppress(NamespaceAlreadyExistsError):  # another run was quicker
             self._catalog.create_namespace_if_not_exists(table.layer)
-        except NamespaceAlreadyExistsError:  # another run was quicker
-            pass
         try:
             return self._catalog.create_table(
                 identifier,

@@ -38,4 +38,3 @@ class LakePaths:
 def new_version(run_id: str) -> str:
     """A name for a version, in the order of time and unique to the run: ``20240315T101500Z-1a2b3c4d``."""
     return f"{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}-{run_id[:8]}"
-

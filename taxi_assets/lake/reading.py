@@ -35,7 +35,9 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def open_views(paths: LakePaths, catalog: LakeCatalog, publisher: Publisher, ledger: Ledger) -> duckdb.DuckDBPyConnection:
+def open_views(
+    paths: LakePaths, catalog: LakeCatalog, publisher: Publisher, ledger: Ledger
+) -> duckdb.DuckDBPyConnection:
     """A DuckDB connection with a view for each published table, that can read the lake and nothing else.
 
     Views: ``raw.trips`` (the source's files as they came, with their month), ``raw.zones``, ``raw.files``,
@@ -46,7 +48,9 @@ def open_views(paths: LakePaths, catalog: LakeCatalog, publisher: Publisher, led
     for schema in ("raw", "staging", "curated"):
         connection.execute(f"CREATE SCHEMA {schema}")
     _create_raw_views(connection, ledger)
-    live_ledger = [task.file.file_path for task in catalog.open(FILES).scan().plan_files()] if catalog.exists(FILES) else []
+    live_ledger = (
+        [task.file.file_path for task in catalog.open(FILES).scan().plan_files()] if catalog.exists(FILES) else []
+    )
     connection.execute(f"CREATE VIEW {FILES.full_name} AS {_select(FILES, live_ledger)}")
     for table in MONTHLY_TABLES.values():
         connection.execute(f"CREATE VIEW {table.full_name} AS {_select(table, publisher.files(table))}")

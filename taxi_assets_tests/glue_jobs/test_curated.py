@@ -30,7 +30,7 @@ TRIPS: list[dict[str, Any]] = [
 def staged(spark: SparkSession) -> DataFrame:
     judged = judge.judge(source_rows(spark, *TRIPS).withColumn("is_repeated", F.lit(False)), "2024-02")
     zones = spark.createDataFrame(parse_zones(make_zones(), "zones"), ZONE_SCHEMA)
-    return enrich.trips(judged, zones, "2024-02")
+    return enrich.trips(enrich.with_zones(judged, zones), "2024-02")
 
 
 def rows_of(name: str, staged: DataFrame) -> list[Row]:

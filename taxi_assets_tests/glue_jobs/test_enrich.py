@@ -19,7 +19,7 @@ from taxi_assets_tests.trips import source_rows
 def enriched(spark: SparkSession, odd: dict[str, Any], month: str = "2024-02") -> Row:
     judged = judge.judge(source_rows(spark, odd).withColumn("is_repeated", F.lit(False)), month)
     zones = spark.createDataFrame(parse_zones(make_zones(), "zones"), ZONE_SCHEMA)
-    return enrich.trips(judged, zones, month).collect()[0]
+    return enrich.trips(enrich.with_zones(judged, zones), month).collect()[0]
 
 
 def test_a_trip_is_enriched_as_the_contract_says(spark: SparkSession) -> None:

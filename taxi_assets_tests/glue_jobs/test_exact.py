@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 
 from glue_jobs.transforms import exact
 
+
 def evaluate(spark: SparkSession, values: list[float | None], expression: Column) -> object:
     rows = spark.createDataFrame([(value,) for value in values], "x double")
     return rows.select(expression).collect()[0][0]

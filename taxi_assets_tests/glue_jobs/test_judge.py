@@ -24,7 +24,10 @@ QUARANTINED: dict[str, list[dict[str, Any]]] = {
     "missing_pickup_time": [{"tpep_pickup_datetime": None}],
     "missing_dropoff_time": [{"tpep_dropoff_datetime": None}],
     "pickup_outside_month": [
-        {"tpep_pickup_datetime": datetime(2024, 1, 31, 23, 59, 59), "tpep_dropoff_datetime": datetime(2024, 2, 1, 0, 9)},
+        {
+            "tpep_pickup_datetime": datetime(2024, 1, 31, 23, 59, 59),
+            "tpep_dropoff_datetime": datetime(2024, 2, 1, 0, 9),
+        },
         {"tpep_pickup_datetime": datetime(2024, 3, 1), "tpep_dropoff_datetime": datetime(2024, 3, 1, 0, 9)},
     ],
     "dropoff_before_pickup": [{"tpep_dropoff_datetime": datetime(2024, 2, 14, 8, 59, 59)}],
@@ -87,9 +90,12 @@ def test_a_flag_rule_flags_and_keeps_the_trip(spark: SparkSession, rule_id: str)
 
 
 def test_the_bounds_of_the_rules_belong_to_the_good_side(spark: SparkSession) -> None:
-    good = [
+    good: list[dict[str, Any]] = [
         {"tpep_pickup_datetime": datetime(2024, 2, 1), "tpep_dropoff_datetime": datetime(2024, 2, 1, 0, 15)},
-        {"tpep_pickup_datetime": datetime(2024, 2, 29, 23, 59, 59), "tpep_dropoff_datetime": datetime(2024, 3, 1, 0, 9)},
+        {
+            "tpep_pickup_datetime": datetime(2024, 2, 29, 23, 59, 59),
+            "tpep_dropoff_datetime": datetime(2024, 3, 1, 0, 9),
+        },
         {"tpep_dropoff_datetime": datetime(2024, 2, 15, 9, 0)},
         {"pulocationid": 1, "dolocationid": 263},
         {"total_amount": 10_000.0},
@@ -106,8 +112,14 @@ def test_several_reasons_are_listed_in_the_order_of_the_registry(spark: SparkSes
 
 
 def test_a_drop_off_before_the_pick_up_is_a_trip_when_the_clock_was_put_back(spark: SparkSession) -> None:
-    across = {"tpep_pickup_datetime": datetime(2024, 11, 3, 1, 50), "tpep_dropoff_datetime": datetime(2024, 11, 3, 1, 5)}
-    too_far = {"tpep_pickup_datetime": datetime(2024, 11, 3, 1, 5), "tpep_dropoff_datetime": datetime(2024, 11, 3, 0, 1)}
+    across = {
+        "tpep_pickup_datetime": datetime(2024, 11, 3, 1, 50),
+        "tpep_dropoff_datetime": datetime(2024, 11, 3, 1, 5),
+    }
+    too_far = {
+        "tpep_pickup_datetime": datetime(2024, 11, 3, 1, 5),
+        "tpep_dropoff_datetime": datetime(2024, 11, 3, 0, 1),
+    }
     other_day = {
         "tpep_pickup_datetime": datetime(2024, 11, 10, 1, 50),
         "tpep_dropoff_datetime": datetime(2024, 11, 10, 1, 5),
@@ -120,7 +132,9 @@ def test_a_drop_off_before_the_pick_up_is_a_trip_when_the_clock_was_put_back(spa
 
 
 def test_of_identical_rows_one_is_kept_and_the_others_are_marked(spark: SparkSession) -> None:
-    rows = source_rows(spark, {}, {}, {}, {"tip_amount": 1.0}, {"store_and_fwd_flag": None}, {"store_and_fwd_flag": None})
+    rows = source_rows(
+        spark, {}, {}, {}, {"tip_amount": 1.0}, {"store_and_fwd_flag": None}, {"store_and_fwd_flag": None}
+    )
     hashes = [row.row_hash for row in judge.repeated_hashes(rows).collect()]
     assert len(hashes) == 2
     marked = judge.mark_repeats(rows, hashes).groupBy("tip_amount", "store_and_fwd_flag", "is_repeated").count()

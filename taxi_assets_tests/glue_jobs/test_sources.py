@@ -10,10 +10,10 @@ import pytest
 
 from glue_jobs.contracts import tlc
 from glue_jobs.errors import InputError, NotPublishedYet
-from glue_jobs.sources import FolderSource, HttpSource, SyntheticSource, open_source
-from glue_jobs.sources import http
-from glue_jobs.sources.http import ATTEMPTS, KNOWN_GOOD_MONTH
-from glue_jobs.sources.synthetic import DIRT_PER_MILLION, make_month
+from glue_jobs.sources import http, open_source
+from glue_jobs.sources.folder import FolderSource
+from glue_jobs.sources.http import ATTEMPTS, KNOWN_GOOD_MONTH, HttpSource
+from glue_jobs.sources.synthetic import DIRT_PER_MILLION, SyntheticSource, make_month
 from taxi_assets_tests.conftest import MONTH, write_source
 from taxi_assets_tests.tlc_site import break_off, serving, status
 
@@ -104,7 +104,9 @@ def test_another_status_names_the_address(folder: Path, tmp_path: Path) -> None:
 
 
 def test_a_folder_without_the_month_says_what_it_has(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(NotPublishedYet, match=r"2024-03\.parquet does not exist; the folder has yellow_tripdata_2024-02"):
+    with pytest.raises(
+        NotPublishedYet, match=r"2024-03\.parquet does not exist; the folder has yellow_tripdata_2024-02"
+    ):
         FolderSource(str(folder)).fetch_trips("2024-03", tmp_path / "got", ignore)
 
 

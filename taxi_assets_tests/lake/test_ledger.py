@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from glue_jobs.contracts import FILES
+from glue_jobs.contracts.raw import TRIPS_DATASET
+from taxi_assets.lake import Lake
+
+
+def facts(sha256: str) -> dict[str, Any]:
+    return {
+        "url": "https://example.org/f",
+        "path": f"/lake/{sha256}",
+        "etag": "e",
+        "sha256": sha256,
+        "bytes": 10,
+        "rows": 3,
+        "physical_schema": {"VendorID": "int32"},
+    }
+
+
+def test_the_latest_content_is_in_force_and_the_earlier_one_is_remembered(tmp_path: Path) -> None:
+    ledger = Lake.in_folder(tmp_path).ledger
+    ledger.record("2024-02", TRIPS_DATASET, facts("aa"), "run 1")
+    ledger.record("2024-02", TRIPS_DATASET, facts("bb"), "run 2")
+    current = ledger.current("2024-02", TRIPS_DATASET)
+    assert current is not None
+    assert (current.sha256, current.run_id, current.physical_schema) == ("bb", "run 2", '{"VendorID": "int32"}')
+    entries = Lake.in_folder(tmp_path)._catalog.open(FILES).scan().to_arrow().sort_by("landed_at")
+    assert entries["sha256"].to_pylist() == ["aa", "bb"]
+
+
+def test_content_that_is_in_force_already_is_not_entered_again(tmp_path: Path) -> None:
+    ledger = Lake.in_folder(tmp_path).ledger
+    first = ledger.record("2024-02", TRIPS_DATASET, facts("aa"), "run 1")
+    assert ledger.record("2024-02", TRIPS_DATASET, facts("aa"), "run 2") == first
+    ledger.record("2024-02", TRIPS_DATASET, facts("bb"), "run 3")
+    assert ledger.record("2024-02", TRIPS_DATASET, facts("aa"), "run 4").run_id == "run 4"
+
+
+def test_a_month_that_was_never_landed_has_no_file(tmp_path: Path) -> None:
+    assert Lake.in_folder(tmp_path).ledger.current("2024-02", TRIPS_DATASET) is None

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from glue_jobs.contracts import TABLES
+from taxi_assets.lake import Lake
+from taxi_assets.lake.reading import QueryRefused, run_query
+from taxi_assets.running import MonthResult
+
+
+def test_an_empty_lake_has_every_view_with_its_columns(tmp_path: Path) -> None:
+    with Lake.in_folder(tmp_path).connect() as connection:
+        for table in TABLES.values():
+            answer = connection.sql(f"SELECT * FROM {table.full_name}")
+            assert tuple(answer.columns) == table.column_names
+            assert answer.fetchall() == []
+        assert run_query(connection, "SELECT * FROM raw.trips").fetchall() == []
+        assert run_query(connection, "SELECT * FROM raw.zones").fetchall() == []
+
+
+def test_the_layers_agree(published: tuple[Path, MonthResult]) -> None:
+    lake, result = published
+    with Lake.in_folder(lake).connect() as connection:
+        counts = {
+            name: connection.execute(f"SELECT count(*) FROM {name} WHERE month = '2024-02'").fetchall()[0][0]
+            for name in ("raw.trips", "staging.trips", "staging.quarantine")
+        }
+        assert counts["raw.trips"] == counts["staging.trips"] + counts["staging.quarantine"] == result.source_rows
+        assert connection.execute("SELECT count(*), max(Borough) FROM raw.zones").fetchall() == [(265, "Unknown")]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "COPY (SELECT 1) TO '/tmp/out.csv'",
+        "CREATE TABLE t AS SELECT 1",
+        "DROP VIEW staging.trips",
+        "SET enable_external_access = true",
+        "SELECT 1; SELECT 2",
+        "",
+    ],
+)
+def test_what_is_not_one_query_is_refused(tmp_path: Path, sql: str) -> None:
+    with Lake.in_folder(tmp_path).connect() as connection, pytest.raises(QueryRefused):
+        run_query(connection, sql)
+
+
+def test_a_query_cannot_read_outside_the_lake(tmp_path: Path) -> None:
+    (tmp_path / "secret.csv").write_text("a\n1\n")
+    with Lake.in_folder(tmp_path / "lake").connect() as connection, pytest.raises(duckdb.Error):
+        run_query(connection, f"SELECT * FROM read_csv('{tmp_path}/secret.csv')").fetchall()

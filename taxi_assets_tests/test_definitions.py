@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+import taxi_assets
+from taxi_assets.definitions import MONTH_JOB, build_definitions
+from taxi_assets.partitions import MONTHS
+from taxi_assets.settings import Settings
+
+ROOT = Path(taxi_assets.__file__).parent.parent
+CURATED = ["customer_behavior", "daily_metrics", "location_analytics", "performance_summary", "time_series_analysis"]
+
+
+@pytest.fixture(scope="module")
+def defs() -> dg.Definitions:
+    return build_definitions(Settings())
+
+
+def test_the_asset_keys_are_the_names_of_the_tables(defs: dg.Definitions) -> None:
+    keys = sorted(key.to_user_string() for key in defs.resolve_all_asset_keys())
+    layers = ["raw/trips", "raw/zones", "staging/quarantine", "staging/trips"]
+    assert keys == [*(f"curated/{name}" for name in CURATED), *layers]
+
+
+def test_every_asset_is_partitioned_by_month_owned_grouped_described_and_of_a_kind(defs: dg.Definitions) -> None:
+    for spec in defs.resolve_all_asset_specs():
+        assert spec.partitions_def == MONTHS
+        assert spec.owners
+        assert spec.group_name == spec.key.path[0]
+        assert spec.description
+        assert spec.kinds
+        assert "dagster/column_schema" in spec.metadata or spec.key.path[-1] == "zones"
+
+
+def test_data_flows_one_way(defs: dg.Definitions) -> None:
+    layer = {"raw": 0, "staging": 1, "curated": 2}
+    for spec in defs.resolve_all_asset_specs():
+        for dep in spec.deps:
+            assert layer[dep.asset_key.path[0]] < layer[spec.key.path[0]]
+
+
+def test_the_job_runs_every_asset(defs: dg.Definitions) -> None:
+    job = defs.resolve_job_def(MONTH_JOB)
+    assert set(job.asset_layer.executable_asset_keys) == set(defs.resolve_all_asset_keys())
+
+
+def test_every_published_table_has_blocking_checks(defs: dg.Definitions) -> None:
+    blocking = {
+        key.asset_key.to_user_string()
+        for definition in defs.assets or []
+        for key, spec in ((s.key, s) for s in definition.check_specs)  # type: ignore[union-attr]
+        if spec.blocking
+    }
+    assert blocking >= {f"curated/{name}" for name in CURATED} | {"raw/trips", "staging/trips", "staging/quarantine"}
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["dagster", "definitions", "validate"],
+        ["dagster", "definitions", "validate", "-w", "workspace.yaml"],
+        ["dg", "check", "defs"],
+    ],
+    ids=["dagster definitions validate", "with workspace.yaml", "dg check defs"],
+)
+def test_definitions_load_with_no_setting_at_all(command: list[str]) -> None:
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("TAXI_", "AWS_", "DAGSTER"))
+    }
+    program = Path(sys.executable).parent / command[0]
+    done = subprocess.run([program, *command[1:]], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "complaint"),
+    [
+        ("TAXI_ENGINE", "flink", "none of sail, spark"),
+        ("TAXI_SOURCE", " ", "TAXI_SOURCE is empty"),
+        ("TAXI_LAKE", __file__, "is a file"),
+    ],
+)
+def test_a_wrong_setting_names_its_variable(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, complaint: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ValueError, match=complaint) as refused:
+        Settings()
+    assert name in str(refused.value)
+
+
+def test_jobs_import_no_orchestrator() -> None:
+    script = (
+        "import sys, glue_jobs.ingest_raw, glue_jobs.stage_trips, glue_jobs.build_curated;"
+        "sys.exit(any(name in sys.modules for name in ('dagster', 'pyiceberg', 'duckdb', 'taxi_assets')))"
+    )
+    assert subprocess.run([sys.executable, "-c", script], cwd=ROOT).returncode == 0
