@@ -41,7 +41,7 @@ docs: setup ## write the data dictionary from the contracts
 	$(BIN)/python -m taxi_assets.dictionary docs/data-dictionary.md
 
 bench: setup ## time the jobs on Sail, JVM Spark and DuckDB (TLC=folder in the TLC's layout for real data)
-	$(BIN)/python -m benchmarks.stage_and_build $(if $(TLC),--source $(TLC)) $(BENCH)
+	$(BIN)/python -m taxi_assets_tests.benchmarks.stage_and_build $(if $(TLC),--source $(TLC)) $(BENCH)
 
 lock: setup ## pin the dependencies anew (needs uv)
 	uv pip compile pyproject.toml --all-extras --universal --python-version 3.10 --generate-hashes --no-annotate --no-strip-extras \

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+
+from glue_jobs.contracts import CURATED_TABLES, TRIPS, tlc
+from taxi_assets.lake import Lake
+from taxi_assets.running import MonthResult
+from taxi_assets_tests.benchmarks import duckdb_peer
+from taxi_assets_tests.conftest import MONTH
+from taxi_assets_tests.test_month_end_to_end import different_rows
+
+
+def test_the_peer_of_the_benchmark_does_the_same_work(
+    published: tuple[Path, MonthResult], source: Path, tmp_path: Path
+) -> None:
+    """A ratio of speeds means something only between programs with the same results."""
+    out = tmp_path / "out"
+    duckdb_peer.main(MONTH, str(source / tlc.trip_file_path(MONTH)), str(source / tlc.ZONE_FILE_PATH), str(out))
+    lake = Lake.in_folder(published[0])
+    staging = lake.publisher.live(TRIPS, MONTH)
+    assert staging is not None
+    assert different_rows(staging.path, str(out / "trips")) == 0
+    with duckdb.connect() as connection:
+        for name, table in CURATED_TABLES.items():
+            live = lake.publisher.live(table, MONTH)
+            assert live is not None
+            ours, theirs = (
+                connection.execute(
+                    f"SELECT {', '.join(table.grain)}, trips, refunds, net_revenue FROM '{files}' ORDER BY ALL"
+                ).fetchall()
+                for files in (f"{live.path}/*.parquet", out / f"{name}.parquet")
+            )
+            assert ours == theirs
+            written = connection.execute(f"SELECT * FROM '{out}/{name}.parquet'").description
+            assert {column[0] for column in written or ()} == set(table.column_names)
