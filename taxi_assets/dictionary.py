@@ -86,8 +86,8 @@ def _source() -> str:
         (
             "## The TLC's trip file",
             (
-                f"From {tlc.FIRST_MONTH} on. Names are matched without regard to case; a column that is not listed stays "
-                "in the raw file and is reported."
+                f"From {tlc.FIRST_MONTH} on. Names are matched without regard to case; "
+                "a column that is not listed stays in the raw file and is reported."
             ),
             _markdown(("column", "holds", "required", "meaning"), rows),
             "\n".join(codes),

@@ -22,6 +22,8 @@ from taxi_assets.status import lake_status
 
 ROOT = Path(taxi_assets.__file__).parent.parent
 LOCATION = {"repositoryLocationName": "nyc-taxi-lakehouse", "repositoryName": "__repository__"}
+pytestmark = pytest.mark.xdist_group("ui")
+
 ASSETS = ["raw/trips", "raw/zones", "staging/trips", "staging/quarantine", "curated/daily_metrics"]
 Ask = Callable[..., Any]
 

@@ -31,6 +31,7 @@ _SAIL_SETTINGS = {
     "SAIL_RUNTIME__MEMORY_POOL__TYPE": "fair",
     "SAIL_RUNTIME__MEMORY_POOL__FAIR__MAX_SIZE": "2000000000",
 }
+_CONNECT_VARIABLES = frozenset({"SPARK_REMOTE", "SPARK_LOCAL_REMOTE", "SPARK_CONNECT_MODE_ENABLED"})
 _COMMON_CONF = {"spark.sql.session.timeZone": "UTC", "spark.sql.parquet.compression.codec": "zstd"}
 _JVM_CONF = {
     "spark.master": "local[*]",
@@ -62,17 +63,19 @@ def describe(engine: str) -> str:
 
 @contextmanager
 def running_engine(engine: str) -> Iterator[dict[str, str]]:
-    """Start ``engine`` if it needs to be; yields the environment variables that its jobs need.
+    """Start ``engine`` if it needs to be; yields the whole environment for its jobs.
 
     Raises EngineUnavailable if it cannot be started.
     """
+    # A session elsewhere in this process, or the user's shell, may have chosen another engine.
+    environment = {name: value for name, value in os.environ.items() if name not in _CONNECT_VARIABLES}
     if engine == SPARK:
-        yield _java_environment()
+        yield environment | _java_environment()
     elif engine == SAIL:
         with _sail_server() as address:
-            yield {"SPARK_REMOTE": address}
+            yield environment | {"SPARK_REMOTE": address}
     else:
-        yield {"SPARK_REMOTE": engine}
+        yield environment | {"SPARK_REMOTE": engine}
 
 
 @contextmanager

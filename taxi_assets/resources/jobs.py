@@ -75,7 +75,7 @@ class LocalJobs(Jobs):
             command = [sys.executable, str(_SCRIPTS / f"{job}.py"), *_as_options(arguments)]
             command += ["--spark-conf", json.dumps(self.spark.spark_config)]
             command += _as_options(session.get_bootstrap_cli_arguments())
-            code, last_lines = _run_to_end(command, {**os.environ, **self._environment})
+            code, last_lines = _run_to_end(command, self._environment)
         return facts_of(job, session.get_custom_messages(), f"exit code {code}", last_lines)
 
 

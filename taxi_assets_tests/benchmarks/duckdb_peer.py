@@ -131,7 +131,8 @@ _TABLES = {
     "daily_metrics": f"""
 SELECT * EXCLUDE (total, distance, duration, speed), total[1] AS median_total, total[2] AS p95_total,
     distance[1] AS median_distance, distance[2] AS p95_distance, duration[1] AS median_duration,
-    duration[2] AS p95_duration, speed[1] AS median_speed, speed[2] AS p95_speed FROM (SELECT month, pickup_date, day_type, {_VOLUME},
+    duration[2] AS p95_duration, speed[1] AS median_speed, speed[2] AS p95_speed FROM (
+    SELECT month, pickup_date, day_type, {_VOLUME},
     coalesce(sum(total_amount) FILTER (NOT is_refund), 0)::DECIMAL(18, 2) AS gross_revenue,
     coalesce(sum(total_amount) FILTER (is_refund), 0)::DECIMAL(18, 2) AS refunded,
     coalesce(sum(passenger_count) FILTER (NOT is_refund), 0)::BIGINT AS passengers,

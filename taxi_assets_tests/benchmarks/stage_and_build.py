@@ -119,13 +119,14 @@ def _run_jobs(engine: str, month: str, trips: Path, zones: Path, out: Path) -> N
     with running_engine(engine) as environment:
         for job, options in (("stage_trips", stage), ("build_curated", build)):
             command = [sys.executable, str(_SCRIPTS / f"{job}.py"), *conf, *options]
-            subprocess.run(command, check=True, env={**os.environ, **environment}, capture_output=True)
+            subprocess.run(command, check=True, env=environment, capture_output=True)
 
 
 @contextmanager
 def _peak_memory() -> Iterator[list[float]]:
     """KiB of resident memory of this process's descendants at their largest, in a list of one."""
-    peak, done = [0.0], threading.Event()
+    peak = [0.0]
+    done = threading.Event()
 
     def watch() -> None:
         while not done.wait(0.05):
@@ -144,10 +145,11 @@ def _descendants_kib() -> float:
     listed = subprocess.run(["ps", "-eo", "pid=,ppid=,rss=,comm="], capture_output=True, text=True, check=True).stdout
     children: dict[int, list[tuple[int, float]]] = {}
     for line in listed.splitlines():
-        pid, parent, kib, name = line.split(None, 3)
+        process, parent, kib, name = line.split(None, 3)
         if name != "ps":
-            children.setdefault(int(parent), []).append((int(pid), float(kib)))
-    total, waiting = 0.0, [os.getpid()]
+            children.setdefault(int(parent), []).append((int(process), float(kib)))
+    total = 0.0
+    waiting = [os.getpid()]
     while waiting:
         for pid, kib in children.get(waiting.pop(), []):
             total += kib
