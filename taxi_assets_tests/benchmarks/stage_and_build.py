@@ -145,9 +145,9 @@ def _descendants_kib() -> float:
     listed = subprocess.run(["ps", "-eo", "pid=,ppid=,rss=,comm="], capture_output=True, text=True, check=True).stdout
     children: dict[int, list[tuple[int, float]]] = {}
     for line in listed.splitlines():
-        process, parent, kib, name = line.split(None, 3)
+        process, parent, resident, name = line.split(None, 3)
         if name != "ps":
-            children.setdefault(int(parent), []).append((int(process), float(kib)))
+            children.setdefault(int(parent), []).append((int(process), float(resident)))
     total = 0.0
     waiting = [os.getpid()]
     while waiting:
