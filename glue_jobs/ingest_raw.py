@@ -30,7 +30,7 @@ from glue_jobs.sources import Fetched, Progress, open_source
 from glue_jobs.transforms.judge import month_bounds
 from glue_jobs.transforms.normalise import layout_of
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("glue_jobs.ingest_raw")  # run as a script, __name__ is "__main__"
 _FETCH_AGAIN = "fetch the file again from the source; if it is the same there, wait for the TLC to mend it"
 
 
@@ -62,8 +62,9 @@ def ingest(arguments: argparse.Namespace, reporter: Reporter) -> dict[str, Any]:
 def verify_trips(path: Path, url: str, month: str) -> dict[str, Any]:
     """Rows and physical schema of a trip file that can be staged; InputError, naming ``url``, if it cannot.
 
-    Checks that it is Parquet with a readable footer, has rows, has the contract's columns, and that at least
-    one pick-up lies in ``month``.
+    Checks that it is Parquet with a readable footer, has rows, has the contract's columns, can be decoded, and
+    that most pick-ups lie in ``month``: in real files all but a few dozen do, while the file of a neighbouring
+    month has a few strays of this one.
     """
     _verify_is_parquet(path, url)
     try:
@@ -75,14 +76,20 @@ def verify_trips(path: Path, url: str, month: str) -> dict[str, Any]:
         raise InputError(f"{url} is a Parquet file without rows", _FETCH_AGAIN)
     layout = layout_of(schema, url)
     inside, first, last = _decode(path, url, layout.read["tpep_pickup_datetime"][0], month)
-    if inside == 0:
+    if inside <= rows / 2:
         raise InputError(
-            f"{url} has no trip of {month}: its {rows} pick-ups lie between {first} and {last}",
+            f"{url} is not the file of {month}: {inside} of its {rows} pick-ups lie in it; "
+            f"they begin at {first} and end at {last}",
             f"it is another month's file; put the file of {month} in its place",
         )
     if layout.unknown:
         _log.warning("%s has columns that the contract does not know: %s", url, ", ".join(layout.unknown))
-    return {"rows": rows, "physical_schema": schema, "unknown_columns": list(layout.unknown)}
+    return {
+        "rows": rows,
+        "physical_schema": schema,
+        "absent_columns": list(layout.absent),
+        "unknown_columns": list(layout.unknown),
+    }
 
 
 def _decode(path: Path, url: str, pickup: str, month: str) -> tuple[int, datetime | None, datetime | None]:

@@ -37,7 +37,12 @@ def stage(arguments: argparse.Namespace, reporter: Reporter) -> dict[str, Any]:
     rows = normalise(source, layout)
 
     with reporter.phase("look for repeated rows"):
-        hashes = [row.row_hash for row in judge.repeated_hashes(rows).collect()]
+        hashes = [row.row_hash for row in judge.repeated_hashes(rows).limit(judge.MAX_REPEATED + 1).collect()]
+        if len(hashes) > judge.MAX_REPEATED:
+            raise InputError(
+                f"{arguments.trips} has more than {judge.MAX_REPEATED} different rows that stand more than once",
+                "it seems to have been written twice; fetch the file again",
+            )
     judged = judge.judge(judge.mark_repeats(rows, hashes), month)
 
     with reporter.phase("write quarantine"):

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -133,15 +134,23 @@ def rollback(table: str, month: str, version: str | None, lake: Path | None) -> 
     by_name = {name: entry for full, entry in MONTHLY_TABLES.items() for name in (full, entry.name)}
     if table not in by_name:
         raise click.UsageError(f"there is no table {table}; choose from {', '.join(MONTHLY_TABLES)}")
-    pair = (QUARANTINE, TRIPS)
+    pair = (TRIPS, QUARANTINE)
     chosen = pair if by_name[table] in pair else (by_name[table],)
-    opened = _existing_lake(lake)
+    publisher = _existing_lake(lake).publisher
+    try:
+        restored = publisher.version_to_restore(chosen[0], month, version).version
+        pending = []
+        for one in chosen:
+            live = publisher.live(one, month)
+            if live is None or live.version != restored:
+                publisher.version_to_restore(one, month, restored)  # before the first commit: all of them or none
+                pending.append(one)
+        for one in reversed(pending):
+            publisher.roll_back(one, month, restored)
+    except (NoSuchVersion, PublishConflict) as error:
+        _fail(str(error))
     for one in chosen:
-        try:
-            publication = opened.publisher.roll_back(one, month, version)
-        except (NoSuchVersion, PublishConflict) as error:
-            _fail(str(error))
-        _out.print(f"{one.full_name} {month}: version {publication.version} is live, {publication.rows:,} rows")
+        _out.print(f"{one.full_name} {month}: version {restored} is live", highlight=False)
     _out.print("See what now differs: taxi-assets status")
 
 
@@ -164,12 +173,13 @@ def query(sql: str, form: str, lake: Path | None) -> None:
 
     from taxi_assets.lake.reading import QueryRefused, run_query
 
-    with _existing_lake(lake).connect() as connection:
-        try:
+    opened = _existing_lake(lake)
+    try:
+        with opened.connect() as connection:
             answer = run_query(connection, sql)
             names, rows = list(answer.columns), answer.fetchall()
-        except (duckdb.Error, QueryRefused) as error:
-            _fail(str(error))
+    except (duckdb.Error, QueryRefused) as error:
+        _fail(str(error))
     if form == "csv":
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(names)
@@ -177,9 +187,9 @@ def query(sql: str, form: str, lake: Path | None) -> None:
     elif form == "json":
         click.echo(json.dumps([dict(zip(names, row, strict=True)) for row in rows], default=_json_value))
     else:
-        table = Table(*names)
+        table = Table(*map(escape, names))
         for row in rows:
-            table.add_row(*("" if value is None else str(value) for value in row))
+            table.add_row(*("" if value is None else escape(str(value)) for value in row))
         _out.print(table)
 
 
@@ -239,7 +249,7 @@ def _existing_lake(folder: Path | None) -> Lake:
     from taxi_assets.lake import Lake
 
     settings = _settings(folder, None)
-    if not settings.lake.is_dir():
+    if not (settings.lake / "catalog.db").is_file():
         raise click.UsageError(f"there is no lake in {settings.lake}; make one with: taxi-assets demo")
     return Lake.in_folder(settings.lake)
 
@@ -262,7 +272,7 @@ def _tables_of(names: str | None) -> list[str] | None:
 
 
 def _fail(message: str) -> Any:
-    _err.print(f"[red]error:[/red] {message}", soft_wrap=True, highlight=False)
+    _err.print(f"[red]error:[/red] {escape(message)}", soft_wrap=True, highlight=False)
     sys.exit(1)
 
 
@@ -279,7 +289,12 @@ def _progress_of(steps: tuple[str, ...], month: str) -> Iterator[Callable[[str, 
     if not _err.is_terminal:
         yield lambda step, message: click.echo(f"{month} {step}: {message}", err=True)
         return
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(20), TextColumn("{task.fields[said]}"))
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(20),
+        TextColumn("{task.fields[said]}", markup=False),
+    )
     with Progress(*columns, TimeElapsedColumn(), console=_err) as progress:
         rows = {step: progress.add_task(f"{month} {step}", start=False, total=None, said="") for step in steps}
 
@@ -298,7 +313,7 @@ def _progress_of(steps: tuple[str, ...], month: str) -> Iterator[Callable[[str, 
 
 def _print_result(result: MonthResult) -> None:
     if result.error:
-        _err.print(f"[red]{result.month} failed:[/red] {result.error}", soft_wrap=True, highlight=False)
+        _err.print(f"[red]{result.month} failed:[/red] {escape(result.error)}", soft_wrap=True, highlight=False)
         for check in result.failed_checks:
             _err.print(f"  check failed: {check}", markup=False, highlight=False)
         return

@@ -1,46 +1,8 @@
-"""The Dagster code location: ``defs``, and how it is made from settings."""
+"""The Dagster code location: ``defs``, made from the environment's settings. Nothing else."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-import dagster as dg
-from dagster_pyspark import LazyPySparkResource
-
-from taxi_assets.assets.curated import build_curated
-from taxi_assets.assets.raw import ingest_raw
-from taxi_assets.assets.staging import stage_trips
-from taxi_assets.resources.engine import spark_conf
-from taxi_assets.resources.jobs import LocalJobs
-from taxi_assets.resources.lake import LakeResource, SourceResource
+from taxi_assets.code_location import build_definitions
 from taxi_assets.settings import Settings
-
-MONTH_JOB = "process_month"
-
-
-def build_definitions(settings: Settings, resource_overrides: Mapping[str, object] | None = None) -> dg.Definitions:
-    """The whole code location for ``settings``; ``resource_overrides`` replaces resources by name, for tests.
-
-    Runs execute in one process: the work is done in the jobs' processes, and the engine is shared by them.
-    """
-    month_job = dg.define_asset_job(
-        MONTH_JOB,
-        selection=dg.AssetSelection.groups("raw", "staging", "curated"),
-        description="One month from the source to the five curated tables.",
-    )
-    return dg.Definitions(
-        assets=[ingest_raw, stage_trips, build_curated],
-        jobs=[month_job],
-        executor=dg.in_process_executor,
-        resources={
-            "lake": LakeResource(folder=str(settings.lake)),
-            "source": SourceResource(spec=settings.source),
-            "jobs": LocalJobs(
-                engine=settings.engine, spark=LazyPySparkResource(spark_config=spark_conf(settings.engine))
-            ),
-            **(resource_overrides or {}),
-        },
-    )
-
 
 defs = build_definitions(Settings())

@@ -16,16 +16,26 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster import DagsterEventType, EventLogEntry
+from dagster import DagsterEventType, DagsterExecutionInterruptedError, EventLogEntry
+from dagster_shared.error import SerializableErrorInfo
 
 from glue_jobs.contracts import CURATED_TABLES
 from taxi_assets.asset_keys import QUARANTINE_KEY, RAW_TRIPS, RAW_ZONES, STAGING_TRIPS, asset_key
-from taxi_assets.definitions import MONTH_JOB, build_definitions
-from taxi_assets.resources.engine import describe
+from taxi_assets.code_location import MONTH_JOB, build_definitions
+from taxi_assets.lake.publishing import PublishConflict
+from taxi_assets.resources.engine import EngineUnavailable, describe
 from taxi_assets.settings import Settings
 
 STEPS = ("ingest_raw", "stage_trips", "build_curated")
 _POLL_SECONDS = 0.2
+_DAGSTER_YAML = """\
+telemetry:
+  enabled: false
+# Each run has an engine of its own, of up to 2.6 GB: a backfill runs month by month.
+concurrency:
+  runs:
+    max_concurrent_runs: 1
+"""
 
 Listener = Callable[[str, str], None]
 """Called with a step's name and what it just said."""
@@ -75,7 +85,7 @@ def dagster_home(lake: Path) -> Path:
     home.mkdir(parents=True, exist_ok=True)
     config = home / "dagster.yaml"
     if not config.exists():
-        config.write_text("telemetry:\n  enabled: false\n")
+        config.write_text(_DAGSTER_YAML)
     return home
 
 
@@ -163,10 +173,21 @@ def _take_in(result: MonthResult, entry: EventLogEntry) -> None:
     elif event.event_type == DagsterEventType.STEP_FAILURE:
         failure = event.step_failure_data
         said = failure.user_failure_data.description if failure.user_failure_data else None
-        result.error = said or (failure.error.to_string() if failure.error else f"{entry.step_key} failed")
+        result.error = said or (_message_of(failure.error) if failure.error else f"{entry.step_key} failed")
     elif event.event_type == DagsterEventType.RUN_FAILURE and not result.error:
         error = event.job_failure_data.error
-        result.error = error.to_string() if error else "the run failed"
+        result.error = _message_of(error) if error else "the run failed"
+
+
+def _message_of(error: SerializableErrorInfo) -> str:
+    """What went wrong, from the innermost cause: our own errors speak for themselves, others with a traceback."""
+    while error.cause is not None:
+        error = error.cause
+    if error.cls_name in (DagsterExecutionInterruptedError.__name__, KeyboardInterrupt.__name__):
+        return "interrupted; what had not been published yet is not, readers see what they saw. Run the month again."
+    if error.cls_name in (EngineUnavailable.__name__, PublishConflict.__name__):
+        return error.message.partition(": ")[2].strip()
+    return error.to_string()
 
 
 def _take_in_materialization(result: MonthResult, materialization: dg.AssetMaterialization) -> None:

@@ -36,6 +36,8 @@ class Settings(BaseSettings):
         resolved = lake.expanduser().resolve()
         if resolved.exists() and not resolved.is_dir():
             raise ValueError(f"TAXI_LAKE: {resolved} is a file; give a folder, it is made if it does not exist")
+        if wild := sorted(set("*?[]{}") & set(str(resolved))):
+            raise ValueError(f"TAXI_LAKE: {resolved} has {' '.join(wild)} in it, which engines take for a pattern")
         return resolved
 
     @field_validator("engine")

@@ -44,8 +44,8 @@ def _own_dagster_home() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def engine() -> Iterator[str]:
     """Address of a Sail server that all tests of this process share."""
-    with running_engine(SAIL) as environment:
-        yield environment["SPARK_REMOTE"]
+    with running_engine(SAIL) as running:
+        yield running.environment["SPARK_REMOTE"]
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 
 import taxi_assets
-from taxi_assets.definitions import MONTH_JOB, build_definitions
+from taxi_assets.code_location import MONTH_JOB, build_definitions
 from taxi_assets.partitions import MONTHS
 from taxi_assets.settings import Settings
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import dagster as dg
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -194,6 +195,11 @@ def of_another_month(path: Path) -> None:
     pq.write_table(make_month("2023-07", 500, 1), path)
 
 
+def of_a_neighbouring_month(path: Path) -> None:
+    here, next_door = make_month(MONTH, 500, 1), make_month("2024-01", 500, 1)
+    pq.write_table(pa.concat_tables([next_door, here.slice(0, 20)]), path)
+
+
 def missing(path: Path) -> None:
     path.unlink()
 
@@ -203,7 +209,8 @@ SPOILT: list[tuple[Callable[[Path], None], str, str]] = [
     (truncated, "is cut off", "fetch the file again"),
     (empty, "is a Parquet file without rows", "fetch the file again"),
     (without_pickup_time, "lacks the column tpep_pickup_datetime", "check that it is a yellow-taxi trip file"),
-    (of_another_month, "has no trip of 2024-02", "it is another month's file"),
+    (of_another_month, "is not the file of 2024-02: 0 of its 503 pick-ups lie in it", "it is another month's file"),
+    (of_a_neighbouring_month, "is not the file of 2024-02", "it is another month's file"),
     (missing, "does not exist", "put the file of 2024-02 there"),
 ]
 

@@ -4,14 +4,16 @@ Belongs here: columns, grain, units and meaning. Does not: how they are computed
 
 Shared definitions. ``trips`` counts rows that are no refund; ``refunds`` counts the others. ``gross_revenue``
 sums total_amount over trips, ``refunded`` over refunds (zero or negative), ``net_revenue`` is their sum.
-Averages, medians and percentiles are over trips. Sums are exact decimals; averages, rates and shares are
-quotients of exact sums, in DOUBLE, and null where there is nothing to divide by.
+Averages, medians and percentiles are over trips; an average speed is miles by hours of the trips that took
+time. Sums are exact decimals; averages, rates and shares are quotients of exact sums, in DOUBLE, and null where
+there is nothing to divide by.
 """
 
 from __future__ import annotations
 
 from glue_jobs.contracts.model import Column, Table, Type, numbered
 
+_SPEED = "Miles by hours of the trips that took time"
 _MONTH = Column(0, "month", Type.STRING, "Month of the source file, YYYY-MM", nullable=False)
 _DATE = Column(0, "pickup_date", Type.DATE, "Date of pick-up", nullable=False)
 _DAY_TYPE = Column(0, "day_type", Type.STRING, "Weekday or Weekend", nullable=False)
@@ -49,9 +51,9 @@ def _table(name: str, description: str, grain: tuple[str, ...], *columns: Column
     return Table("curated", name, description, numbered(*columns), ("month",), grain)
 
 
-def _distribution(measure: str, what: str, unit: str) -> tuple[Column, ...]:
+def _distribution(measure: str, what: str, unit: str, average: str = "") -> tuple[Column, ...]:
     return (
-        _number(f"average_{measure}", f"Mean {what}", unit),
+        _number(f"average_{measure}", average or f"Mean {what}", unit),
         _number(f"median_{measure}", f"Median {what}, exact", unit),
         _number(f"p95_{measure}", f"95th percentile of {what}, exact", unit),
     )
@@ -73,7 +75,7 @@ DAILY_METRICS = _table(
     *_distribution("total", "total_amount", "USD"),
     *_distribution("distance", "trip_distance", "miles"),
     *_distribution("duration", "trip_duration_minutes", "minutes"),
-    *_distribution("speed", "average_speed_mph", "mph"),
+    *_distribution("speed", "average_speed_mph", "mph", _SPEED),
     _count("card_trips", "Trips paid by card"),
     _count("cash_trips", "Trips paid in cash"),
     _count("flex_trips", "Flex Fare trips"),
@@ -121,7 +123,7 @@ TIME_SERIES_ANALYSIS = _table(
     _number("average_total", "Mean total_amount", "USD"),
     _number("average_distance", "Mean trip_distance", "miles"),
     _number("average_duration", "Mean trip_duration_minutes", "minutes"),
-    _number("average_speed", "Mean average_speed_mph", "mph"),
+    _number("average_speed", _SPEED, "mph"),
     _number("stddev_total", "Sample standard deviation of total_amount; null for a single trip", "USD"),
     Column(0, "min_total", Type.MONEY, "Smallest total_amount of a trip", "USD"),
     Column(0, "max_total", Type.MONEY, "Largest total_amount of a trip", "USD"),
@@ -158,7 +160,7 @@ PERFORMANCE_SUMMARY = _table(
     _number("total_minutes", "Sum of trip_duration_minutes over trips", "minutes"),
     _number("revenue_per_mile", "total_amount of trips by total_miles", "USD/mile"),
     _number("revenue_per_minute", "total_amount of trips by total_minutes", "USD/minute"),
-    _number("average_speed", "total_miles by total_minutes", "mph"),
+    _number("average_speed", _SPEED, "mph"),
     _share("flagged_share", "Share of trips with at least one quality flag"),
 )
 

@@ -3,11 +3,11 @@
 Belongs here: id, tier, reason and predicate of each rule. Does not: how a predicate is evaluated
 (``transforms.judge``) and no threshold of a check over many rows (``taxi_assets.asset_checks``).
 
-A predicate is Spark SQL over the normalised source columns (``tlc.TRIP_COLUMNS``) and three helpers:
-``wall_seconds`` (drop-off minus pick-up on the wall clock), ``in_fall_back_hour`` (pick-up between 01:00 and
-02:00 on the first Sunday of November, an hour that happens twice) and ``is_repeated`` (an identical row came
-before). ``{month_start}`` and ``{next_month}`` stand for the bounds of the file's month. A predicate that is
-null counts as false.
+A predicate is Spark SQL over the normalised source columns (``tlc.TRIP_COLUMNS``) and four helpers:
+``wall_seconds`` (drop-off minus pick-up on the wall clock), ``duration_seconds`` (the same, put right where the
+clock was changed in between), ``in_fall_back_hour`` (pick-up between 01:00 and 02:00 on the first Sunday of
+November, an hour that happens twice) and ``is_repeated`` (an identical row came before). ``{month_start}`` and
+``{next_month}`` stand for the bounds of the file's month. A predicate that is null counts as false.
 """
 
 from __future__ import annotations
@@ -99,12 +99,12 @@ RULES: tuple[Rule, ...] = (
     ),
     _quarantine("exact_duplicate", "Identical in every column to a row that is kept", "is_repeated"),
     _flag("zero_distance", "The meter recorded no distance", "trip_distance = 0"),
-    _flag("zero_duration", "Pick-up and drop-off at the same second", "wall_seconds = 0"),
+    _flag("zero_duration", "Pick-up and drop-off at the same second", "duration_seconds = 0"),
     _flag("implausible_distance", "More than 100 miles", "trip_distance > 100"),
     _flag(
         "implausible_speed",
         "More than 80 mph over the whole trip",
-        "trip_distance > 0 AND wall_seconds > 0 AND trip_distance * 3600 > 80 * wall_seconds",
+        "trip_distance > 0 AND duration_seconds > 0 AND trip_distance * 3600 > 80 * duration_seconds",
     ),
     _flag(
         "implausible_fare_rate",

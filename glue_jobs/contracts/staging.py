@@ -79,7 +79,7 @@ TRIPS = Table(
             0,
             "trip_duration_minutes",
             Type.DOUBLE,
-            "Drop-off minus pick-up; an hour is added where the clock was put back in between",
+            "Drop-off minus pick-up, put right by an hour where the clock was changed in between",
             "minutes",
             False,
             ("tpep_pickup_datetime", "tpep_dropoff_datetime"),

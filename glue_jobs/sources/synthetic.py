@@ -28,6 +28,8 @@ Array = npt.NDArray[Any]
 Columns = dict[str, Array]
 
 DEFAULT_ROWS = 50_000
+MIN_ROWS = 500
+"""Below, one row of each kind of dirt would be more than a file may have."""
 DIRT_PER_MILLION = {
     "pickup_outside_month": 20,
     "dropoff_before_pickup": 60,
@@ -94,14 +96,14 @@ class SyntheticSource:
     @classmethod
     def from_spec(cls, spec: str) -> SyntheticSource:
         """From ``synthetic`` or ``synthetic:rows=50000,seed=1``; InputError if it reads otherwise."""
-        remedy = "write synthetic:rows=50000,seed=1 (at least 100 rows)"
+        remedy = f"write synthetic:rows=50000,seed=1 (at least {MIN_ROWS} rows)"
         options = {"rows": DEFAULT_ROWS, "seed": 1}
         for pair in filter(None, spec.partition(":")[2].split(",")):
             name, _, value = pair.partition("=")
             if name not in options or not value.isdigit():
                 raise InputError(f"{pair!r} in {spec} is not understood", remedy)
             options[name] = int(value)
-        if options["rows"] < 100:
+        if options["rows"] < MIN_ROWS:
             raise InputError(f"{spec} asks for {options['rows']} rows", remedy)
         return cls(**options)
 

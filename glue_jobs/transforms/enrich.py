@@ -130,9 +130,7 @@ def _at_airport(end: str) -> Column:
 
 
 def _duration_seconds() -> Column:
-    """Seconds of the trip: a negative wall-clock difference that survived judging spans the fall-back hour."""
-    seconds = F.col("wall_seconds")
-    return F.when(seconds < 0, seconds + 3600).otherwise(seconds).cast(Type.DOUBLE.ddl)
+    return F.col("duration_seconds").cast(Type.DOUBLE.ddl)
 
 
 def _label(code: str, labels: Mapping[int, str]) -> Column:

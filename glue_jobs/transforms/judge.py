@@ -7,7 +7,7 @@ Does not: the rules themselves (``contracts.rules``).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime, timedelta
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
@@ -16,10 +16,9 @@ from glue_jobs.contracts import tlc
 from glue_jobs.contracts.rules import Tier, rules_of
 
 REASONS, FLAGS = "quarantine_reasons", "quality_flags"
-_FALL_BACK = (
-    "month(tpep_pickup_datetime) = 11 AND dayofweek(tpep_pickup_datetime) = 1"
-    " AND dayofmonth(tpep_pickup_datetime) <= 7 AND hour(tpep_pickup_datetime) = 1"
-)
+_WALL = "wall_seconds"
+MAX_REPEATED = 10_000
+"""Different rows that may stand more than once in a file. Real files have under ten; one written twice has millions."""
 
 
 def repeated_hashes(rows: DataFrame) -> DataFrame:
@@ -45,12 +44,38 @@ def mark_repeats(rows: DataFrame, hashes: Sequence[int]) -> DataFrame:
 def judge(rows: DataFrame, month: str) -> DataFrame:
     """Add ``quarantine_reasons`` and ``quality_flags`` (rule ids joined by commas, empty if none).
 
-    Also adds ``wall_seconds``. ``rows`` has the source columns and ``is_repeated``; ``month`` is YYYY-MM.
+    Also adds the helpers that ``contracts.rules`` describes. ``rows`` has the source columns and
+    ``is_repeated``; ``month`` is YYYY-MM.
     """
-    helped = rows.withColumn(
-        "wall_seconds", F.expr("timestampdiff(SECOND, tpep_pickup_datetime, tpep_dropoff_datetime)")
-    ).withColumn("in_fall_back_hour", F.coalesce(F.expr(_FALL_BACK), F.lit(False)))
+    pickup, dropoff = F.col("tpep_pickup_datetime"), F.col("tpep_dropoff_datetime")
+    wall = F.expr("timestampdiff(SECOND, tpep_pickup_datetime, tpep_dropoff_datetime)")
+    forward, back = clock_changes(int(month[:4]))
+    hour = timedelta(hours=1)
+    in_fall_back_hour = (pickup >= _at(back - hour)) & (pickup < _at(back))
+    lost_hour = (pickup < _at(forward)) & (dropoff >= _at(forward + hour))
+    extra_hour = ((pickup < _at(back - hour)) & (dropoff >= _at(back))) | (in_fall_back_hour & (F.col(_WALL) < 0))
+    helped = (
+        rows.withColumn(_WALL, wall)
+        .withColumn("in_fall_back_hour", F.coalesce(in_fall_back_hour, F.lit(False)))
+        .withColumn(
+            "duration_seconds",
+            F.when(lost_hour, F.col(_WALL) - 3600).when(extra_hour, F.col(_WALL) + 3600).otherwise(F.col(_WALL)),
+        )
+    )
     return helped.withColumn(REASONS, _matching(Tier.QUARANTINE, month)).withColumn(FLAGS, _matching(Tier.FLAG, month))
+
+
+def clock_changes(year: int) -> tuple[datetime, datetime]:
+    """When New York's clocks are put forward and back, wall clock before the change (02:00 both times).
+
+    The second Sunday of March and the first of November, since 2007 (Energy Policy Act of 2005).
+    """
+
+    def sunday(month: int, earliest: int) -> datetime:
+        first = datetime(year, month, earliest, 2)  # noqa: DTZ001 -- wall clock, as the trips
+        return first + timedelta(days=6 - first.weekday())
+
+    return sunday(3, 8), sunday(11, 1)
 
 
 def usable(judged: DataFrame) -> DataFrame:
@@ -67,6 +92,11 @@ def month_bounds(month: str) -> tuple[date, date]:
     """First day of ``month`` (YYYY-MM) and of the month after it."""
     year, number = map(int, month.split("-"))
     return date(year, number, 1), date(year + number // 12, number % 12 + 1, 1)
+
+
+def _at(moment: datetime) -> Column:
+    """A wall-clock literal (``lit`` of a datetime would be an instant in this process's time zone)."""
+    return F.expr(f"timestamp_ntz'{moment:%Y-%m-%d %H:%M:%S}'")
 
 
 def _matching(tier: Tier, month: str) -> Column:

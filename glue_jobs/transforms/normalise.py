@@ -18,10 +18,10 @@ from glue_jobs.errors import InputError
 _INTEGERS = {"int8": "tinyint", "int16": "smallint", "int32": "int", "int64": "bigint"}
 _NUMBERS = {**_INTEGERS, "float": "float", "double": "double"}
 _TEXTS = {"string": "string", "large_string": "string"}
-_TIMES = {f"timestamp[{unit}]": "timestamp_ntz" for unit in ("ms", "us", "ns")}
+_TIMES = {f"timestamp[{unit}]": "timestamp_ntz" for unit in ("ms", "us")}  # Spark 3.5 refuses nanoseconds
 _READABLE: dict[Kind, dict[str, str]] = {
     Kind.TIMESTAMP: _TIMES,
-    Kind.INTEGER: _NUMBERS,
+    Kind.INTEGER: _INTEGERS,
     Kind.COUNT: _NUMBERS,
     Kind.TEXT: _TEXTS,
     Kind.DISTANCE: _NUMBERS,
@@ -52,18 +52,25 @@ class FileLayout:
 def layout_of(physical: Mapping[str, str], file: str) -> FileLayout:
     """Match a file's physical columns (name to Arrow type) with the contract.
 
-    Raises InputError, naming ``file``, for files with coordinates (2009-2010), for a missing required
-    column and for a type that cannot hold what the contract says.
+    Raises InputError, naming ``file``, for files with coordinates (2009-2010), for a required column that is
+    missing or holds nothing, for a name that stands twice and for a type that cannot hold what the contract says.
     """
     by_name = {name.lower(): name for name in physical}
+    if len(by_name) < len(physical):
+        twice = sorted(name for name in physical if by_name[name.lower()] != name)
+        raise InputError(
+            f"{file} has columns that differ only by case, {', '.join(twice)} among them",
+            "find out which of them holds the values; the TLC's files have each name once",
+        )
     if coordinates := sorted(tlc.COORDINATE_COLUMNS & by_name.keys()):
         raise InputError(
             f"{file} has coordinates ({', '.join(coordinates)}) instead of taxi zones, as files of 2009 and 2010 do",
             f"choose a month from {tlc.FIRST_MONTH} on; earlier files cannot be matched with zones",
         )
-    if missing := [name for name in tlc.REQUIRED_COLUMNS if name not in by_name]:
+    if missing := [name for name in tlc.REQUIRED_COLUMNS if physical.get(by_name.get(name, ""), _EMPTY) == _EMPTY]:
         raise InputError(
-            f"{file} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}; it has {', '.join(physical)}",
+            f"{file} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}, or has no value in it; "
+            f"it has {', '.join(physical)}",
             "check that it is a yellow-taxi trip file of the TLC and fetch it again; if the TLC has renamed a "
             "column, add the new name to glue_jobs/contracts/tlc.py",
         )

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from glue_jobs.contracts import Table
 from glue_jobs.contracts.model import Type
 from glue_jobs.files import open_file_system, parquet_files, parquet_rows
-from taxi_assets.lake.reading import parquet_scan
+from taxi_assets.lake.reading import parquet_scan, select_files
 
 Subject = TypeVar("Subject")
 
@@ -59,8 +59,11 @@ class Audit(Generic[Subject]):
         return dg.AssetCheckSpec(self.name, asset=self.asset, description=self.description, blocking=self.blocking)
 
     def evaluate(self, subject: Subject) -> dg.AssetCheckResult:
-        """Ask, and say it in Dagster's words."""
-        outcome = self.ask(subject)
+        """Ask, and say it in Dagster's words. A question that the files cannot answer has failed."""
+        try:
+            outcome = self.ask(subject)
+        except duckdb.Error as error:
+            outcome = Outcome(False, {"expected": "an answer", "actual": str(error)})
         return dg.AssetCheckResult(
             passed=bool(outcome.passed),
             asset_key=self.asset,
@@ -93,10 +96,11 @@ def conforms(table: Table, folder: str, month: str) -> Outcome:
     )
 
 
-def scan(folder: str) -> str:
-    """A DuckDB table expression over the Parquet files below ``folder``; one of no rows if there are none."""
+def scan(table: Table, folder: str) -> str:
+    """A DuckDB table expression over the table's files below ``folder``; one of no rows if there are none."""
     scheme = "s3://" if folder.startswith("s3://") else ""
-    return parquet_scan([f"{scheme}{path}" for path in parquet_files(folder)])
+    files = [f"{scheme}{path}" for path in parquet_files(folder)]
+    return parquet_scan(files) if files else f"({select_files(table, [])})"
 
 
 def first_row(sql: str) -> dict[str, Any]:
@@ -121,7 +125,7 @@ def _schema_faults(table: Table, folder: str, files: Sequence[str]) -> list[str]
 
 
 def _row_faults(table: Table, folder: str, month: str) -> list[str]:
-    rows = scan(folder)
+    rows = scan(table, folder)
     counts = [
         f"count(*) FILTER ({column.name} IS NULL) AS {column.name}" for column in table.columns if not column.nullable
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from glue_jobs.contracts import CURATED_TABLES, Table
+from glue_jobs.contracts import CURATED_TABLES, TRIPS, Table
 from taxi_assets.asset_checks.audit import Audit, Outcome, conforms, expect, first_row, has_rows, scan
 from taxi_assets.asset_keys import asset_key
 
@@ -25,9 +25,9 @@ def _agrees_with_staging(table: Table, built: CuratedMonth) -> Outcome:
     )
     expected = first_row(
         "SELECT count(*) FILTER (NOT is_refund) AS trips, count(*) FILTER (is_refund) AS refunds, "
-        f"sum(total_amount)::DECIMAL(18, 2) AS net_revenue FROM {scan(built.staging)}"
+        f"sum(total_amount)::DECIMAL(18, 2) AS net_revenue FROM {scan(TRIPS, built.staging)}"
     )
-    return expect(first_row(f"SELECT {totals} FROM {scan(built.tables[table.name])}"), expected)
+    return expect(first_row(f"SELECT {totals} FROM {scan(table, built.tables[table.name])}"), expected)
 
 
 def _audits_of(table: Table) -> list[Audit[CuratedMonth]]:

@@ -19,6 +19,7 @@ from taxi_assets.lake.reading import parquet_scan
 class LandedMonth:
     """What ``ingest_raw`` reports of a month: facts of the trip file and of the zone lookup."""
 
+    month: str
     trips: Mapping[str, Any]
     zones: Mapping[str, Any]
 
@@ -38,6 +39,12 @@ def _columns_are_known(landed: LandedMonth) -> Outcome:
     return Outcome(not unknown, {"expected": "columns of the contract", "unknown_columns": unknown})
 
 
+def _columns_are_complete(landed: LandedMonth) -> Outcome:
+    since = {column.name: column.since for column in tlc.TRIP_COLUMNS}
+    missing = [name for name in landed.trips["absent_columns"] if since[name] <= landed.month]
+    return Outcome(not missing, {"expected": f"every column that files of {landed.month} have", "absent": missing})
+
+
 def _has_all_zones(landed: LandedMonth) -> Outcome:
     return expect(landed.zones["rows"], tlc.ZONE_COUNT)
 
@@ -54,6 +61,13 @@ AUDITS = [
         "columns_are_known",
         "The file has no column that the contract does not know; such a column stays in raw only",
         _columns_are_known,
+        blocking=False,
+    ),
+    _audit(
+        RAW_TRIPS,
+        "columns_are_complete",
+        "The file has every column, with a type, that the TLC's files have had since before its month",
+        _columns_are_complete,
         blocking=False,
     ),
     _audit(RAW_ZONES, "has_all_zones", "The zone lookup lists all 265 zones", _has_all_zones),

@@ -41,13 +41,19 @@ _KINDS = {"pyspark", "iceberg"}
 def build_curated(
     context: dg.AssetExecutionContext, jobs: Jobs, lake: LakeResource
 ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
-    """Build the selected tables of the month from the published staging; publish all or none of them."""
+    """Build the selected tables of the month from the published staging.
+
+    They are audited together and then committed one right after the other: if an audit fails, none is.
+    """
     month = context.partition_key
     opened = lake.open()
     staging = opened.publisher.live(TRIPS, month)
     if staging is None:
         raise dg.Failure(f"{month} is not staged. What to do: materialize staging/trips for it.", allow_retries=False)
     chosen = [table for table in CURATED_TABLES.values() if asset_key(table) in context.selected_asset_keys]
+    if not chosen:
+        raise dg.Failure("No curated table is selected. What to do: select at least one with its checks.")
+    live = {table.name: opened.publisher.live(table, month) for table in chosen}
     version = new_version(context.run_id)
     built = CuratedMonth(
         month, staging.path, {table.name: opened.paths.version(table, month, version) for table in chosen}
@@ -60,8 +66,7 @@ def build_curated(
     results = audit(AUDITS, built, context.selected_asset_keys)
     if failed_blocking(results):
         yield from results
-        live = opened.publisher.live(chosen[0], month)
-        raise refusal(results, month, built.tables.values(), readers_see(live))
+        raise refusal(results, month, built.tables.values(), readers_see(live[chosen[0].name]))
     lineage = {
         "run_id": context.run_id,
         "engine": jobs.engine_name,
@@ -69,10 +74,13 @@ def build_curated(
         "staging_snapshot_id": str(staging.snapshot_id),
         **{name: staging.lineage[name] for name in ("source_sha256", "rules_version") if name in staging.lineage},
     }
-    for table in chosen:
-        publication = opened.publisher.publish(table, month, version, lineage)
+    publications = [
+        (table, opened.publisher.publish(table, month, version, lineage, replacing=live[table.name]))
+        for table in chosen
+    ]
+    for table, publication in publications:
         with duckdb.connect() as connection:
-            rows = connection.sql(f"SELECT * FROM {scan(publication.path)}").df()
+            rows = connection.sql(f"SELECT * FROM {scan(table, publication.path)}").df()
         metadata = {
             **publication_metadata(publication),
             "preview": preview(rows),
@@ -80,8 +88,11 @@ def build_curated(
         }
         if table.name in FIGURES:
             path = opened.paths.picture(table, month, version)
-            write_picture(FIGURES[table.name](rows, month), path)
-            metadata["picture"] = dg.MetadataValue.path(path)
+            try:
+                write_picture(FIGURES[table.name](rows, month), path)
+                metadata["picture"] = dg.MetadataValue.path(path)
+            except OSError as error:  # the table is published; a full disk must not say that it is not
+                context.log.warning(f"{path} could not be written: {error}")
         yield dg.MaterializeResult(
             asset_key=asset_key(table), metadata=metadata, check_results=by_asset(results, asset_key(table))
         )

@@ -52,7 +52,7 @@ def ingest_raw(
     month = context.partition_key
     opened = lake.open()
     facts = jobs.run(context, "ingest_raw", {"month": month, "source": source.spec, "raw_dir": opened.paths.raw})
-    landed = LandedMonth(facts["trips"], facts["zones"])
+    landed = LandedMonth(month, facts["trips"], facts["zones"])
     results = audit(AUDITS, landed, (RAW_TRIPS, RAW_ZONES))
     if failed_blocking(results):
         yield from results

@@ -10,7 +10,7 @@ from glue_jobs.contracts import QUARANTINE, TRIPS
 from glue_jobs.contracts.raw import TRIPS_DATASET, ZONES_DATASET
 from glue_jobs.contracts.rules import RULES
 from taxi_assets.asset_checks.staging import AUDITS, StagedMonth
-from taxi_assets.asset_keys import QUARANTINE_KEY, RAW_TRIPS, RAW_ZONES, STAGING_TRIPS
+from taxi_assets.asset_keys import QUARANTINE_KEY, RAW_TRIPS, RAW_ZONES, STAGING_TRIPS, asset_key
 from taxi_assets.assets.common import (
     audit,
     by_asset,
@@ -46,6 +46,7 @@ def stage_trips(
     zones_file = opened.ledger.current(month, ZONES_DATASET)
     if trips_file is None or zones_file is None:
         raise dg.Failure(f"{month} is not landed. What to do: materialize raw/trips for it.", allow_retries=False)
+    live = {table.name: opened.publisher.live(table, month) for table in (TRIPS, QUARANTINE)}
     version = new_version(context.run_id)
     staged = StagedMonth(
         month=month,
@@ -70,8 +71,7 @@ def stage_trips(
     results = audit(AUDITS, staged, (STAGING_TRIPS, QUARANTINE_KEY))
     if failed_blocking(results):
         yield from results
-        live = opened.publisher.live(TRIPS, month)
-        raise refusal(results, month, [staged.trips, staged.quarantine], readers_see(live))
+        raise refusal(results, month, [staged.trips, staged.quarantine], readers_see(live[TRIPS.name]))
     lineage = {
         "run_id": context.run_id,
         "source_sha256": trips_file.sha256,
@@ -80,9 +80,11 @@ def stage_trips(
         "engine": jobs.engine_name,
     }
     # Quarantine first: if the run dies in between, trips still shows the version that it showed before.
-    for table, extra in ((QUARANTINE, _quarantine_metadata(facts)), (TRIPS, _trips_metadata(facts))):
-        publication = opened.publisher.publish(table, month, version, lineage)
-        key = dg.AssetKey([table.layer, table.name])
+    publications = [
+        (opened.publisher.publish(table, month, version, lineage, replacing=live[table.name]), extra, asset_key(table))
+        for table, extra in ((QUARANTINE, _quarantine_metadata(facts)), (TRIPS, _trips_metadata(facts)))
+    ]
+    for publication, extra, key in publications:
         yield dg.MaterializeResult(
             asset_key=key,
             metadata={**publication_metadata(publication), **extra},

@@ -6,10 +6,13 @@ Belongs here: translating a contract to Iceberg, opening and creating tables. Do
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+import logging
+import random
+import time
+from collections.abc import Callable, Mapping
 
 from pyiceberg.catalog import Catalog, load_catalog
-from pyiceberg.exceptions import NamespaceAlreadyExistsError, TableAlreadyExistsError
+from pyiceberg.exceptions import CommitFailedException, NamespaceAlreadyExistsError, TableAlreadyExistsError
 from pyiceberg.partitioning import PartitionField, PartitionSpec
 from pyiceberg.schema import Schema
 from pyiceberg.table import Table as IcebergTable
@@ -26,6 +29,7 @@ from pyiceberg.types import (
     StringType,
     TimestampType,
 )
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from glue_jobs.contracts import Table
 from glue_jobs.contracts.model import Column, Type
@@ -44,13 +48,15 @@ _TYPES: dict[Type, PrimitiveType] = {
 }
 _PROPERTIES = {
     "format-version": "2",
-    # Retrying is ours (``publishing``): PyIceberg's own would append a month twice when two runs publish it
+    # Retrying is ours (``LakeCatalog.commit``): PyIceberg's own would append a month twice when two runs publish it
     # for the first time, because neither has anything to delete that the other could conflict with.
     "commit.retry.num-retries": "0",
     # Metadata files are kept for the last commits only; snapshots, and so versions, are not affected.
     "write.metadata.delete-after-commit.enabled": "true",
     "write.metadata.previous-versions-max": "50",
 }
+_ATTEMPTS = 12
+_log = logging.getLogger(__name__)
 _FIRST_PARTITION_FIELD_ID = 1000
 """Iceberg's convention for the first id of a partition field."""
 
@@ -88,14 +94,20 @@ class LakeCatalog:
 
     def __init__(self, paths: LakePaths, properties: Mapping[str, str]) -> None:
         self._paths = paths
-        self._catalog: Catalog = load_catalog("lake", **dict(properties))
+        try:
+            self._catalog: Catalog = load_catalog("lake", **dict(properties))
+        except OperationalError as error:
+            if "already exists" not in str(error):
+                raise
+            # Two runs made a new lake's catalog at once; the other one's is there now.
+            self._catalog = load_catalog("lake", **dict(properties))
 
     def open(self, table: Table) -> IcebergTable:
         """The Iceberg table of a contract, at its newest state."""
         identifier = (table.layer, table.name)
         if self._catalog.table_exists(identifier):
             return self._catalog.load_table(identifier)
-        with contextlib.suppress(NamespaceAlreadyExistsError):  # another run was quicker
+        with contextlib.suppress(NamespaceAlreadyExistsError, IntegrityError):  # another run was quicker
             self._catalog.create_namespace_if_not_exists(table.layer)
         try:
             return self._catalog.create_table(
@@ -107,6 +119,22 @@ class LakeCatalog:
             )
         except TableAlreadyExistsError:
             return self._catalog.load_table(identifier)
+
+    def commit(self, table: Table, change: Callable[[IcebergTable], None]) -> None:
+        """Apply ``change`` to the table's newest state, again from its newest state if another commit came first.
+
+        CommitFailedException if that happens ``_ATTEMPTS`` times; what ``change`` raises ends it at once.
+        """
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                change(self.open(table))
+            except CommitFailedException as conflict:
+                if attempt == _ATTEMPTS:
+                    raise
+                _log.info("%s: another commit came first (%s); trying again", table.full_name, conflict)
+                time.sleep(random.uniform(0, min(2.0, 0.05 * 2**attempt)))
+            else:
+                return
 
     def exists(self, table: Table) -> bool:
         """Whether the table has been created."""

@@ -61,8 +61,10 @@ class Ledger:
             run_id=run_id,
             landed_at=datetime.now(timezone.utc).replace(tzinfo=None),
         )
-        table = self._catalog.open(FILES)
-        table.append(pa.Table.from_pylist([landed.__dict__], schema=table.schema().as_arrow()))
+        self._catalog.commit(
+            FILES,
+            lambda table: table.append(pa.Table.from_pylist([landed.__dict__], schema=table.schema().as_arrow())),
+        )
         return landed
 
     def current(self, month: str, dataset: str) -> LandedFile | None:

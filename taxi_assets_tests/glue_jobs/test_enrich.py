@@ -106,6 +106,36 @@ def test_a_tip_percentage_is_given_for_card_trips_with_a_fare_only(spark: SparkS
     assert enriched(spark, odd).tip_percentage is None
 
 
+@pytest.mark.parametrize(
+    ("pickup", "dropoff", "minutes"),
+    [
+        (datetime(2024, 3, 10, 1, 50), datetime(2024, 3, 10, 3, 10), 20.0),  # 02:00 to 03:00 did not exist
+        (datetime(2024, 3, 9, 23, 50), datetime(2024, 3, 10, 3, 0), 130.0),
+        (datetime(2024, 3, 10, 1, 50), datetime(2024, 3, 10, 1, 59), 9.0),
+        (datetime(2024, 3, 10, 3, 0), datetime(2024, 3, 10, 3, 10), 10.0),
+        (datetime(2024, 11, 3, 0, 50), datetime(2024, 11, 3, 2, 10), 140.0),  # 01:00 to 02:00 came twice
+        (datetime(2024, 11, 3, 0, 50), datetime(2024, 11, 3, 1, 10), 20.0),
+        (datetime(2024, 11, 3, 1, 10), datetime(2024, 11, 3, 1, 20), 10.0),
+        (datetime(2024, 11, 3, 2, 0), datetime(2024, 11, 3, 2, 10), 10.0),
+    ],
+)
+def test_a_duration_is_put_right_where_the_clock_was_changed(
+    spark: SparkSession, pickup: datetime, dropoff: datetime, minutes: float
+) -> None:
+    times = {"tpep_pickup_datetime": pickup, "tpep_dropoff_datetime": dropoff}
+    assert enriched(spark, times, f"{pickup:%Y-%m}").trip_duration_minutes == minutes
+
+
+@pytest.mark.parametrize(
+    ("year", "forward", "back"), [(2024, (3, 10), (11, 3)), (2025, (3, 9), (11, 2)), (2026, (3, 8), (11, 1))]
+)
+def test_the_clock_changes_on_the_sundays_of_the_law(
+    year: int, forward: tuple[int, int], back: tuple[int, int]
+) -> None:
+    changes = judge.clock_changes(year)
+    assert [(change.month, change.day, change.hour) for change in changes] == [(*forward, 2), (*back, 2)]
+
+
 def test_the_hour_that_the_clock_repeats_is_added_to_the_duration(spark: SparkSession) -> None:
     times = {"tpep_pickup_datetime": datetime(2024, 11, 3, 1, 50), "tpep_dropoff_datetime": datetime(2024, 11, 3, 1, 5)}
     assert enriched(spark, times, "2024-11").trip_duration_minutes == 15.0

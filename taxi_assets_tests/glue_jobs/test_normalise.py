@@ -60,6 +60,24 @@ def test_a_column_without_a_type_counts_as_absent() -> None:
     assert "congestion_surcharge" in layout.absent
 
 
+def test_a_required_column_without_a_type_is_refused() -> None:
+    with pytest.raises(InputError, match=r"lacks the column tip_amount, or has no value in it"):
+        layout_of({**PLAIN, "tip_amount": "null"}, "f.parquet")
+
+
+def test_names_that_differ_only_by_case_are_refused() -> None:
+    with pytest.raises(InputError, match=r"differ only by case, Airport_fee among them"):
+        layout_of({**PLAIN, "airport_fee": "double"}, "f.parquet")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("PULocationID", "double"), ("tpep_pickup_datetime", "timestamp[ns]"), ("VendorID", "string")]
+)
+def test_a_type_that_would_lose_values_is_refused(name: str, kind: str) -> None:
+    with pytest.raises(InputError, match=f"column {name} is of type"):
+        layout_of({**PLAIN, name: kind}, "f.parquet")
+
+
 def test_a_missing_column_is_named_with_the_file() -> None:
     physical = {name: kind for name, kind in PLAIN.items() if name != "tpep_pickup_datetime"}
     with pytest.raises(InputError, match=r"f\.parquet lacks the column tpep_pickup_datetime"):

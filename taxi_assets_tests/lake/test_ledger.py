@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,17 @@ def test_content_that_is_in_force_already_is_not_entered_again(tmp_path: Path) -
     assert ledger.record("2024-02", TRIPS_DATASET, facts("aa"), "run 2") == first
     ledger.record("2024-02", TRIPS_DATASET, facts("bb"), "run 3")
     assert ledger.record("2024-02", TRIPS_DATASET, facts("aa"), "run 4").run_id == "run 4"
+
+
+def test_runs_that_land_different_months_at_once_all_get_their_entry(tmp_path: Path) -> None:
+    months = [f"2024-{number:02}" for number in range(1, 7)]
+    with ThreadPoolExecutor(len(months)) as pool:
+        list(
+            pool.map(
+                lambda month: Lake.in_folder(tmp_path).ledger.record(month, TRIPS_DATASET, facts(month), "run"), months
+            )
+        )
+    assert [file.month for file in Lake.in_folder(tmp_path).ledger.all_current(TRIPS_DATASET)] == months
 
 
 def test_a_month_that_was_never_landed_has_no_file(tmp_path: Path) -> None:

@@ -40,8 +40,9 @@ def write(lake: Lake, month: str, version: str, days: int) -> None:
 
 
 def publish(lake: Lake, month: str, version: str, days: int) -> publishing.Publication:
+    live = lake.publisher.live(TINY, month)
     write(lake, month, version, days)
-    return lake.publisher.publish(TINY, month, version, {"run_id": f"run of {version}"})
+    return lake.publisher.publish(TINY, month, version, {"run_id": f"run of {version}"}, replacing=live)
 
 
 def days_of(lake: Lake, month: str) -> int:
@@ -79,11 +80,26 @@ def test_a_version_without_rows_is_a_version(lake: Lake) -> None:
     assert days_of(lake, "2024-02") == 3
 
 
-def test_rolling_back_puts_the_version_before_the_live_one_back(lake: Lake) -> None:
+def test_rolling_back_goes_to_the_version_before_the_live_one(lake: Lake) -> None:
     for version, days in (("v1", 1), ("v2", 2), ("v3", 3)):
         publish(lake, "2024-02", version, days)
     publication = lake.publisher.roll_back(TINY, "2024-02")
     assert (publication.version, publication.is_rollback, days_of(lake, "2024-02")) == ("v2", True, 2)
+
+
+def test_rolling_back_twice_goes_two_versions_back(lake: Lake) -> None:
+    for version, days in (("v1", 1), ("v2", 2), ("v3", 3)):
+        publish(lake, "2024-02", version, days)
+    lake.publisher.roll_back(TINY, "2024-02")
+    assert lake.publisher.roll_back(TINY, "2024-02").version == "v1"
+    with pytest.raises(NoSuchVersion, match="no version before the live one for 2024-02; live is v1, others: v3, v2"):
+        lake.publisher.roll_back(TINY, "2024-02")
+    assert days_of(lake, "2024-02") == 1
+
+
+def test_any_version_can_be_named(lake: Lake) -> None:
+    for version, days in (("v1", 1), ("v2", 2), ("v3", 3)):
+        publish(lake, "2024-02", version, days)
     assert lake.publisher.roll_back(TINY, "2024-02", to="v1").version == "v1"
     assert lake.publisher.roll_back(TINY, "2024-02", to="v3").rows == 3
     assert days_of(lake, "2024-02") == 3
@@ -92,10 +108,19 @@ def test_rolling_back_puts_the_version_before_the_live_one_back(lake: Lake) -> N
 @pytest.mark.parametrize("to", [None, "v9", "v1"])
 def test_rolling_back_to_what_is_not_there_says_what_is(lake: Lake, to: str | None) -> None:
     publish(lake, "2024-02", "v1", 1)
-    with pytest.raises(NoSuchVersion, match="live is v1, earlier ones: none"):
+    with pytest.raises(NoSuchVersion, match="live is v1, others: none"):
         lake.publisher.roll_back(TINY, "2024-02", to=to)
     with pytest.raises(NoSuchVersion, match="nothing published for 2024-03"):
         lake.publisher.roll_back(TINY, "2024-03", to=to)
+
+
+def test_a_run_that_began_before_another_one_published_does_not_replace_it(lake: Lake) -> None:
+    before = publish(lake, "2024-02", "v1", 1)
+    publish(lake, "2024-02", "newer", 5)
+    write(lake, "2024-02", "slow", 2)
+    with pytest.raises(PublishConflict, match="version newer of 2024-02 was published by another run"):
+        lake.publisher.publish(TINY, "2024-02", "slow", {}, replacing=before)
+    assert days_of(lake, "2024-02") == 5
 
 
 @pytest.mark.parametrize("published_before", [True, False])
@@ -115,7 +140,7 @@ def test_two_runs_at_once(lake: Lake, monkeypatch: pytest.MonkeyPatch, other: st
 
     monkeypatch.setattr(publishing, "_replace", rival_first)
     if other == "2024-02":
-        with pytest.raises(PublishConflict, match="another run published 2024-02 in the meantime"):
+        with pytest.raises(PublishConflict, match="version rival of 2024-02 was published by another run"):
             publish(lake, "2024-02", "mine", 2)
         assert days_of(lake, "2024-02") == 5
     else:

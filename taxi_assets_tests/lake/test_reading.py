@@ -38,6 +38,8 @@ def test_the_layers_agree(published: tuple[Path, MonthResult]) -> None:
         "COPY (SELECT 1) TO '/tmp/out.csv'",
         "CREATE TABLE t AS SELECT 1",
         "DROP VIEW staging.trips",
+        "EXPLAIN ANALYZE COPY (SELECT 1) TO '/tmp/out.csv'",
+        "EXPLAIN ANALYZE DROP VIEW staging.trips",
         "SET enable_external_access = true",
         "SELECT 1; SELECT 2",
         "",
