@@ -23,7 +23,7 @@ demo: setup ## two synthetic months end to end
 	$(BIN)/taxi-assets demo --lake $(LAKE)
 
 test: setup ## all tests
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 lint: setup ## style and types
 	$(BIN)/ruff check .

@@ -19,8 +19,6 @@ from taxi_assets_tests.test_month_end_to_end import different_rows
 MONTH = "2024-11"
 """With the hour that the end of daylight saving time repeats."""
 
-pytestmark = pytest.mark.xdist_group("jvm")
-
 
 @pytest.fixture(scope="module")
 def both(

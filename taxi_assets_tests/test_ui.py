@@ -22,8 +22,6 @@ from taxi_assets.status import lake_status
 
 ROOT = Path(taxi_assets.__file__).parent.parent
 LOCATION = {"repositoryLocationName": "nyc-taxi-lakehouse", "repositoryName": "__repository__"}
-pytestmark = pytest.mark.xdist_group("ui")
-
 ASSETS = ["raw/trips", "raw/zones", "staging/trips", "staging/quarantine", "curated/daily_metrics"]
 Ask = Callable[..., Any]
 
@@ -81,7 +79,9 @@ def wait_until(condition: Callable[[], bool], seconds: float, explain: Callable[
         time.sleep(0.5)
 
 
-def test_a_range_of_months_can_be_backfilled_for_chosen_tables(ui: tuple[Path, Ask]) -> None:
+@pytest.fixture(scope="module")
+def backfilled(ui: tuple[Path, Ask]) -> tuple[Path, Ask]:
+    """The same, after two months were backfilled for chosen assets, as the UI's button does it."""
     lake, ask = ui
     launched = ask(
         """mutation ($p: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $p) {
@@ -103,14 +103,18 @@ def test_a_range_of_months_can_be_backfilled_for_chosen_tables(ui: tuple[Path, A
 
     wait_until(lambda: status() not in ("REQUESTED",), 240, lambda: (lake / "dev.log").read_text()[-5000:])
     assert status() == "COMPLETED_SUCCESS", (lake / "dev.log").read_text()[-5000:]
-    months = lake_status(Lake.in_folder(lake))
+    return lake, ask
+
+
+def test_a_range_of_months_can_be_backfilled_for_chosen_tables(backfilled: tuple[Path, Ask]) -> None:
+    months = lake_status(Lake.in_folder(backfilled[0]))
     assert [month.month for month in months] == ["2023-05", "2023-06"]
     for month in months:
         assert set(month.tables) == {"staging.trips", "staging.quarantine", "curated.daily_metrics"}
 
 
-def test_the_graph_shows_partitions_checks_columns_and_row_counts(ui: tuple[Path, Ask]) -> None:
-    _, ask = ui
+def test_the_graph_shows_partitions_checks_columns_and_row_counts(backfilled: tuple[Path, Ask]) -> None:
+    _, ask = backfilled
     nodes = ask(
         """{ assetNodes { assetKey { path } groupName kinds description owners { ... on TeamAssetOwner { team } }
                partitionStats { numMaterialized } hasAssetChecks
