@@ -180,14 +180,16 @@ def _take_in(result: MonthResult, entry: EventLogEntry) -> None:
 
 
 def _message_of(error: SerializableErrorInfo) -> str:
-    """What went wrong, from the innermost cause: our own errors speak for themselves, others with a traceback."""
-    while error.cause is not None:
-        error = error.cause
-    if error.cls_name in (DagsterExecutionInterruptedError.__name__, KeyboardInterrupt.__name__):
-        return "interrupted; what had not been published yet is not, readers see what they saw. Run the month again."
-    if error.cls_name in (EngineUnavailable.__name__, PublishConflict.__name__):
-        return error.message.partition(": ")[2].strip()
-    return error.to_string()
+    """What went wrong: our own errors speak for themselves, others come with the traceback of their first cause."""
+    chain = [error]
+    while chain[-1].cause is not None:
+        chain.append(chain[-1].cause)
+    for link in chain:
+        if link.cls_name in (DagsterExecutionInterruptedError.__name__, KeyboardInterrupt.__name__):
+            return "interrupted; nothing more is published, readers see what they saw. What to do: run the month again."
+        if link.cls_name in (EngineUnavailable.__name__, PublishConflict.__name__):
+            return link.message.partition(": ")[2].strip()
+    return chain[-1].to_string()
 
 
 def _take_in_materialization(result: MonthResult, materialization: dg.AssetMaterialization) -> None:

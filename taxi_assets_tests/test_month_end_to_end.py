@@ -21,7 +21,8 @@ from glue_jobs.sources.synthetic import make_month, make_zones
 from taxi_assets.asset_keys import STAGING_TRIPS, asset_key
 from taxi_assets.lake import Lake
 from taxi_assets.resources.jobs import LocalJobs
-from taxi_assets.running import MonthResult, dagster_home
+from taxi_assets.running import MonthResult, dagster_home, run_month
+from taxi_assets.settings import Settings
 from taxi_assets.status import lake_status
 from taxi_assets_tests.conftest import MONTH, write_source
 
@@ -269,6 +270,32 @@ def test_a_failed_audit_leaves_the_previous_version_live(
     assert result.tables == {}
     assert result.published_rows is None  # no materialization was recorded
     assert live_versions(lake_to_change) == before
+
+
+def test_an_engine_that_cannot_be_reached_is_named_without_a_traceback(source: Path, tmp_path: Path) -> None:
+    settings = Settings(lake=tmp_path / "lake", source=str(source), engine="sc://127.0.0.1:9")
+    result = run_month(settings, MONTH, None, lambda *_: None)
+    assert result.error.startswith("sc://127.0.0.1:9 cannot be reached")
+    assert result.error.endswith("check TAXI_ENGINE")
+
+
+def test_a_run_that_lost_the_race_for_its_month_says_so(
+    run: Run, source: Path, lake_to_change: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = LocalJobs.run
+
+    def slow(self: LocalJobs, context: dg.AssetExecutionContext, job: str, arguments: dict[str, str]) -> object:
+        facts = real(self, context, job, arguments)
+        if job == "stage_trips":
+            monkeypatch.undo()
+            assert run(lake_to_change, source).succeeded  # another run, start to end, while this one stages
+        return facts
+
+    monkeypatch.setattr(LocalJobs, "run", slow)
+    result = run(lake_to_change, source)
+    assert "was published by another run in the meantime and stays" in result.error
+    assert "Traceback" not in result.error
+    assert lake_status(Lake.in_folder(lake_to_change))[0].remarks == ()
 
 
 def test_killing_the_job_while_it_writes_publishes_nothing(run: Run, tmp_path: Path) -> None:

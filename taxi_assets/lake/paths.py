@@ -32,7 +32,7 @@ class LakePaths:
 
     def picture(self, table: Table, month: str, version: str) -> str:
         """The picture of one version of one month of a curated table, a HTML page."""
-        return f"{self.root}/reports/{table.name}/{month}_{version}.html"
+        return f"{self.root}/reports/{month}_{table.name}_{version}.html"
 
 
 def new_version(run_id: str) -> str:
