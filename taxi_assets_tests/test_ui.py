@@ -56,7 +56,7 @@ def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Ask]]:
         wait_until(lambda: reachable(ask), 120, lambda: (lake / "dev.log").read_text())
         yield lake, ask
     finally:
-        os.killpg(process.pid, signal.SIGINT)
+        os.killpg(process.pid, signal.SIGTERM)  # not SIGINT: a background shell lets its children ignore it
         try:
             process.wait(timeout=30)
         except subprocess.TimeoutExpired:
