@@ -53,9 +53,8 @@ def test_the_job_runs_every_asset(defs: dg.Definitions) -> None:
 def test_every_published_table_has_blocking_checks(defs: dg.Definitions) -> None:
     blocking = {
         key.asset_key.to_user_string()
-        for definition in defs.assets or []
-        for key, spec in ((s.key, s) for s in definition.check_specs)  # type: ignore[union-attr]
-        if spec.blocking
+        for key in defs.resolve_asset_graph().asset_check_keys
+        if defs.resolve_asset_graph().get_check_spec(key).blocking
     }
     assert blocking >= {f"curated/{name}" for name in CURATED} | {"raw/trips", "staging/trips", "staging/quarantine"}
 

@@ -249,19 +249,25 @@ def test_a_zone_lookup_that_is_none_fails_the_month(run: Run, source: Path, tmp_
     assert live_versions(tmp_path / "lake") == dict.fromkeys(MONTHLY_TABLES)
 
 
+def once_staged(monkeypatch: pytest.MonkeyPatch, act: Callable[[Path], object]) -> None:
+    """Call ``act`` with the folder of the trips, once, between the end of the next stage_trips and its audits."""
+    real = LocalJobs.run
+
+    def run_and_act(self: LocalJobs, context: dg.AssetExecutionContext, job: str, arguments: dict[str, str]) -> object:
+        facts = real(self, context, job, arguments)
+        if job == "stage_trips":
+            monkeypatch.undo()
+            act(Path(arguments["trips_out"]))
+        return facts
+
+    monkeypatch.setattr(LocalJobs, "run", run_and_act)
+
+
 def test_a_failed_audit_leaves_the_previous_version_live(
     run: Run, source: Path, lake_to_change: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = LocalJobs.run
-
-    def losing_rows(self: LocalJobs, context: dg.AssetExecutionContext, job: str, arguments: dict[str, str]) -> object:
-        facts = real(self, context, job, arguments)
-        if job == "stage_trips":
-            next(Path(arguments["trips_out"]).rglob("*.parquet")).unlink()
-        return facts
-
     before = live_versions(lake_to_change)
-    monkeypatch.setattr(LocalJobs, "run", losing_rows)
+    once_staged(monkeypatch, lambda trips: next(trips.rglob("*.parquet")).unlink())
     result = run(lake_to_change, source)
     assert not result.succeeded
     assert "staging/trips: every_row_is_accounted_for" in result.failed_checks
@@ -282,17 +288,10 @@ def test_an_engine_that_cannot_be_reached_is_named_without_a_traceback(source: P
 def test_a_run_that_lost_the_race_for_its_month_says_so(
     run: Run, source: Path, lake_to_change: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = LocalJobs.run
-
-    def slow(self: LocalJobs, context: dg.AssetExecutionContext, job: str, arguments: dict[str, str]) -> object:
-        facts = real(self, context, job, arguments)
-        if job == "stage_trips":
-            monkeypatch.undo()
-            assert run(lake_to_change, source).succeeded  # another run, start to end, while this one stages
-        return facts
-
-    monkeypatch.setattr(LocalJobs, "run", slow)
+    others: list[MonthResult] = []
+    once_staged(monkeypatch, lambda _: others.append(run(lake_to_change, source)))  # from start to end, meanwhile
     result = run(lake_to_change, source)
+    assert [other.succeeded for other in others] == [True]
     assert "was published by another run in the meantime and stays" in result.error
     assert "Traceback" not in result.error
     assert lake_status(Lake.in_folder(lake_to_change))[0].remarks == ()

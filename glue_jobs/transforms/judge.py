@@ -72,7 +72,7 @@ def clock_changes(year: int) -> tuple[datetime, datetime]:
     """
 
     def sunday(month: int, earliest: int) -> datetime:
-        first = datetime(year, month, earliest, 2)  # noqa: DTZ001 -- wall clock, as the trips
+        first = datetime(year, month, earliest, 2)  # noqa: DTZ001 -- trip times have no zone
         return first + timedelta(days=6 - first.weekday())
 
     return sunday(3, 8), sunday(11, 1)

@@ -61,7 +61,10 @@ class LocalJobs(Jobs):
         return describe(self.engine)
 
     @contextmanager
-    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["LocalJobs"]:  # noqa: ARG002 -- Dagster's
+    def yield_for_execution(
+        self,
+        context: dg.InitResourceContext,  # noqa: ARG002 -- Dagster passes it; the engine does not need it
+    ) -> Iterator["LocalJobs"]:
         """Keep the engine running while the Dagster run lasts."""
         with running_engine(self.engine) as running:
             self._running = running

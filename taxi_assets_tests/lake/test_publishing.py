@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyiceberg.table import Table as IcebergTable
 
 from glue_jobs.contracts import Table
 from glue_jobs.contracts.model import Column, Type, numbered
@@ -133,10 +135,10 @@ def test_two_runs_at_once(lake: Lake, monkeypatch: pytest.MonkeyPatch, other: st
     replace = publishing._replace
     rivals = iter(["rival"])
 
-    def rival_first(*arguments: object) -> None:
+    def rival_first(iceberg: IcebergTable, month: str, files: Sequence[str], summary: dict[str, str]) -> None:
         for version in rivals:
             publish(lake, other, version, 5)
-        replace(*arguments)  # type: ignore[arg-type]
+        replace(iceberg, month, files, summary)
 
     monkeypatch.setattr(publishing, "_replace", rival_first)
     if other == "2024-02":
