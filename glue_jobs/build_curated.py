@@ -15,6 +15,7 @@ from glue_jobs.errors import InputError
 from glue_jobs.files import parquet_rows
 from glue_jobs.reporting import Reporter, argument_parser, run_job
 from glue_jobs.session import spark_session
+from glue_jobs.tables import read_table
 from glue_jobs.transforms import curated
 
 
@@ -25,8 +26,7 @@ def build(arguments: argparse.Namespace, reporter: Reporter) -> dict[str, Any]:
     if parquet_rows(arguments.staging) == 0:
         raise InputError(f"{arguments.staging} has no rows", f"stage {arguments.month} again")
     spark = spark_session("build_curated", arguments.spark_conf)
-    schema = ", ".join(f"`{column.name}` {column.type.ddl}" for column in TRIPS.columns)
-    trips = spark.read.schema(schema).parquet(arguments.staging)
+    trips = read_table(spark, TRIPS, arguments.staging)
     rows = {}
     for name, path in arguments.outputs.items():
         table = CURATED_TABLES[name]

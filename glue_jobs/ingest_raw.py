@@ -23,12 +23,13 @@ import pyarrow.parquet as pq
 from pyarrow import fs
 
 from glue_jobs.contracts import raw, tlc
+from glue_jobs.contracts.eras import era_of
 from glue_jobs.errors import InputError
 from glue_jobs.files import open_file_system, parquet_schema, parse_zones
 from glue_jobs.reporting import Reporter, argument_parser, progress_line, run_job
 from glue_jobs.sources import Fetched, Progress, open_source
 from glue_jobs.transforms.judge import month_bounds
-from glue_jobs.transforms.normalise import layout_of
+from glue_jobs.transforms.normalise import ARROW_TYPES, FileLayout, drift_of, layout_of
 
 _log = logging.getLogger("glue_jobs.ingest_raw")  # run as a script, __name__ is "__main__"
 _FETCH_AGAIN = "fetch the file again from the source; if it is the same there, wait for the TLC to mend it"
@@ -62,9 +63,9 @@ def ingest(arguments: argparse.Namespace, reporter: Reporter) -> dict[str, Any]:
 def verify_trips(path: Path, url: str, month: str) -> dict[str, Any]:
     """Rows and physical schema of a trip file that can be staged; InputError, naming ``url``, if it cannot.
 
-    Checks that it is Parquet with a readable footer, has rows, has the contract's columns, can be decoded, and
-    that most pick-ups lie in ``month``: in real files all but a few dozen do, while the file of a neighbouring
-    month has a few strays of this one.
+    Checks that it is Parquet with a readable footer, has rows, has the contract's columns in types that cast to the
+    contract's without loss, can be decoded, and that most pick-ups lie in ``month``: in real files all but a few
+    dozen do, while the file of a neighbouring month has a few strays of this one.
     """
     _verify_is_parquet(path, url)
     try:
@@ -75,32 +76,43 @@ def verify_trips(path: Path, url: str, month: str) -> dict[str, Any]:
     if rows == 0:
         raise InputError(f"{url} is a Parquet file without rows", _FETCH_AGAIN)
     layout = layout_of(schema, url)
-    inside, first, last = _decode(path, url, layout.read["tpep_pickup_datetime"][0], month)
+    inside, first, last = _decode(path, url, layout, month)
     if inside <= rows / 2:
         raise InputError(
             f"{url} is not the file of {month}: {inside} of its {rows} pick-ups lie in it; "
             f"they begin at {first} and end at {last}",
             f"it is another month's file; put the file of {month} in its place",
         )
-    if layout.unknown:
-        _log.warning("%s has columns that the contract does not know: %s", url, ", ".join(layout.unknown))
+    era = era_of(month)
+    drift = drift_of(schema, era)
+    for what, columns in (("new", drift.new), ("missing", drift.missing), ("changed", drift.changed)):
+        if columns:
+            _log.warning("%s: %s columns, measured by the files since %s: %s", url, what, era.since, columns)
     return {
         "rows": rows,
         "physical_schema": schema,
         "absent_columns": list(layout.absent),
-        "unknown_columns": list(layout.unknown),
+        "unknown_columns": [*layout.unknown, *layout.unreadable],
+        "unreadable_columns": list(layout.unreadable),
+        "era": era.since,
+        "new_columns": list(drift.new),
+        "missing_columns": list(drift.missing),
+        "changed_types": dict(drift.changed),
     }
 
 
-def _decode(path: Path, url: str, pickup: str, month: str) -> tuple[int, datetime | None, datetime | None]:
-    """Rows picked up in ``month``, first and last pick-up. Decodes every column, so broken pages show here."""
+def _decode(path: Path, url: str, layout: FileLayout, month: str) -> tuple[int, datetime | None, datetime | None]:
+    """Rows picked up in ``month``, first and last pick-up. Decodes every column, so broken pages show here.
+
+    InputError if a page is broken, or if a value would be lost in the contract's type.
+    """
     start, end = month_bounds(month)
     inside = 0
     seen: list[datetime] = []
     try:
         file = pq.ParquetFile(path)
         for number in range(file.num_row_groups):
-            pickups = file.read_row_group(number).column(pickup)
+            pickups = _cast_exactly(file.read_row_group(number), layout, url)
             after = pc.greater_equal(pickups, pa.scalar(start).cast(pickups.type))
             before = pc.less(pickups, pa.scalar(end).cast(pickups.type))
             inside += pc.sum(pc.and_(after, before)).as_py() or 0
@@ -108,6 +120,26 @@ def _decode(path: Path, url: str, pickup: str, month: str) -> tuple[int, datetim
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{url} has a readable footer but broken data ({error})", _FETCH_AGAIN) from error
     return inside, min(seen, default=None), max(seen, default=None)
+
+
+def _cast_exactly(columns: pa.Table, layout: FileLayout, url: str) -> pa.ChunkedArray:
+    """The times of pick-up; InputError if a value of any contract column is lost by the cast to its type."""
+    pickups = None
+    for column in tlc.TRIP_COLUMNS:
+        if column.name not in layout.read:
+            continue
+        name = layout.read[column.name][0]
+        values, target = columns.column(name), ARROW_TYPES[column.type]
+        try:
+            cast = values.cast(target, safe=True)
+        except pa.ArrowInvalid as error:
+            raise InputError(
+                f"{url}: column {name} is of type {values.type}, and values of it would be lost as {target} ({error})",
+                "find out what the TLC means by these values; until then the month stays as it is",
+            ) from error
+        if column.name == "tpep_pickup_datetime":
+            pickups = cast
+    return pickups
 
 
 def _verify_is_parquet(path: Path, url: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 
-from glue_jobs.contracts import QUARANTINE, TRIPS, Table
+from glue_jobs.contracts import CHECK_HISTORY, QUARANTINE, TRIPS, Table
 
 RAW_TRIPS = dg.AssetKey(["raw", "trips"])
 RAW_ZONES = dg.AssetKey(["raw", "zones"])
@@ -17,3 +17,4 @@ def asset_key(table: Table) -> dg.AssetKey:
 
 STAGING_TRIPS = asset_key(TRIPS)
 QUARANTINE_KEY = asset_key(QUARANTINE)
+CHECK_HISTORY_KEY = asset_key(CHECK_HISTORY)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import dagster as dg
 from dagster_pyspark import LazyPySparkResource
 
+from taxi_assets.assets.common import CHECK_HISTORY_SPEC
 from taxi_assets.assets.curated import build_curated
 from taxi_assets.assets.raw import ingest_raw
 from taxi_assets.assets.staging import stage_trips
@@ -32,7 +33,7 @@ def build_definitions(settings: Settings, resource_overrides: Mapping[str, objec
         description="One month from the source to the five curated tables.",
     )
     return dg.Definitions(
-        assets=[ingest_raw, stage_trips, build_curated],
+        assets=[ingest_raw, stage_trips, build_curated, CHECK_HISTORY_SPEC],
         jobs=[month_job],
         executor=dg.in_process_executor,
         resources={

@@ -89,20 +89,27 @@ def dagster_home(lake: Path) -> Path:
     return home
 
 
-def run_month(settings: Settings, month: str, tables: Sequence[str] | None, listener: Listener) -> MonthResult:
+def run_month(
+    settings: Settings, month: str, tables: Sequence[str] | None, listener: Listener, replay: bool = False
+) -> MonthResult:
     """Run the month's job in this process, for all curated tables or for ``tables``.
 
+    With ``replay``, nothing is fetched: the live quarantine is judged again, and the tables are built from the result.
     ``listener`` hears, from another thread, what the steps say. A failed run is a result, not an exception.
     """
     run_id = str(uuid.uuid4())
     begun = time.monotonic()
     job = build_definitions(settings).resolve_job_def(MONTH_JOB)
-    selection = [RAW_TRIPS, RAW_ZONES, STAGING_TRIPS, QUARANTINE_KEY]
+    selection = [] if replay else [RAW_TRIPS, RAW_ZONES]
+    selection += [STAGING_TRIPS, QUARANTINE_KEY]
     selection += [asset_key(CURATED_TABLES[name]) for name in tables or CURATED_TABLES]
     with dg.DagsterInstance.from_config(str(dagster_home(settings.lake))) as instance:
         with _Follower(instance, run_id, listener):
             job.execute_in_process(
-                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+                run_config={
+                    "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+                    "ops": {"stage_trips": {"config": {"replay": replay}}},
+                },
                 instance=instance,
                 partition_key=month,
                 asset_selection=selection,

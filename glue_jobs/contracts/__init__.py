@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from glue_jobs.contracts.curated import CURATED_TABLES
 from glue_jobs.contracts.model import Table
+from glue_jobs.contracts.quality import CHECK_HISTORY
 from glue_jobs.contracts.raw import FILES
 from glue_jobs.contracts.staging import QUARANTINE, TRIPS
 
-__all__ = ["CURATED_TABLES", "FILES", "MONTHLY_TABLES", "QUARANTINE", "TABLES", "TRIPS", "Table"]
+__all__ = ["CHECK_HISTORY", "CURATED_TABLES", "FILES", "MONTHLY_TABLES", "QUARANTINE", "TABLES", "TRIPS", "Table"]
 
-TABLES: dict[str, Table] = {table.full_name: table for table in (FILES, TRIPS, QUARANTINE, *CURATED_TABLES.values())}
-"""Every table that the lake publishes, by ``layer.name``."""
+MONTHLY_TABLES: dict[str, Table] = {table.full_name: table for table in (TRIPS, QUARANTINE, *CURATED_TABLES.values())}
+"""The tables that are published a month at a time, in versions, by ``layer.name``."""
 
-MONTHLY_TABLES: dict[str, Table] = {name: table for name, table in TABLES.items() if table is not FILES}
-"""The tables that are published a month at a time, in versions (all but the ledger)."""
+LOGS: dict[str, Table] = {table.full_name: table for table in (FILES, CHECK_HISTORY)}
+"""The tables that are only appended to: the ledger of source files and the history of checks."""
+
+TABLES: dict[str, Table] = {FILES.full_name: FILES, **MONTHLY_TABLES, CHECK_HISTORY.full_name: CHECK_HISTORY}
+"""Every table of the lake."""

@@ -3,11 +3,20 @@
 Belongs here: id, tier, reason and predicate of each rule. Does not: how a predicate is evaluated
 (``transforms.judge``) and no threshold of a check over many rows (``taxi_assets.asset_checks``).
 
-A predicate is Spark SQL over the normalised source columns (``tlc.TRIP_COLUMNS``) and four helpers:
+A predicate is Spark SQL over the normalised source columns (``tlc.TRIP_COLUMNS``) and these helpers:
 ``wall_seconds`` (drop-off minus pick-up on the wall clock), ``duration_seconds`` (the same, put right where the
 clock was changed in between), ``in_fall_back_hour`` (pick-up between 01:00 and 02:00 on the first Sunday of
-November, an hour that happens twice) and ``is_repeated`` (an identical row came before). ``{month_start}`` and
+November, an hour that happens twice), ``is_repeated`` (an identical row came before), ``owing_cents`` (total_amount
+less ``tlc.PARTS_OF_TOTAL``) and ``fee_cents`` (the sum of ``tlc.FEES``). ``{month_start}`` and
 ``{next_month}`` stand for the bounds of the file's month. A predicate that is null counts as false.
+
+The predicate of a LINK rule reads the columns of ``staging.trips`` and ``has_counterpart`` (``transforms.link``),
+because whether a refund has a trip is a matter of the whole month.
+
+How totals add up (``total_does_not_add_up``) was learnt from the file of February 2024, 1,030,141 trips: vendor 1
+(CMT) counts the fees in ``extra`` as well, so that it owes nothing (all of 240,832 metered trips); vendor 2 (Curb) owes
+the fees (745,709 of 746,886); Flex Fare owes nothing or a congestion surcharge of 2.50 whose column is null (42,201 of
+42,423). Vendors 6 and 7 are not in that file: they may do either.
 """
 
 from __future__ import annotations
@@ -17,7 +26,7 @@ from enum import Enum
 
 from glue_jobs.contracts import tlc
 
-RULES_VERSION = 1
+RULES_VERSION = 2
 """Raised whenever a rule is added or changed: it is written into every snapshot that the rules produced."""
 
 MAX_AMOUNT = 10_000
@@ -33,25 +42,43 @@ class Tier(str, Enum):
 
     QUARANTINE = "quarantine"
     FLAG = "flag"
+    LINK = "link"
+
+
+class Severity(str, Enum):
+    """How much a row that a rule applies to can be relied on."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule: a row for which ``predicate`` holds gets ``rule_id`` among its reasons or flags."""
+    """One rule: a row for which ``predicate`` holds gets ``rule_id`` among its reasons or flags.
+
+    Severity: ``error`` is no usable trip, ``warning`` a trip with a value not to be relied on, ``info`` a trip that
+    lacks a detail. ``since_version`` is the ``RULES_VERSION`` that the rule, as it reads, came with.
+    """
 
     rule_id: str
     tier: Tier
+    severity: Severity
     reason: str
     predicate: str
     since_version: int = 1
 
 
 def _quarantine(rule_id: str, reason: str, predicate: str) -> Rule:
-    return Rule(rule_id, Tier.QUARANTINE, reason, predicate)
+    return Rule(rule_id, Tier.QUARANTINE, Severity.ERROR, reason, predicate)
 
 
-def _flag(rule_id: str, reason: str, predicate: str) -> Rule:
-    return Rule(rule_id, Tier.FLAG, reason, predicate)
+def _warning(rule_id: str, reason: str, predicate: str, since_version: int = 1) -> Rule:
+    return Rule(rule_id, Tier.FLAG, Severity.WARNING, reason, predicate, since_version)
+
+
+def _info(rule_id: str, reason: str, predicate: str) -> Rule:
+    return Rule(rule_id, Tier.FLAG, Severity.INFO, reason, predicate)
 
 
 def _any(template: str, columns: tuple[str, ...]) -> str:
@@ -61,6 +88,11 @@ def _any(template: str, columns: tuple[str, ...]) -> str:
 _AMOUNT = "isnan({0}) OR abs({0}) > " + str(MAX_AMOUNT)
 _CODE = "{0} < 0 OR {0} > " + str(MAX_CODE)
 _CODE_AS_DOUBLE = "isnan({0}) OR {0} <> floor({0}) OR " + _CODE
+_UNEXPLAINED = f"""CASE
+  WHEN payment_type = {tlc.FLEX} THEN owing_cents NOT IN (0, 250, -250, fee_cents, fee_cents + 250, fee_cents - 250)
+  WHEN vendorid = {tlc.CMT} THEN owing_cents <> 0
+  WHEN vendorid = {tlc.CURB} THEN owing_cents <> fee_cents
+  ELSE owing_cents NOT IN (0, fee_cents) END"""
 _ZONE = "{0} IS NULL OR {0} < 1 OR {0} > " + str(tlc.ZONE_COUNT)
 
 RULES: tuple[Rule, ...] = (
@@ -98,42 +130,56 @@ RULES: tuple[Rule, ...] = (
         _any(_CODE, ("vendorid", "payment_type")) + " OR " + _any(_CODE_AS_DOUBLE, ("ratecodeid", "passenger_count")),
     ),
     _quarantine("exact_duplicate", "Identical in every column to a row that is kept", "is_repeated"),
-    _flag("zero_distance", "The meter recorded no distance", "trip_distance = 0"),
-    _flag("zero_duration", "Pick-up and drop-off at the same second", "duration_seconds = 0"),
-    _flag("implausible_distance", "More than 100 miles", "trip_distance > 100"),
-    _flag(
+    _warning("zero_distance", "The meter recorded no distance", "trip_distance = 0"),
+    _warning("zero_duration", "Pick-up and drop-off at the same second", "duration_seconds = 0"),
+    _warning("implausible_distance", "More than 100 miles", "trip_distance > 100"),
+    _warning(
         "implausible_speed",
         "More than 80 mph over the whole trip",
         "trip_distance > 0 AND duration_seconds > 0 AND trip_distance * 3600 > 80 * duration_seconds",
     ),
-    _flag(
+    _warning(
         "implausible_fare_rate",
         "More than 50 dollars a mile on a trip of at least one mile",
         "trip_distance >= 1 AND abs(fare_amount) > 50 * trip_distance",
     ),
-    _flag("zero_passengers", "The driver entered no passenger", "passenger_count = 0"),
-    _flag("unknown_rate_code", "Rate code 99", "ratecodeid = 99"),
-    _flag(
+    _info("zero_passengers", "The driver entered no passenger", "passenger_count = 0"),
+    _info("unknown_rate_code", "Rate code 99", "ratecodeid = 99"),
+    _warning(
         "unknown_code",
         "Vendor, rate code or payment type missing from the TLC's lists",
         f"vendorid IS NULL OR vendorid NOT IN ({', '.join(map(str, tlc.VENDORS))})"
         f" OR ratecodeid NOT IN ({', '.join(map(str, tlc.RATE_CODES))})"
         f" OR payment_type IS NULL OR payment_type NOT IN ({', '.join(map(str, tlc.PAYMENT_METHODS))})",
     ),
-    _flag(
+    _info(
         "missing_dispatch_fields",
         "Passenger count, rate code and store-and-forward flag are missing, as on every Flex Fare trip",
         "passenger_count IS NULL OR ratecodeid IS NULL OR store_and_fwd_flag IS NULL",
     ),
-    _flag(
+    _info(
         "unknown_zone",
         "Picked up or dropped off in zone 264 (unknown) or 265 (outside of the city)",
         "pulocationid >= 264 OR dolocationid >= 264",
     ),
-    _flag(
+    _info(
         "ambiguous_clock_hour",
         "Picked up in the hour that the end of daylight saving time repeats",
         "in_fall_back_hour",
+    ),
+    _warning(
+        "total_does_not_add_up",
+        "The components do not add up to the total in the way in which the vendor's do",
+        _UNEXPLAINED,
+        since_version=2,
+    ),
+    Rule(
+        "unlinked_refund",
+        Tier.LINK,
+        Severity.WARNING,
+        "A negative row that reverses no trip of the month",
+        "is_refund AND NOT has_counterpart",
+        since_version=2,
     ),
 )
 

@@ -25,6 +25,23 @@ _MONEY = tuple(
     if column.kind is Kind.MONEY
 )
 
+_ROW_HASH = Column(
+    0,
+    "row_hash",
+    Type.BIGINT,
+    "xxHash64 of the source row, equal on every engine",
+    "",
+    False,
+    tuple(column.name for column in tlc.TRIP_COLUMNS),
+)
+_EXTRA_COLUMNS = Column(
+    0,
+    "extra_columns",
+    Type.STRING,
+    "Values of source columns that the contract does not know, a JSON object of texts; null if the file has none",
+    sources=("any other",),
+)
+
 
 def _zone_columns(end: str, event: str, source: str) -> tuple[Column, ...]:
     return (
@@ -34,6 +51,16 @@ def _zone_columns(end: str, event: str, source: str) -> tuple[Column, ...]:
         Column(0, f"{end}_service_zone", Type.STRING, f"TLC service zone of {event}", sources=(source, "zones")),
     )
 
+
+CARRIES = {
+    "vendorid": "vendor_id",
+    "tpep_pickup_datetime": "pickup_at",
+    "tpep_dropoff_datetime": "dropoff_at",
+    "ratecodeid": "rate_code_id",
+    "pulocationid": "pickup_location_id",
+    "dolocationid": "dropoff_location_id",
+}
+"""Source column to the column of ``staging.trips`` that carries its value, where the names differ."""
 
 TRIPS = Table(
     layer="staging",
@@ -135,12 +162,35 @@ TRIPS = Table(
             0,
             "quality_flags",
             Type.STRING,
-            "Ids of the flag rules that apply, joined by commas; empty if none",
+            "Ids of the flag rules that apply, then of the link rules, joined by commas; empty if none",
             "",
             False,
+            tuple(column.name for column in tlc.TRIP_COLUMNS),
         ),
+        Column(
+            0,
+            "trip_key",
+            Type.BIGINT,
+            "xxHash64 of vendor, times, zones and distance: shared by all records of a trip, the same in every version",
+            "",
+            False,
+            tlc.TRIP_KEY_COLUMNS,
+        ),
+        _ROW_HASH,
+        Column(
+            0,
+            "is_refunded",
+            Type.BOOLEAN,
+            "A refund of the month reverses this trip: same trip_key, fare and total opposite",
+            "",
+            False,
+            (*tlc.TRIP_KEY_COLUMNS, "fare_amount", "total_amount"),
+        ),
+        _EXTRA_COLUMNS,
+        Column(0, "request_source", Type.STRING, "Undocumented by the TLC", sources=("request_source",)),
     ),
     partition_by=("month", "pickup_date", "time_of_day_category"),
+    version=2,
 )
 
 QUARANTINE = Table(
@@ -167,9 +217,12 @@ QUARANTINE = Table(
             "Ids of the quarantine rules that apply, joined by commas",
             "",
             False,
+            tuple(column.name for column in tlc.TRIP_COLUMNS),
         ),
-        Column(0, "row_hash", Type.BIGINT, "xxHash64 of the source columns, equal on every engine", "", False),
+        _ROW_HASH,
         Column(0, "source_sha256", Type.STRING, "SHA-256 of the file that the row came in", "", False),
+        _EXTRA_COLUMNS,
     ),
     partition_by=("month",),
+    version=2,
 )

@@ -39,12 +39,25 @@ TRIP_COLUMNS: tuple[SourceColumn, ...] = (
 
 REQUIRED_COLUMNS = tuple(column.name for column in TRIP_COLUMNS if column.required)
 MONEY_COLUMNS = tuple(column.name for column in TRIP_COLUMNS if column.kind is Kind.MONEY)
+PARTS_OF_TOTAL = ("fare_amount", "extra", "mta_tax", "tip_amount", "tolls_amount", "improvement_surcharge")
+FEES = ("congestion_surcharge", "airport_fee", "cbd_congestion_fee")
+"""Fees that one vendor counts in ``extra`` as well; how totals add up is told in ``rules``."""
+TRIP_KEY_COLUMNS = (
+    "vendorid",
+    "tpep_pickup_datetime",
+    "tpep_dropoff_datetime",
+    "pulocationid",
+    "dolocationid",
+    "trip_distance",
+)
+"""What all records of one trip share: its charge, a reversal of it, and a correction."""
 COORDINATE_COLUMNS = frozenset({"start_lon", "start_lat", "pickup_longitude", "pickup_latitude"})
 """Any of these marks a file of 2009 or 2010."""
 
 ZONE_COLUMNS = ("LocationID", "Borough", "Zone", "service_zone")
 ZONE_COUNT = 265
 
+CMT, CURB = 1, 2
 VENDORS = {1: "Creative Mobile Technologies", 2: "Curb Mobility", 6: "Myle Technologies", 7: "Helix"}
 RATE_CODES = {
     1: "Standard",

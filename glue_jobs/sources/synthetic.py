@@ -10,7 +10,6 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from glue_jobs.contracts import tlc
+from glue_jobs.contracts.eras import NULL, era_of
 from glue_jobs.errors import InputError
 from glue_jobs.sources.base import Fetched, Progress
 from glue_jobs.transforms.judge import month_bounds
@@ -27,6 +27,14 @@ from glue_jobs.transforms.judge import month_bounds
 Array = npt.NDArray[Any]
 Columns = dict[str, Array]
 
+_ARROW_TYPES = {
+    "int32": pa.int32(),
+    "int64": pa.int64(),
+    "double": pa.float64(),
+    "string": pa.string(),
+    "large_string": pa.large_string(),
+    "timestamp[us]": pa.timestamp("us"),
+}
 DEFAULT_ROWS = 50_000
 MIN_ROWS = 500
 """Below, one row of each kind of dirt would be more than a file may have."""
@@ -57,34 +65,8 @@ _AIRPORTS = {
 }
 
 
-@dataclass(frozen=True)
-class Era:
-    """What the files of a span of months look like; ``null_typed`` columns hold no value and have no type."""
-
-    airport_fee_name: str
-    id_type: pa.DataType
-    count_type: pa.DataType
-    null_typed: frozenset[str]
-    extra_columns: tuple[str, ...]
-    flex_share: float
-    congestion_surcharge: float
-
-
-def era_of(month: str) -> Era:
-    """The era of ``month`` (YYYY-MM)."""
-    began = {"congestion_surcharge": "2019-02", "airport_fee": "2021-04"}
-    null_typed = {name for name, since in began.items() if month < since}
-    return Era(
-        airport_fee_name="Airport_fee" if month >= "2023-02" else "airport_fee",
-        id_type=pa.int32() if month >= "2023-02" else pa.int64(),
-        count_type=pa.float64() if month < "2023-02" or "2025-01" <= month < "2026-01" else pa.int64(),
-        null_typed=frozenset(null_typed),
-        extra_columns=tuple(
-            name for name, since in (("cbd_congestion_fee", "2025-01"), ("request_source", "2026-06")) if month >= since
-        ),
-        flex_share=0.0 if month < "2019-02" else 0.061 if month < "2025-01" else 0.25,
-        congestion_surcharge=0.0 if month < "2019-02" else 2.5,
-    )
+_FLEX_SHARES = (("2025-01", 0.25), ("2019-02", 0.061), ("2018-07", 0.005))
+"""Share of Flex Fare trips since a month; none before. passenger_count has been able to be null since 2018-07."""
 
 
 class SyntheticSource:
@@ -142,15 +124,16 @@ def make_month(month: str, rows: int, seed: int) -> pa.Table:
     """A month's file as an Arrow table with the names and physical types of its era, in random order."""
     year, number = map(int, month.split("-"))
     random = np.random.default_rng([seed, year, number])
-    era = era_of(month)
-    trips = _clean_trips(month, rows, era, random)
+    trips = _clean_trips(month, rows, random)
     _soil(trips, month, random)
     trips = _with_refunds_and_duplicates(trips, rows, random)
     order = random.permutation(len(trips["vendorid"]))
-    return _table({name: values[order] for name, values in trips.items()}, era)
+    return _table({name: values[order] for name, values in trips.items()}, month)
 
 
-def _clean_trips(month: str, rows: int, era: Era, random: np.random.Generator) -> Columns:
+def _clean_trips(month: str, rows: int, random: np.random.Generator) -> Columns:
+    began = {column.name for column in tlc.TRIP_COLUMNS if column.since <= month}
+    flex_share = next((share for since, share in _FLEX_SHARES if since <= month), 0.0)
     start, end = (np.datetime64(day, "s") for day in month_bounds(month))
     days = (end - start).astype("timedelta64[D]").astype(int)
     hours = random.choice(24, rows, p=_HOUR_WEIGHTS / _HOUR_WEIGHTS.sum())
@@ -161,7 +144,7 @@ def _clean_trips(month: str, rows: int, era: Era, random: np.random.Generator) -
     duration = np.maximum(60, (miles / speed * 3600 + random.exponential(90, rows)).astype(int))
 
     vendor = random.choice([1, 2, 6, 7], rows, p=[0.235, 0.755, 0.004, 0.006])
-    flex = random.random(rows) < era.flex_share
+    flex = random.random(rows) < flex_share
     payment = np.where(flex, tlc.FLEX, random.choice([1, 2, 3, 4], rows, p=[0.83, 0.155, 0.005, 0.01]))
     zones = random.zipf(1.3, rows * 4) % 263 + 1
     pickup_zone, dropoff_zone = zones[:rows].copy(), zones[rows : 2 * rows].copy()
@@ -178,12 +161,13 @@ def _clean_trips(month: str, rows: int, era: Era, random: np.random.Generator) -
     tip_rate = random.normal(0.22, 0.06, rows).clip(0, 1)
     tip = np.where(card & (random.random(rows) < 0.92), np.round(fare * tip_rate, 2), 0.0)
     tolls = np.where(airport & (random.random(rows) < 0.5), 6.94, 0.0)
-    congestion = np.full(rows, era.congestion_surcharge)
-    airport_fee = np.where(np.isin(pickup_zone, [132, 138]) & ("airport_fee" not in era.null_typed), 1.75, 0.0)
-    cbd = np.where("cbd_congestion_fee" in era.extra_columns, np.where(random.random(rows) < 0.7, 0.75, 0.0), 0.0)
-    # Creative Mobile counts the congestion fees in `extra` as well; the total holds them once.
-    total = fare + extra + 0.5 + tip + tolls + 1.0 + congestion + airport_fee + cbd
-    extra = np.where((vendor == 1) & ~flex, extra + congestion + cbd, extra)
+    congestion = np.full(rows, 2.5 if "congestion_surcharge" in began else 0.0)
+    airport_fee = np.where(np.isin(pickup_zone, [132, 138]) & ~flex & ("airport_fee" in began), 1.75, 0.0)
+    cbd = np.where((random.random(rows) < 0.7) & ("cbd_congestion_fee" in began), 0.75, 0.0)
+    improvement = np.full(rows, 1.0 if "improvement_surcharge" in began else 0.0)
+    total = fare + extra + 0.5 + tip + tolls + improvement + congestion + airport_fee + cbd
+    # Creative Mobile counts the fees in `extra` as well; the total holds them once.
+    extra = np.where((vendor == tlc.CMT) & ~flex, extra + congestion + airport_fee + cbd, extra)
 
     missing = np.where(flex, np.nan, 1.0)
     passengers = random.choice(np.arange(7.0), rows, p=[0.011, 0.745, 0.15, 0.035, 0.025, 0.02, 0.014])
@@ -204,7 +188,7 @@ def _clean_trips(month: str, rows: int, era: Era, random: np.random.Generator) -
         "mta_tax": np.full(rows, 0.5),
         "tip_amount": tip,
         "tolls_amount": tolls,
-        "improvement_surcharge": np.ones(rows),
+        "improvement_surcharge": improvement,
         "total_amount": np.round(total, 2),
         "congestion_surcharge": congestion * missing,
         "airport_fee": airport_fee * missing,
@@ -274,34 +258,16 @@ def _with_refunds_and_duplicates(trips: Columns, rows: int, random: np.random.Ge
     }
 
 
-def _table(trips: Columns, era: Era) -> pa.Table:
-    """The columns under the names and in the physical types of the era."""
-    names = {
-        "vendorid": "VendorID",
-        "ratecodeid": "RatecodeID",
-        "pulocationid": "PULocationID",
-        "dolocationid": "DOLocationID",
-        "airport_fee": era.airport_fee_name,
-    }
-    types: dict[str, pa.DataType] = {
-        "vendorid": era.id_type,
-        "pulocationid": era.id_type,
-        "dolocationid": era.id_type,
-        "payment_type": pa.int64(),
-        "passenger_count": era.count_type,
-        "ratecodeid": era.count_type,
-        "store_and_fwd_flag": pa.string(),
-        "request_source": pa.string(),
-        "tpep_pickup_datetime": pa.timestamp("us"),
-        "tpep_dropoff_datetime": pa.timestamp("us"),
-    }
-    optional = {column.name for column in tlc.TRIP_COLUMNS if column.since > "2019-02"} - {"airport_fee"}
+def _table(trips: Columns, month: str) -> pa.Table:
+    """The columns under the names and in the physical types of the month's era."""
+    since = {column.name: column.since for column in tlc.TRIP_COLUMNS}
     arrays: dict[str, pa.Array] = {}
-    for name, values in trips.items():
-        if name in optional and name not in era.extra_columns:
-            continue
-        column = pa.array(values, from_pandas=True)
-        kind = pa.null() if name in era.null_typed else types.get(name, pa.float64())
-        arrays[names.get(name, name)] = pa.nulls(len(values)) if kind == pa.null() else column.cast(kind)
+    for name, kind in era_of(month).columns.items():
+        values = trips[name.lower()]
+        if kind == NULL:
+            arrays[name] = pa.nulls(len(values))
+        else:  # a fee that does not exist yet has a column without values
+            column = pa.array(values, from_pandas=True) if since[name.lower()] <= month else pa.nulls(len(values))
+            arrays[name] = column.cast(_ARROW_TYPES[kind])
     metadata = {"taxi.synthetic": json.dumps(sorted(arrays))}
     return pa.table(arrays).replace_schema_metadata(metadata)

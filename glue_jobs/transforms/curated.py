@@ -42,6 +42,8 @@ def _volume() -> tuple[Column, ...]:
         count_if(_is_trip()).alias("trips"),
         count_if(F.col("is_refund")).alias("refunds"),
         money_sum(F.col("total_amount")).alias("net_revenue"),
+        money_sum(F.col("total_amount"), _is_trip()).alias("gross_revenue"),
+        money_sum(F.col("total_amount"), F.col("is_refund")).alias("refunded"),
     )
 
 
@@ -74,8 +76,6 @@ def daily_metrics(trips: DataFrame) -> DataFrame:
     """One row a day."""
     counted = trips.groupBy("month", "pickup_date", "day_type").agg(
         *_volume(),
-        money_sum(F.col("total_amount"), _is_trip()).alias("gross_revenue"),
-        money_sum(F.col("total_amount"), F.col("is_refund")).alias("refunded"),
         F.coalesce(F.sum(F.when(_is_trip(), F.col("passenger_count"))), F.lit(0)).alias("passengers"),
         *_distribution("total_amount", "total"),
         *_distribution("trip_distance", "distance"),
@@ -90,6 +90,8 @@ def daily_metrics(trips: DataFrame) -> DataFrame:
         money_sum(F.col("congestion_surcharge")).alias("congestion_surcharges"),
         money_sum(F.col("cbd_congestion_fee")).alias("cbd_congestion_fees"),
         count_if(_is_flagged()).alias("flagged_trips"),
+        count_if(F.col("is_refunded")).alias("refunded_trips"),
+        count_if(F.col("quality_flags").contains("unlinked_refund")).alias("unlinked_refunds"),
     )
     return counted.withColumns(
         {

@@ -49,8 +49,8 @@ def with_zones(judged: DataFrame, zones: DataFrame) -> DataFrame:
 def trips(judged: DataFrame, month: str, carried: tuple[str, ...] = ()) -> DataFrame:
     """The columns of ``staging.trips``, in the order of the rows of ``judged``.
 
-    ``judged`` comes from ``judge.usable`` and ``with_zones``; ``carried`` names columns of it that are passed on
-    behind them. There is no join in here: Sail drops the order of rows at one (measured).
+    ``judged`` comes from ``judge.usable``, ``link.link`` and ``with_zones``; ``carried`` names columns of it that
+    are passed on behind them. There is no join in here: Sail drops the order of rows at one (measured).
     """
     rows = judged.select(
         *carried,
@@ -87,8 +87,11 @@ def trips(judged: DataFrame, month: str, carried: tuple[str, ...] = ()) -> DataF
             (F.col("payment_type") == tlc.CARD) & (F.col("fare_amount") > 0),
             quotient(F.col("tip_amount") * 100, F.col("fare_amount")),
         ).alias("tip_percentage"),
-        (F.col("total_amount") < 0).alias("is_refund"),
         F.col(FLAGS),
+        *(
+            F.col(name)
+            for name in ("is_refund", "is_refunded", "trip_key", "row_hash", "extra_columns", "request_source")
+        ),
     )
     return conform(rows, staging.TRIPS, carried)
 

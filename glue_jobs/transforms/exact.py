@@ -20,11 +20,16 @@ from glue_jobs.contracts.rules import MAX_AMOUNT
 _MICRO = 1_000_000
 
 
+def cents(amount: Column) -> Column:
+    """Dollars as whole cents, BIGINT, rounded half away from zero; null beyond ``MAX_AMOUNT``."""
+    dollars = amount.cast("double")
+    rounded = F.signum(dollars) * F.floor(F.abs(dollars) * 100 + 0.5)
+    return F.when(F.abs(dollars) <= MAX_AMOUNT, rounded).cast("bigint")
+
+
 def money(amount: Column) -> Column:
-    """Dollars in DOUBLE as DECIMAL(10,2), cents rounded half away from zero; null beyond ``MAX_AMOUNT``."""
-    cents = F.signum(amount) * F.floor(F.abs(amount) * 100 + 0.5)
-    bounded = F.when(F.abs(amount) <= MAX_AMOUNT, cents).cast("bigint")
-    return (bounded.cast("decimal(12,0)") * F.lit(Decimal("0.01"))).cast(Type.MONEY.ddl)
+    """Dollars in DOUBLE as DECIMAL(10,2), rounded as ``cents`` does."""
+    return (cents(amount).cast("decimal(12,0)") * F.lit(Decimal("0.01"))).cast(Type.MONEY.ddl)
 
 
 def whole(value: Column, largest: int) -> Column:
@@ -76,8 +81,8 @@ def percentile(value: Column, fraction: float, where: Column) -> Column:
 
 def money_stddev(amount: Column, where: Column) -> Column:
     """Sample standard deviation of a money column in dollars, from exact sums of cents and of their squares."""
-    cents = F.when(where, (amount * 100).cast("bigint"))
-    n = F.count(cents).cast("double")
-    first, second = F.sum(cents).cast("double"), F.sum(cents * cents).cast("double")
+    value = F.when(where, (amount * 100).cast("bigint"))
+    n = F.count(value).cast("double")
+    first, second = F.sum(value).cast("double"), F.sum(value * value).cast("double")
     squares = F.greatest(n * second - first * first, F.lit(0.0))
     return F.sqrt(squares / F.when(n > 1, n * (n - 1))) / 100

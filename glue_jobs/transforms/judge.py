@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 
 from glue_jobs.contracts import tlc
 from glue_jobs.contracts.rules import Tier, rules_of
+from glue_jobs.transforms.exact import cents
 
 REASONS, FLAGS = "quarantine_reasons", "quality_flags"
 _WALL = "wall_seconds"
@@ -36,7 +37,7 @@ def mark_repeats(rows: DataFrame, hashes: Sequence[int]) -> DataFrame:
     if not hashes:
         return rows.withColumn("is_repeated", F.lit(False))
     suspect = F.col("row_hash").isin(*hashes)
-    identical = Window.partitionBy(*(column.name for column in tlc.TRIP_COLUMNS)).orderBy("row_hash")
+    identical = Window.partitionBy(*(column.name for column in tlc.TRIP_COLUMNS), "extra_columns").orderBy("row_hash")
     ranked = rows.where(suspect).withColumn("is_repeated", F.row_number().over(identical) > 1)
     return rows.where(~suspect).withColumn("is_repeated", F.lit(False)).unionByName(ranked)
 
@@ -45,7 +46,7 @@ def judge(rows: DataFrame, month: str) -> DataFrame:
     """Add ``quarantine_reasons`` and ``quality_flags`` (rule ids joined by commas, empty if none).
 
     Also adds the helpers that ``contracts.rules`` describes. ``rows`` has the source columns and
-    ``is_repeated``; ``month`` is YYYY-MM.
+    ``is_repeated``; ``month`` is YYYY-MM. The link rules are judged by ``link``.
     """
     pickup, dropoff = F.col("tpep_pickup_datetime"), F.col("tpep_dropoff_datetime")
     wall = F.expr("timestampdiff(SECOND, tpep_pickup_datetime, tpep_dropoff_datetime)")
@@ -62,6 +63,9 @@ def judge(rows: DataFrame, month: str) -> DataFrame:
             F.when(lost_hour, F.col(_WALL) - 3600).when(extra_hour, F.col(_WALL) + 3600).otherwise(F.col(_WALL)),
         )
     )
+    fees = sum((_cents_or_none(name) for name in tlc.FEES), F.lit(0))
+    parts = sum((_cents_or_none(name) for name in tlc.PARTS_OF_TOTAL), F.lit(0))
+    helped = helped.withColumn("fee_cents", fees).withColumn("owing_cents", cents(F.col("total_amount")) - parts)
     return helped.withColumn(REASONS, _matching(Tier.QUARANTINE, month)).withColumn(FLAGS, _matching(Tier.FLAG, month))
 
 
@@ -97,6 +101,10 @@ def month_bounds(month: str) -> tuple[date, date]:
 def _at(moment: datetime) -> Column:
     """A wall-clock literal (``lit`` of a datetime would be an instant in this process's time zone)."""
     return F.expr(f"timestamp_ntz'{moment:%Y-%m-%d %H:%M:%S}'")
+
+
+def _cents_or_none(column: str) -> Column:
+    return F.coalesce(cents(F.col(column)), F.lit(0))
 
 
 def _matching(tier: Tier, month: str) -> Column:

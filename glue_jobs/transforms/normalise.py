@@ -1,34 +1,53 @@
 """A TLC file of any month since 2011 as rows of one shape: the columns of ``tlc.TRIP_COLUMNS``, lossless types.
 
-Belongs here: names, physical types, missing columns. Does not: judging or changing a value.
+Belongs here: names, physical types, missing columns, columns that nobody knows. Does not: judging or changing a value.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from pyspark.sql import DataFrame
+import pyarrow as pa
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from glue_jobs.contracts import tlc
-from glue_jobs.contracts.model import Kind, SourceColumn
+from glue_jobs.contracts.eras import NULL, Era
+from glue_jobs.contracts.model import Kind, SourceColumn, Type
 from glue_jobs.errors import InputError
 
-_INTEGERS = {"int8": "tinyint", "int16": "smallint", "int32": "int", "int64": "bigint"}
-_NUMBERS = {**_INTEGERS, "float": "float", "double": "double"}
-_TEXTS = {"string": "string", "large_string": "string"}
-_TIMES = {f"timestamp[{unit}]": "timestamp_ntz" for unit in ("ms", "us")}  # Spark 3.5 refuses nanoseconds
-_READABLE: dict[Kind, dict[str, str]] = {
-    Kind.TIMESTAMP: _TIMES,
-    Kind.INTEGER: _INTEGERS,
-    Kind.COUNT: _NUMBERS,
-    Kind.TEXT: _TEXTS,
-    Kind.DISTANCE: _NUMBERS,
-    Kind.MONEY: _NUMBERS,
+ROW_HASH, EXTRA = "row_hash", "extra_columns"
+_NUMBERS = {
+    "int8": "tinyint",
+    "int16": "smallint",
+    "int32": "int",
+    "int64": "bigint",
+    "uint8": "smallint",
+    "uint16": "int",
+    "uint32": "bigint",
+    "uint64": "decimal(20,0)",
+    "float": "float",
+    "double": "double",
 }
-_EMPTY = "null"
-"""Arrow's type of a column that holds no value at all; it is read as a missing column."""
+_TEXTS = {"string": "string", "large_string": "string"}
+_TIMES = {f"timestamp[{unit}]": "timestamp_ntz" for unit in ("ms", "us")}
+_OTHERS = {"bool": "boolean", "date32[day]": "date", "binary": "binary"}
+_READABLE: dict[Kind, dict[str, str]] = {
+    Kind.TIMESTAMP: {**_TIMES, **_TEXTS},
+    Kind.INTEGER: {**_NUMBERS, **_TEXTS},
+    Kind.COUNT: {**_NUMBERS, **_TEXTS},
+    Kind.TEXT: _TEXTS,
+    Kind.DISTANCE: {**_NUMBERS, **_TEXTS},
+    Kind.MONEY: {**_NUMBERS, **_TEXTS},
+}
+ARROW_TYPES = {
+    Type.TIMESTAMP_NTZ: pa.timestamp("us"),
+    Type.BIGINT: pa.int64(),
+    Type.DOUBLE: pa.float64(),
+    Type.STRING: pa.string(),
+}
+"""The Arrow type of each type in which a normalised row carries a source column."""
 
 
 @dataclass(frozen=True)
@@ -36,17 +55,28 @@ class FileLayout:
     """How one file maps to the contract.
 
     ``read`` gives, for each contract column that the file has, its name and Spark type in the file;
-    ``absent`` the contract columns that it lacks; ``unknown`` its columns that the contract does not know.
+    ``absent`` the contract columns that it lacks; ``unknown`` name and Spark type of the columns that the contract
+    does not know, and ``unreadable`` those among them whose type no engine here reads (they stay in raw only).
     """
 
     read: Mapping[str, tuple[str, str]]
     absent: tuple[str, ...]
-    unknown: tuple[str, ...]
+    unknown: Mapping[str, str] = field(default_factory=dict)
+    unreadable: tuple[str, ...] = ()
 
     @property
     def schema(self) -> str:
         """The explicit read schema, as Spark DDL."""
-        return ", ".join(f"`{name}` {kind}" for name, kind in self.read.values())
+        return ", ".join(f"{_quoted(name)} {kind}" for name, kind in (*self.read.values(), *self.unknown.items()))
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How a file differs from its era: column name to what was expected and found."""
+
+    new: tuple[str, ...]
+    missing: tuple[str, ...]
+    changed: Mapping[str, str]
 
 
 def layout_of(physical: Mapping[str, str], file: str) -> FileLayout:
@@ -67,7 +97,7 @@ def layout_of(physical: Mapping[str, str], file: str) -> FileLayout:
             f"{file} has coordinates ({', '.join(coordinates)}) instead of taxi zones, as files of 2009 and 2010 do",
             f"choose a month from {tlc.FIRST_MONTH} on; earlier files cannot be matched with zones",
         )
-    if missing := [name for name in tlc.REQUIRED_COLUMNS if physical.get(by_name.get(name, ""), _EMPTY) == _EMPTY]:
+    if missing := [name for name in tlc.REQUIRED_COLUMNS if physical.get(by_name.get(name, ""), NULL) == NULL]:
         raise InputError(
             f"{file} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}, or has no value in it; "
             f"it has {', '.join(physical)}",
@@ -78,18 +108,36 @@ def layout_of(physical: Mapping[str, str], file: str) -> FileLayout:
     for column in tlc.TRIP_COLUMNS:
         if column.name in by_name:
             name = by_name[column.name]
-            if physical[name] != _EMPTY:
+            if physical[name] != NULL:
                 read[column.name] = (name, _spark_type(column, name, physical[name], file))
     known = {column.name for column in tlc.TRIP_COLUMNS}
+    strangers = {name: _any_spark_type(physical[name]) for lower, name in by_name.items() if lower not in known}
     return FileLayout(
         read=read,
         absent=tuple(column.name for column in tlc.TRIP_COLUMNS if column.name not in read),
-        unknown=tuple(name for lower, name in by_name.items() if lower not in known),
+        unknown={name: kind for name, kind in strangers.items() if kind},
+        unreadable=tuple(name for name, kind in strangers.items() if not kind),
+    )
+
+
+def drift_of(physical: Mapping[str, str], era: Era) -> Drift:
+    """How a file's physical columns differ from those of its era. Names by case, texts by width do not count."""
+    found = {name.lower(): kind.removeprefix("large_") for name, kind in physical.items()}
+    expected = {name.lower(): kind.removeprefix("large_") for name, kind in era.columns.items()}
+    names = {name.lower(): name for name in (*era.columns, *physical)}
+    return Drift(
+        new=tuple(names[name] for name in found if name not in expected),
+        missing=tuple(names[name] for name in expected if name not in found),
+        changed={
+            names[name]: f"{expected[name]} expected, {kind} found"
+            for name, kind in found.items()
+            if name in expected and expected[name] != kind
+        },
     )
 
 
 def _spark_type(column: SourceColumn, name: str, arrow_type: str, file: str) -> str:
-    readable = _READABLE[column.kind]
+    readable = {**_READABLE[column.kind], **_decimal(arrow_type, column.kind)}
     if arrow_type not in readable:
         raise InputError(
             f"{file}: column {name} is of type {arrow_type}, expected one of {', '.join(readable)}",
@@ -98,19 +146,47 @@ def _spark_type(column: SourceColumn, name: str, arrow_type: str, file: str) -> 
     return readable[arrow_type]
 
 
-def normalise(source: DataFrame, layout: FileLayout) -> DataFrame:
-    """The columns of ``tlc.TRIP_COLUMNS`` in contract order and type, plus ``row_hash``.
+def _any_spark_type(arrow_type: str) -> str:
+    """The Spark type of a column that the contract does not know; empty if there is none that all engines read.
 
-    ``row_hash`` is xxHash64 over all of them: Spark and Sail give equal values (tested), it does not depend on
+    Nanoseconds and instants are not among them: Spark 3.5 refuses the ones and would shift the others.
+    """
+    if arrow_type == NULL:
+        return "string"
+    return {**_NUMBERS, **_TEXTS, **_TIMES, **_OTHERS, **_decimal(arrow_type)}.get(arrow_type, "")
+
+
+def _decimal(arrow_type: str, kind: Kind = Kind.MONEY) -> dict[str, str]:
+    """``decimal128(10, 2)`` as ``decimal(10, 2)``, where a number may stand."""
+    is_one = arrow_type.startswith("decimal128(") and kind not in (Kind.TIMESTAMP, Kind.TEXT)
+    return {arrow_type: arrow_type.replace("128", "")} if is_one else {}
+
+
+def _quoted(name: str) -> str:
+    return "`" + name.replace("`", "``") + "`"
+
+
+def normalise(source: DataFrame, layout: FileLayout) -> DataFrame:
+    """The columns of ``tlc.TRIP_COLUMNS`` in contract order and type, plus ``extra_columns`` and ``row_hash``.
+
+    ``extra_columns`` holds the columns that the contract does not know as a JSON object of texts, null if there is
+    none. ``row_hash`` is xxHash64 over all of them: Spark and Sail give equal values (tested), it does not depend on
     whether a count came as INT64 or DOUBLE, and at 3 M rows two different rows share one with p = 2e-7.
     """
     columns = [
         (
-            F.col(f"`{layout.read[column.name][0]}`").cast(column.type.ddl)
+            F.col(_quoted(layout.read[column.name][0])).cast(column.type.ddl)
             if column.name in layout.read
             else F.lit(None).cast(column.type.ddl)
         ).alias(column.name)
         for column in tlc.TRIP_COLUMNS
     ]
-    names = [column.name for column in tlc.TRIP_COLUMNS]
-    return source.select(*columns).withColumn("row_hash", F.xxhash64(*names))
+    strangers = [_as_text(name, kind) for name, kind in layout.unknown.items()]
+    extra = F.to_json(F.struct(*strangers)) if strangers else F.lit(None).cast("string")
+    names = [*(column.name for column in tlc.TRIP_COLUMNS), EXTRA]
+    return source.select(*columns, extra.alias(EXTRA)).withColumn(ROW_HASH, F.xxhash64(*names))
+
+
+def _as_text(name: str, kind: str) -> Column:
+    value = F.col(_quoted(name))
+    return (F.base64(value) if kind == "binary" else value.cast("string")).alias(name)

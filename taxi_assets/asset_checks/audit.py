@@ -6,7 +6,8 @@ particular layer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -18,7 +19,9 @@ import pyarrow.parquet as pq
 from glue_jobs.contracts import Table
 from glue_jobs.contracts.model import Type
 from glue_jobs.files import open_file_system, parquet_files, parquet_rows
-from taxi_assets.lake.reading import parquet_scan, select_files
+from taxi_assets.lake.check_history import Finding
+from taxi_assets.lake.reading import parquet_scan, quoted, select_files
+from taxi_assets.partitions import MONTHS
 
 Subject = TypeVar("Subject")
 
@@ -37,10 +40,18 @@ _ARROW_TYPES = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """Whether an audit passed, and what a reader needs to see of it: expected, actual, rows to look at."""
+    """Whether an audit passed, and what a reader needs to see of it.
+
+    ``rows_to_look_at`` is DuckDB SQL over the files that were audited; ``measures`` are numbers to be compared with
+    those of other months; ``details`` is more metadata for the Dagster UI.
+    """
 
     passed: bool
-    metadata: Mapping[str, Any] = field(default_factory=dict)
+    expected: str
+    actual: str
+    rows_to_look_at: str
+    measures: Mapping[str, float] = field(default_factory=dict)
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -55,45 +66,115 @@ class Audit(Generic[Subject]):
 
     @property
     def spec(self) -> dg.AssetCheckSpec:
-        """How Dagster knows it."""
-        return dg.AssetCheckSpec(self.name, asset=self.asset, description=self.description, blocking=self.blocking)
+        """How Dagster knows it: one answer for each month."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", dg.PreviewWarning)  # partitions of checks are new in Dagster 1.13
+            return dg.AssetCheckSpec(
+                self.name,
+                asset=self.asset,
+                description=self.description,
+                blocking=self.blocking,
+                partitions_def=MONTHS,
+            )
 
-    def evaluate(self, subject: Subject) -> dg.AssetCheckResult:
-        """Ask, and say it in Dagster's words. A question that the files cannot answer has failed."""
+    def evaluate(self, subject: Subject) -> Answer:
+        """Ask. A question that the files cannot answer has failed."""
         try:
             outcome = self.ask(subject)
         except duckdb.Error as error:
-            outcome = Outcome(False, {"expected": "an answer", "actual": str(error)})
+            outcome = Outcome(False, "an answer", str(error), "SELECT 'the files cannot be queried, see actual'")
+        return Answer(self.asset, self.name, self.blocking, outcome)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An audit's outcome, for Dagster and for the history."""
+
+    asset: dg.AssetKey
+    name: str
+    blocking: bool
+    outcome: Outcome
+
+    @property
+    def holds_back(self) -> bool:
+        """Whether it must hold the publication back."""
+        return self.blocking and not self.outcome.passed
+
+    @property
+    def severity(self) -> dg.AssetCheckSeverity:
+        """ERROR if the audit is a blocking one."""
+        return dg.AssetCheckSeverity.ERROR if self.blocking else dg.AssetCheckSeverity.WARN
+
+    @property
+    def result(self) -> dg.AssetCheckResult:
+        """In Dagster's words."""
+        outcome = self.outcome
+        measures = {"measures": dict(outcome.measures)} if outcome.measures else {}
         return dg.AssetCheckResult(
             passed=bool(outcome.passed),
             asset_key=self.asset,
             check_name=self.name,
-            severity=dg.AssetCheckSeverity.ERROR if self.blocking else dg.AssetCheckSeverity.WARN,
-            metadata=dict(outcome.metadata),
+            severity=self.severity,
+            metadata={
+                "expected": outcome.expected,
+                "actual": outcome.actual,
+                "rows_to_look_at": dg.MetadataValue.md(f"```sql\n{outcome.rows_to_look_at}\n```"),
+                **measures,
+                **outcome.details,
+            },
+        )
+
+    @property
+    def finding(self) -> Finding:
+        """For the history of checks."""
+        outcome = self.outcome
+        return Finding(
+            asset=self.asset.to_user_string(),
+            check_name=self.name,
+            passed=bool(outcome.passed),
+            severity=self.severity.value,
+            expected=outcome.expected,
+            actual=outcome.actual,
+            rows_to_look_at=outcome.rows_to_look_at,
+            measures=outcome.measures,
         )
 
 
-def expect(actual: object, expected: object) -> Outcome:
+def ask_all(audits: Sequence[Audit[Subject]], subject: Subject, assets: Iterable[dg.AssetKey]) -> list[Answer]:
+    """The answers of those audits that watch one of ``assets``."""
+    chosen = set(assets)
+    return [audit.evaluate(subject) for audit in audits if audit.asset in chosen]
+
+
+def expect(actual: object, expected: object, rows_to_look_at: str) -> Outcome:
     """Passed if ``actual`` equals ``expected``."""
-    return Outcome(actual == expected, {"expected": str(expected), "actual": str(actual)})
+    return Outcome(actual == expected, str(expected), str(actual), rows_to_look_at)
 
 
 def has_rows(folder: str) -> Outcome:
     """The Parquet files below ``folder`` have at least one row."""
     rows = parquet_rows(folder)
-    return Outcome(rows > 0, {"expected": "at least 1 row", "actual": rows})
+    return Outcome(rows > 0, "at least 1 row", f"{rows} rows", look_at(folder, "SELECT count(*)"))
 
 
 def conforms(table: Table, folder: str, month: str) -> Outcome:
     """Every file below ``folder`` has the contract's columns in order and type, no null where none may be,
     and rows of ``month`` only; rows are unique by the contract's grain, if it has one."""
     files = parquet_files(folder)
-    if not files:
-        return Outcome(True, {"files": 0})
-    faults = _schema_faults(table, folder, files) or _row_faults(table, folder, month)
+    faults = (_schema_faults(table, folder, files) or _row_faults(table, folder, month)) if files else []
+    required = [f"{column.name} IS NULL" for column in table.columns if not column.nullable]
     return Outcome(
-        not faults, {"expected": f"contract {table.full_name} v{table.version}", "faults": faults, "files": len(files)}
+        not faults,
+        f"contract {table.full_name} v{table.version}",
+        "; ".join(faults) or f"{len(files)} files as contracted",
+        look_at(folder, "SELECT *", f"month <> {quoted(month)} OR {' OR '.join(required)}"),
     )
+
+
+def look_at(folder: str, select: str, where: str = "", more: str = "") -> str:
+    """SQL that a person can run in DuckDB over the files below ``folder``."""
+    rows = f"read_parquet({quoted(f'{folder}/**/*.parquet')}, hive_partitioning = false)"
+    return f"{select} FROM {rows}" + (f" WHERE {where}" if where else "") + (f" {more}" if more else "")
 
 
 def scan(table: Table, folder: str) -> str:
@@ -105,11 +186,15 @@ def scan(table: Table, folder: str) -> str:
 
 def first_row(sql: str) -> dict[str, Any]:
     """The first row of a query, by column."""
+    return all_rows(sql)[0]
+
+
+def all_rows(sql: str) -> list[dict[str, Any]]:
+    """The rows of a query, by column."""
     with duckdb.connect() as connection:
         cursor = connection.execute(sql)
-        row = cursor.fetchone()
-        assert row is not None  # every query here is an aggregate
-        return dict(zip((column[0] for column in cursor.description), row, strict=True))
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
 def _schema_faults(table: Table, folder: str, files: Sequence[str]) -> list[str]:

@@ -6,30 +6,74 @@ a job cannot vouch for itself.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from calendar import monthrange
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
+import dagster as dg
+
 from glue_jobs.contracts import QUARANTINE, TRIPS, tlc
-from glue_jobs.contracts.model import Type
+from glue_jobs.contracts.model import Kind, SourceColumn, Type
+from glue_jobs.contracts.rules import RULES, Tier
+from glue_jobs.contracts.staging import CARRIES
 from glue_jobs.files import parquet_rows, parquet_schema
-from glue_jobs.transforms.normalise import layout_of
-from taxi_assets.asset_checks.audit import Audit, Outcome, conforms, expect, first_row, has_rows, scan
+from glue_jobs.transforms.normalise import FileLayout, layout_of
+from taxi_assets.asset_checks import usual
+from taxi_assets.asset_checks.audit import (
+    Audit,
+    Outcome,
+    all_rows,
+    conforms,
+    expect,
+    first_row,
+    has_rows,
+    look_at,
+    scan,
+)
+from taxi_assets.asset_checks.profile import MEASURES, REJECT_RATES, Measure, has_id, profile_of
 from taxi_assets.asset_keys import QUARANTINE_KEY, STAGING_TRIPS
-from taxi_assets.lake.reading import parquet_scan
+from taxi_assets.lake.reading import parquet_scan, quoted
 
 MAX_QUARANTINED_SHARE = 0.1
 """Real months quarantine under 0.1 % (21 rows of 1,030,141 in February 2024): a tenth is another kind of file."""
+MAX_UNRECONCILED_SHARE = 0.01
+"""Of the 1,030,120 trips of February 2024, 0.14 % have totals that their vendor's rule does not explain."""
+MAX_DUPLICATES_PER_MILLION = 100
+"""Real months have under ten exact duplicates in three million rows."""
+MIN_KNOWN_ZONES = 0.95
+"""Share of trips with both ends in zones 1 to 263; 99.1 % in February 2024."""
+_FLEX_NULLS = ("passenger_count", "ratecodeid", "store_and_fwd_flag", "congestion_surcharge", "airport_fee")
+_SAMPLE = "LIMIT 20"
 
 
 @dataclass(frozen=True)
 class StagedMonth:
-    """A month as ``stage_trips`` wrote it. ``facts`` is the job's report, ``source`` the raw file's path."""
+    """A month as a job wrote it.
+
+    ``facts`` is the job's report, ``source`` the raw file's path, ``zones`` that of the zone lookup; ``published``
+    holds measures of the months that are published: measure to month to value.
+    """
 
     month: str
     source: str
+    zones: str
     trips: str
     quarantine: str
     facts: dict[str, Any]
+    published: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+    @cached_property
+    def layout(self) -> FileLayout:
+        """How the source file maps to the contract."""
+        return layout_of(parquet_schema(self.source), self.source)
+
+    @cached_property
+    def profile(self) -> dict[str, float]:
+        """The month's measures."""
+        year, month = map(int, self.month.split("-"))
+        return profile_of(self.trips, self.quarantine, monthrange(year, month)[1])
 
 
 def _every_row_is_accounted_for(staged: StagedMonth) -> Outcome:
@@ -38,36 +82,102 @@ def _every_row_is_accounted_for(staged: StagedMonth) -> Outcome:
     reported = (staged.facts["source_rows"], staged.facts["published_rows"], staged.facts["quarantined_rows"])
     return Outcome(
         source == published + quarantined and reported == (source, published, quarantined),
-        {
-            "expected": f"{source} source rows",
-            "actual": f"{published} published + {quarantined} quarantined",
-            "job_reported": str(reported),
-            "quarantine_reasons": staged.facts["quarantine_reasons"],
-        },
+        f"{source} source rows",
+        f"{published} published + {quarantined} quarantined (reported: {reported})",
+        look_at(staged.quarantine, "SELECT quarantine_reasons, count(*)", more="GROUP BY ALL"),
+        details={"quarantine_reasons": staged.facts["quarantine_reasons"]},
     )
+
+
+def _rows_are_those_of_the_source(staged: StagedMonth) -> Outcome:
+    """By sums of hashes, which do not depend on the order of the rows: of whole rows, and of each column."""
+    source = _fingerprint(parquet_scan([staged.source]), {c: f'"{n}"' for c, (n, _) in staged.layout.read.items()})
+    names = {column.name: CARRIES.get(column.name, column.name) for column in tlc.TRIP_COLUMNS}
+    trips = _fingerprint(scan(TRIPS, staged.trips), names)
+    quarantine = _fingerprint(scan(QUARANTINE, staged.quarantine), {name: name for name in names})
+    different = [name for name in source if source[name] != trips[name] + quarantine[name]]
+    return Outcome(
+        not different,
+        "the hashes of the source's rows add up to those of trips and quarantine, whole and column by column",
+        f"different in {', '.join(different)}" if different else f"equal: {source['whole row']}",
+        look_at(staged.trips, "SELECT *", more=_SAMPLE),
+        details={"different": different},
+    )
+
+
+def _fingerprint(rows: str, names: Mapping[str, str]) -> dict[str, int]:
+    values = {column.name: _canonical(column, names.get(column.name)) for column in tlc.TRIP_COLUMNS}
+    sums = [f'coalesce(sum(hash({value}))::HUGEINT, 0)::VARCHAR AS "{name}"' for name, value in values.items()]
+    whole = f'coalesce(sum(hash({", ".join(values.values())}))::HUGEINT, 0)::VARCHAR AS "whole row"'
+    return {name: int(total) for name, total in first_row(f"SELECT {whole}, {', '.join(sums)} FROM {rows}").items()}
+
+
+def _canonical(column: SourceColumn, name: str | None) -> str:
+    """A value in a form that source, trips and quarantine share: cents, microseconds, text, DOUBLE."""
+    if name is None:
+        return f"NULL::{'VARCHAR' if column.kind is Kind.TEXT else 'DOUBLE'}"
+    if column.kind is Kind.TIMESTAMP:
+        return f"epoch_us({name}::TIMESTAMP)::DOUBLE"
+    if column.kind is Kind.TEXT:
+        return f"{name}::VARCHAR"
+    return f"{_cents(name)}::DOUBLE" if column.kind is Kind.MONEY else f"{name}::DOUBLE"
+
+
+def _cents(name: str) -> str:
+    """An amount in cents, half away from zero; null for NaN and beyond 10^15 (both lie in quarantine)."""
+    dollars = f"({name})::DOUBLE"
+    return f"(CASE WHEN abs({dollars}) < 1e15 THEN sign({dollars}) * floor(abs({dollars}) * 100 + 0.5) END)"
 
 
 def _money_adds_up(staged: StagedMonth) -> Outcome:
-    """Each money column, to the cent. NaN and amounts beyond 10^15 are left out on both sides."""
-    physical = layout_of(parquet_schema(staged.source), staged.source).read
-    in_source = {c: f'"{physical[c][0]}"' for c in tlc.MONEY_COLUMNS if c in physical}
-    source = _cents(parquet_scan([staged.source]), in_source)
-    trips = _cents(scan(TRIPS, staged.trips), {c: c for c in source})
-    quarantine = _cents(scan(QUARANTINE, staged.quarantine), {c: c for c in source})
-    table: list[dict[str, Any]] = [
-        {"column": c, "source": source[c], "published": trips[c], "quarantined": quarantine[c]} for c in source
-    ]
-    unbalanced = [row for row in table if row["source"] != row["published"] + row["quarantined"]]
-    return Outcome(not unbalanced, {"expected": "source = published + quarantined, in cents", "cents": table})
-
-
-def _cents(rows: str, columns: dict[str, str]) -> dict[str, int]:
-    """Sum in cents of each column, exact: every value is rounded to the cent (half away from zero) first."""
-    sums = ", ".join(
-        f"sum(CASE WHEN abs({c}) < 1e15 THEN (sign({c}) * floor(abs({c}) * 100 + 0.5))::HUGEINT END) AS {name}"
-        for name, c in ((name, f"({c})::DOUBLE") for name, c in columns.items())
+    in_source = {c: f'"{staged.layout.read[c][0]}"' for c in tlc.MONEY_COLUMNS if c in staged.layout.read}
+    source = _sums(parquet_scan([staged.source]), in_source)
+    trips = _sums(scan(TRIPS, staged.trips), {c: c for c in source})
+    quarantine = _sums(scan(QUARANTINE, staged.quarantine), {c: c for c in source})
+    unbalanced = {
+        c: f"{source[c]} is not {trips[c]} + {quarantine[c]}" for c in source if source[c] != trips[c] + quarantine[c]
+    }
+    table = [{"column": c, "source": source[c], "published": trips[c], "quarantined": quarantine[c]} for c in source]
+    return Outcome(
+        not unbalanced,
+        "source = published + quarantined, in cents, for each money column",
+        str(unbalanced) if unbalanced else f"equal in {len(source)} columns",
+        look_at(staged.trips, f"SELECT {', '.join(f'sum({c}) AS {c}' for c in source)}"),
+        details={"cents": table},
     )
-    return {name: int(str(value or 0)) for name, value in first_row(f"SELECT {sums} FROM {rows}").items()}
+
+
+def _sums(rows: str, columns: Mapping[str, str]) -> dict[str, int]:
+    """Sum in cents of each column, exact: every value is rounded to the cent first."""
+    sums = ", ".join(f"sum({_cents(c)}::HUGEINT)::VARCHAR AS {name}" for name, c in columns.items())
+    return {name: int(value or 0) for name, value in first_row(f"SELECT {sums} FROM {rows}").items()}
+
+
+def _extra_columns_are_kept(staged: StagedMonth) -> Outcome:
+    names = list(staged.layout.unknown)
+    if not names:
+        return Outcome(True, "no column that the contract does not know", "none", look_at(staged.source, "DESCRIBE"))
+    source = first_row(
+        f"SELECT {', '.join(f'count({_name(n)}) AS {_name(n)}' for n in names)} FROM {parquet_scan([staged.source])}"
+    )
+    both = " UNION ALL ".join(
+        f"SELECT extra_columns FROM {scan(table, folder)}"
+        for table, folder in ((TRIPS, staged.trips), (QUARANTINE, staged.quarantine))
+    )
+    kept = first_row(
+        "SELECT "
+        + ", ".join(f"count(json_extract(extra_columns, {quoted(_path(n))})) AS {_name(n)}" for n in names)
+        + f" FROM ({both})"
+    )
+    return expect(kept, source, look_at(staged.trips, "SELECT trip_key, extra_columns", more=_SAMPLE))
+
+
+def _name(column: str) -> str:
+    return '"' + column.replace('"', '""') + '"'
+
+
+def _path(column: str) -> str:
+    return '$."' + column.replace('"', '\\"') + '"'
 
 
 def _report_matches_files(staged: StagedMonth) -> Outcome:
@@ -75,7 +185,130 @@ def _report_matches_files(staged: StagedMonth) -> Outcome:
     sums = first_row(
         f"SELECT {', '.join(f'coalesce(sum({c}), 0) AS {c}' for c in money)} FROM {scan(TRIPS, staged.trips)}"
     )
-    return expect({c: f"{v:.2f}" for c, v in sums.items()}, staged.facts["money"])
+    return expect(
+        {c: f"{v:.2f}" for c, v in sums.items()},
+        staged.facts["money"],
+        look_at(staged.trips, f"SELECT {', '.join(f'sum({c}) AS {c}' for c in money)}"),
+    )
+
+
+def _trips_lie_in_the_month(staged: StagedMonth) -> Outcome:
+    outside = f"strftime(pickup_at, '%Y-%m') <> '{staged.month}'"
+    bad = first_row(
+        f"SELECT count(*) AS n, min(pickup_at) AS first, max(pickup_at) AS last FROM {scan(TRIPS, staged.trips)} "
+        f"WHERE {outside}"
+    )
+    return Outcome(
+        bad["n"] == 0, f"pick-ups in {staged.month} only", f"others: {bad}", look_at(staged.trips, "SELECT *", outside)
+    )
+
+
+_DERIVED = {
+    "pickup_date": "pickup_at::DATE",
+    "pickup_hour": "hour(pickup_at)",
+    "pickup_day_of_week": "isodow(pickup_at)",
+    "day_type": "CASE WHEN isodow(pickup_at) >= 6 THEN 'Weekend' ELSE 'Weekday' END",
+    "time_of_day_category": "CASE WHEN hour(pickup_at) BETWEEN 6 AND 11 THEN 'Morning' WHEN hour(pickup_at) BETWEEN 12 "
+    "AND 17 THEN 'Afternoon' WHEN hour(pickup_at) BETWEEN 18 AND 21 THEN 'Evening' ELSE 'Night' END",
+    "distance_category": "CASE WHEN trip_distance <= 1 THEN '0-1' WHEN trip_distance <= 2 THEN '1-2' "
+    "WHEN trip_distance <= 5 THEN '2-5' WHEN trip_distance <= 10 THEN '5-10' ELSE '10+' END",
+}
+_WALL_MINUTES = "(epoch(dropoff_at) - epoch(pickup_at)) / 60"
+
+
+def _derived_columns_hold(staged: StagedMonth) -> Outcome:
+    zones = f"read_csv({quoted(staged.zones)}, header = true, all_varchar = true)"
+    ends = ("pickup", "dropoff")
+    joins = " ".join(f"LEFT JOIN {zones} AS {end} ON {end}.LocationID = {end}_location_id::VARCHAR" for end in ends)
+    wrong = {name: f"{name} IS DISTINCT FROM {sql}" for name, sql in _DERIVED.items()}
+    wrong["is_refund"] = "is_refund <> (total_amount < 0) AND total_amount <> 0"
+    wrong["trip_duration_minutes"] = (
+        f"round(abs(trip_duration_minutes - {_WALL_MINUTES}), 6) NOT IN (0, 60)"  # an hour where the clock changed
+    )
+    for end in ends:
+        wrong[f"{end}_zone"] = f"{end}_zone IS DISTINCT FROM {end}.Zone OR {end}_borough IS DISTINCT FROM {end}.Borough"
+    counts = ", ".join(f"count(*) FILTER ({condition}) AS {name}" for name, condition in wrong.items())
+    found = first_row(f"SELECT {counts} FROM {scan(TRIPS, staged.trips)} {joins}")
+    faults = {name: count for name, count in found.items() if count}
+    first = next((wrong[name] for name in faults if not name.endswith("_zone")), "false")
+    return Outcome(
+        not faults,
+        "derived columns follow from the trip's times, distance, total and zones",
+        f"rows that do not: {faults}" if faults else "all do",
+        look_at(staged.trips, "SELECT *", first, _SAMPLE),
+    )
+
+
+def _links_are_mutual(staged: StagedMonth) -> Outcome:
+    linked = f"is_refund AND NOT {has_id('quality_flags', 'unlinked_refund')}"
+    torn = (
+        f"SELECT trip_key, abs(total_amount) AS amount FROM {scan(TRIPS, staged.trips)} WHERE is_refunded OR {linked} "
+        f"GROUP BY ALL HAVING count(*) FILTER (is_refunded) <> count(*) FILTER ({linked})"
+    )
+    found = first_row(f"SELECT count(*) AS n FROM ({torn})")["n"]
+    return Outcome(
+        found == 0,
+        "as many refunded trips as linked refunds, for each trip and amount",
+        f"{found} trips and amounts for which it is not so",
+        look_at(staged.trips, "SELECT *", f"is_refunded OR is_refund AND {linked}", "ORDER BY trip_key"),
+    )
+
+
+def _reasons_are_registered(staged: StagedMonth) -> Outcome:
+    known = {tier: {rule.rule_id for rule in RULES if rule.tier in tier} for tier in (_FLAGGING, _QUARANTINING)}
+    found = {}
+    for table, folder, column, tier in (
+        (TRIPS, staged.trips, "quality_flags", _FLAGGING),
+        (QUARANTINE, staged.quarantine, "quarantine_reasons", _QUARANTINING),
+    ):
+        sql = (
+            f"SELECT DISTINCT unnest(string_split({column}, ',')) AS id FROM {scan(table, folder)} WHERE {column} <> ''"
+        )
+        if strangers := sorted({row["id"] for row in all_rows(sql)} - known[tier]):
+            found[column] = strangers
+    return Outcome(
+        not found,
+        "flags and reasons of the rule registry",
+        f"others: {found}" if found else "no others",
+        look_at(staged.quarantine, "SELECT DISTINCT quarantine_reasons"),
+    )
+
+
+_FLAGGING, _QUARANTINING = (Tier.FLAG, Tier.LINK), (Tier.QUARANTINE,)
+
+
+def _flex_fare_lacks_dispatch_fields(staged: StagedMonth) -> Outcome:
+    columns = [CARRIES.get(name, name) for name in _FLEX_NULLS if name in staged.layout.read]
+    any_null = " OR ".join(f"{c} IS NULL" for c in columns) or "false"
+    all_null = " AND ".join(f"{c} IS NULL" for c in columns) or "false"
+    is_flex = f"payment_type IS NOT DISTINCT FROM {tlc.FLEX}"
+    broken = f"{is_flex} AND NOT ({all_null}) OR NOT ({is_flex}) AND ({any_null})"
+    found = first_row(
+        f"SELECT count(*) FILTER ({broken}) AS n, count(*) FILTER ({is_flex}) AS flex FROM {scan(TRIPS, staged.trips)}"
+    )
+    return Outcome(
+        found["n"] == 0,
+        f"exactly the Flex Fare trips lack {', '.join(columns)}",
+        f"{found['n']} trips break it; {found['flex']} are Flex Fare",
+        look_at(staged.trips, "SELECT *", broken, _SAMPLE),
+    )
+
+
+def _totals_reconcile(staged: StagedMonth) -> Outcome:
+    flagged = has_id("quality_flags", "total_does_not_add_up")
+    by_vendor = all_rows(
+        f"SELECT vendor, payment_method = 'Flex Fare' AS flex, count(*) AS rows, count(*) FILTER ({flagged}) AS "
+        f"unreconciled FROM {scan(TRIPS, staged.trips)} GROUP BY ALL ORDER BY ALL"
+    )
+    rows, unreconciled = (sum(row[name] for row in by_vendor) for name in ("rows", "unreconciled"))
+    share = unreconciled / rows if rows else 0.0
+    return Outcome(
+        share <= MAX_UNRECONCILED_SHARE,
+        f"at most {MAX_UNRECONCILED_SHARE:.0%} of totals that the vendor's rule does not explain",
+        f"{share:.3%} ({unreconciled} of {rows} rows)",
+        look_at(staged.trips, "SELECT *", flagged, _SAMPLE),
+        details={"by_vendor": by_vendor},
+    )
 
 
 def _quarantine_is_small(staged: StagedMonth) -> Outcome:
@@ -83,55 +316,153 @@ def _quarantine_is_small(staged: StagedMonth) -> Outcome:
     share = quarantined / rows if rows else 0.0
     return Outcome(
         share <= MAX_QUARANTINED_SHARE,
-        {"expected": f"at most {MAX_QUARANTINED_SHARE:.0%}", "actual": f"{share:.4%} ({quarantined} of {rows} rows)"},
+        f"at most {MAX_QUARANTINED_SHARE:.0%} of the rows",
+        f"{share:.4%} ({quarantined} of {rows} rows)",
+        look_at(staged.quarantine, "SELECT quarantine_reasons, count(*)", more="GROUP BY ALL"),
     )
 
 
-def _trips_conform(staged: StagedMonth) -> Outcome:
-    return conforms(TRIPS, staged.trips, staged.month)
-
-
-def _quarantine_conforms(staged: StagedMonth) -> Outcome:
-    return conforms(QUARANTINE, staged.quarantine, staged.month)
-
-
-def _trips_lie_in_the_month(staged: StagedMonth) -> Outcome:
-    bad = first_row(
-        f"SELECT count(*) AS n, min(pickup_at) AS first, max(pickup_at) AS last FROM {scan(TRIPS, staged.trips)} "
-        f"WHERE strftime(pickup_at, '%Y-%m') <> '{staged.month}' OR pickup_date <> pickup_at::DATE"
+def _duplicates_are_few(staged: StagedMonth) -> Outcome:
+    rate = staged.profile.get("exact_duplicate", 0.0) * 1e6
+    return Outcome(
+        rate <= MAX_DUPLICATES_PER_MILLION,
+        f"at most {MAX_DUPLICATES_PER_MILLION} exact duplicates in a million rows",
+        f"{rate:.1f} in a million",
+        look_at(staged.quarantine, "SELECT *", "quarantine_reasons LIKE '%exact_duplicate%'", "ORDER BY row_hash"),
     )
-    return Outcome(bad["n"] == 0, {"expected": f"pick-ups in {staged.month}", "others": str(bad)})
 
+
+def _zones_are_known(staged: StagedMonth) -> Outcome:
+    share = 1 - staged.profile.get("unknown_zone", 0.0)
+    return Outcome(
+        share >= MIN_KNOWN_ZONES,
+        f"at least {MIN_KNOWN_ZONES:.0%} of trips with both ends in zones 1 to 263",
+        f"{share:.2%}; pick-ups in {staged.profile.get('pickup_zones', 0):.0f} zones, "
+        f"drop-offs in {staged.profile.get('dropoff_zones', 0):.0f}",
+        look_at(
+            staged.trips,
+            "SELECT pickup_location_id, dropoff_location_id, count(*)",
+            "greatest(pickup_location_id, dropoff_location_id) >= 264",
+            "GROUP BY ALL ORDER BY 3 DESC",
+        ),
+    )
+
+
+def _is_usual(staged: StagedMonth, measures: Sequence[Measure], rows_to_look_at: str) -> Outcome:
+    table, strange = [], []
+    for measure in measures:
+        if measure.name not in staged.profile:
+            continue
+        value = staged.profile[measure.name]
+        verdict = usual.judge(value, staged.month, staged.published.get(measure.name, {}), measure.is_share)
+        table.append(
+            {"measure": measure.name, "value": value, "z": verdict.z, "last_year": verdict.last_year}
+            | {"verdict": "usual" if verdict.usual else f"unusual: {verdict.text}"}
+        )
+        if not verdict.usual:
+            strange.append(f"{measure.name} {value:.6g} ({verdict.text})")
+    return Outcome(
+        not strange,
+        f"a robust z-score of at most {usual.MAX_Z} against the published months, and at most "
+        f"{usual.MAX_CHANGE:.0%} from the same month last year",
+        "; ".join(strange) or f"{len(table)} measures, none unusual",
+        rows_to_look_at,
+        measures={measure.name: staged.profile[measure.name] for measure in measures if measure.name in staged.profile},
+        details={"comparison": table},
+    )
+
+
+def _usual_audit(name: str, description: str, measures: Sequence[Measure], asset: dg.AssetKey) -> Audit[StagedMonth]:
+    def ask(staged: StagedMonth) -> Outcome:
+        by_day = look_at(
+            staged.trips, "SELECT pickup_date, count(*), sum(total_amount)", more="GROUP BY ALL ORDER BY 1"
+        )
+        reasons = look_at(staged.quarantine, "SELECT quarantine_reasons, count(*)", more="GROUP BY ALL")
+        return _is_usual(staged, measures, by_day if asset == STAGING_TRIPS else reasons)
+
+    return Audit(asset, name, description, ask, blocking=False)
+
+
+def _trips(name: str, description: str, ask: Any, blocking: bool = True) -> Audit[StagedMonth]:
+    return Audit(STAGING_TRIPS, name, description, ask, blocking)
+
+
+def _quarantine(name: str, description: str, ask: Any, blocking: bool = True) -> Audit[StagedMonth]:
+    return Audit(QUARANTINE_KEY, name, description, ask, blocking)
+
+
+_USUAL = {
+    "volume_is_usual": "Trips a day, days and zones with trips are like those of other months",
+    "revenue_is_usual": "Net revenue a day and the share of it that was refunded are like those of other months",
+    "averages_are_usual": "Averages and medians of a trip are like those of other months",
+    "null_rates_are_usual": "Each column is as often null as in other months",
+    "flag_rates_are_usual": "Each quality flag is as frequent as in other months",
+}
 
 AUDITS: list[Audit[StagedMonth]] = [
-    Audit(
-        STAGING_TRIPS,
+    _trips(
         "every_row_is_accounted_for",
         "Source rows = published rows + quarantined rows, counted in the files",
         _every_row_is_accounted_for,
     ),
-    Audit(
-        STAGING_TRIPS,
+    _trips(
+        "rows_are_those_of_the_source",
+        "Every source row is in trips or in quarantine with the values that it came with",
+        _rows_are_those_of_the_source,
+    ),
+    _trips(
         "money_adds_up_to_the_cent",
         "For each money column: source = published + quarantined, summed from the files",
         _money_adds_up,
     ),
-    Audit(
-        STAGING_TRIPS,
+    _trips(
+        "extra_columns_are_kept",
+        "Each value of a column that the contract does not know is kept beside its row",
+        _extra_columns_are_kept,
+    ),
+    _trips(
         "report_matches_files",
         "The job's money sums are those of the files that it wrote",
         _report_matches_files,
     ),
-    Audit(STAGING_TRIPS, "has_rows", "The month is not empty", lambda staged: has_rows(staged.trips)),
-    Audit(STAGING_TRIPS, "conforms_to_contract", "Columns, types, nulls and month as contracted", _trips_conform),
-    Audit(STAGING_TRIPS, "trips_lie_in_the_month", "Every pick-up lies in the month", _trips_lie_in_the_month),
-    Audit(
-        QUARANTINE_KEY,
-        "is_small",
-        f"The quarantine has at most {MAX_QUARANTINED_SHARE:.0%} of the month's rows",
-        _quarantine_is_small,
+    _trips("has_rows", "The month is not empty", lambda staged: has_rows(staged.trips)),
+    _trips(
+        "conforms_to_contract",
+        "Columns, types, nulls and month as contracted",
+        lambda staged: conforms(TRIPS, staged.trips, staged.month),
     ),
-    Audit(
-        QUARANTINE_KEY, "conforms_to_contract", "Columns, types, nulls and month as contracted", _quarantine_conforms
+    _trips("trips_lie_in_the_month", "Every pick-up lies in the month", _trips_lie_in_the_month),
+    _trips(
+        "derived_columns_hold",
+        "Date, hour, categories, duration, refunds and zone names follow from the trip",
+        _derived_columns_hold,
+    ),
+    _trips("links_are_mutual", "Each linked refund has a refunded trip, and the reverse", _links_are_mutual),
+    _trips("reasons_are_registered", "Every flag and every reason is a rule of the registry", _reasons_are_registered),
+    _trips(
+        "flex_fare_lacks_dispatch_fields",
+        "Exactly the Flex Fare trips have no passenger count, rate code, store-and-forward flag and fees",
+        _flex_fare_lacks_dispatch_fields,
+        blocking=False,
+    ),
+    _trips(
+        "totals_reconcile",
+        "The components add up to the total in the way in which the vendor's do",
+        _totals_reconcile,
+        blocking=False,
+    ),
+    _trips("zones_are_known", "Most trips begin and end in a zone of the city", _zones_are_known, blocking=False),
+    *(_usual_audit(name, _USUAL[name], measures, STAGING_TRIPS) for name, measures in MEASURES.items()),
+    _quarantine(
+        "is_small", f"The quarantine has at most {MAX_QUARANTINED_SHARE:.0%} of the month's rows", _quarantine_is_small
+    ),
+    _quarantine(
+        "conforms_to_contract",
+        "Columns, types, nulls and month as contracted",
+        lambda staged: conforms(QUARANTINE, staged.quarantine, staged.month),
+    ),
+    _quarantine("duplicates_are_few", "Exact duplicates are rare", _duplicates_are_few, blocking=False),
+    _usual_audit(
+        "reject_rates_are_usual", "Rows go to quarantine as often as in other months", REJECT_RATES, QUARANTINE_KEY
     ),
 ]

@@ -6,25 +6,24 @@ Belongs here: specs from contracts, the order audit, publish, materialize. Does 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import dagster as dg
 import pandas as pd
 
-from glue_jobs.contracts import Table
-from taxi_assets.asset_checks.audit import Audit
-from taxi_assets.asset_keys import asset_key
-from taxi_assets.lake import Publication
+from glue_jobs.contracts import CHECK_HISTORY, Table
+from glue_jobs.contracts.rules import RULES_VERSION
+from taxi_assets.asset_checks.audit import Answer
+from taxi_assets.asset_keys import CHECK_HISTORY_KEY, asset_key
+from taxi_assets.lake import Lake, Publication
 from taxi_assets.lake.catalog import comment
 from taxi_assets.partitions import MONTHS
-
-Subject = TypeVar("Subject")
 
 OWNERS = ["team:data-platform"]
 PREVIEW_ROWS = 8
 
 
-def table_spec(table: Table, deps: Iterable[dg.AssetKey], kinds: set[str]) -> dg.AssetSpec:
+def table_spec(table: Table, deps: Iterable[dg.AssetKey], kinds: set[str], skippable: bool = True) -> dg.AssetSpec:
     """The asset of a published table: description, columns, partitions and tags from its contract."""
     schema = dg.TableSchema(
         columns=[
@@ -52,29 +51,40 @@ def table_spec(table: Table, deps: Iterable[dg.AssetKey], kinds: set[str]) -> dg
             "partitioned_by": ", ".join(table.partition_by),
         },
         code_version=str(table.version),
-        skippable=True,
+        skippable=skippable,
     )
 
 
-def audit(audits: Sequence[Audit[Subject]], subject: Subject, keys: Iterable[dg.AssetKey]) -> list[dg.AssetCheckResult]:
-    """The results of those audits that watch one of ``keys``."""
-    chosen = set(keys)
-    return [one.evaluate(subject) for one in audits if one.asset in chosen]
+CHECK_HISTORY_SPEC = table_spec(CHECK_HISTORY, [], {"iceberg"}, skippable=False)
+"""The history of checks, which every asset's run appends to."""
 
 
-def failed_blocking(results: Iterable[dg.AssetCheckResult]) -> list[dg.AssetCheckResult]:
-    """The results that must hold a publication back."""
-    return [result for result in results if not result.passed and result.severity == dg.AssetCheckSeverity.ERROR]
+def keep(context: dg.AssetExecutionContext, lake: Lake, answers: Sequence[Answer], version: str) -> None:
+    """Append what was answered to the history of checks, whatever becomes of the version."""
+    month = context.partition_key
+    rows = lake.checks.record(
+        month,
+        [answer.finding for answer in answers],
+        version=version,
+        rules_version=RULES_VERSION,
+        run_id=context.run_id,
+    )
+    context.log_event(
+        dg.AssetMaterialization(
+            CHECK_HISTORY_KEY,
+            partition=month,
+            metadata={"rows_appended": rows, "step": context.op_execution_context.op.name},
+        )
+    )
 
 
-def refusal(results: Sequence[dg.AssetCheckResult], month: str, folders: Iterable[str], readers_see: str) -> dg.Failure:
+def refusal(answers: Sequence[Answer], month: str, folders: Iterable[str], readers_see: str) -> dg.Failure:
     """The failure that says which audits failed, what readers see meanwhile and where to look."""
-    names = []
-    for result in failed_blocking(results):
-        assert result.asset_key is not None
-        actual = result.metadata.get("actual") or result.metadata.get("faults")
-        found = f" ({actual.value})" if actual is not None else ""
-        names.append(f"{result.asset_key.to_user_string()}: {result.check_name}{found}")
+    names = [
+        f"{answer.asset.to_user_string()}: {answer.name} ({answer.outcome.actual})"
+        for answer in answers
+        if answer.holds_back
+    ]
     return dg.Failure(
         f"{month} was not published, because audits failed: {'; '.join(names)}. Readers still see {readers_see}. "
         f"What to do: look at the checks' metadata and at the files in {', '.join(folders)}, mend the cause, then "
@@ -88,9 +98,9 @@ def readers_see(live: Publication | None) -> str:
     return f"version {live.version}" if live else "nothing of it, as before"
 
 
-def by_asset(results: Iterable[dg.AssetCheckResult], key: dg.AssetKey) -> list[dg.AssetCheckResult]:
-    """The results that belong to one asset."""
-    return [result for result in results if result.asset_key == key]
+def results_of(answers: Iterable[Answer], key: dg.AssetKey) -> list[dg.AssetCheckResult]:
+    """The results that belong to one asset, in Dagster's words."""
+    return [answer.result for answer in answers if answer.asset == key]
 
 
 def publication_metadata(publication: Publication) -> dict[str, Any]:

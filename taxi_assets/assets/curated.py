@@ -7,18 +7,17 @@ from typing import Any
 import dagster as dg
 import duckdb
 
-from glue_jobs.contracts import CURATED_TABLES, TRIPS
-from taxi_assets.asset_checks.audit import scan
+from glue_jobs.contracts import CURATED_TABLES, TRIPS, Table
+from taxi_assets.asset_checks.audit import ask_all, scan
 from taxi_assets.asset_checks.curated import AUDITS, CuratedMonth
 from taxi_assets.asset_keys import STAGING_TRIPS, asset_key
 from taxi_assets.assets.common import (
-    audit,
-    by_asset,
-    failed_blocking,
+    keep,
     preview,
     publication_metadata,
     readers_see,
     refusal,
+    results_of,
     seconds_table,
     table_spec,
 )
@@ -50,23 +49,40 @@ def build_curated(
     staging = opened.publisher.live(TRIPS, month)
     if staging is None:
         raise dg.Failure(f"{month} is not staged. What to do: materialize staging/trips for it.", allow_retries=False)
+    if staging.lineage.get("contract_version") != str(TRIPS.version):
+        raise dg.Failure(
+            f"staging of {month} was written under an earlier contract than {TRIPS.full_name} v{TRIPS.version}. "
+            f"What to do: run {month} again from staging on.",
+            allow_retries=False,
+        )
     chosen = [table for table in CURATED_TABLES.values() if asset_key(table) in context.selected_asset_keys]
     if not chosen:
         raise dg.Failure("No curated table is selected. What to do: select at least one with its checks.")
-    live = {table.name: opened.publisher.live(table, month) for table in chosen}
+    live = {table.name: opened.publisher.live(table, month) for table in CURATED_TABLES.values()}
     version = new_version(context.run_id)
     built = CuratedMonth(
-        month, staging.path, {table.name: opened.paths.version(table, month, version) for table in chosen}
+        month,
+        staging.path,
+        {table.name: opened.paths.version(table, month, version) for table in chosen},
+        live={
+            name: entry.path
+            for name, entry in live.items()
+            if entry is not None
+            and entry.lineage.get("staging_version") == staging.version
+            and entry.lineage.get("contract_version") == str(CURATED_TABLES[name].version)
+        },
     )
     facts = jobs.run(
         context,
         "build_curated",
         {"month": month, "staging": staging.path, "outputs": json.dumps(built.tables)},
     )
-    results = audit(AUDITS, built, context.selected_asset_keys)
-    if failed_blocking(results):
-        yield from results
-        raise refusal(results, month, built.tables.values(), readers_see(live[chosen[0].name]))
+    answers = ask_all(AUDITS, built, context.selected_asset_keys)
+    keep(context, opened, answers, version)
+    if any(answer.holds_back for answer in answers):
+        yield from (answer.result for answer in answers)
+        seen = "; ".join(f"{table.name}: {readers_see(live[table.name])}" for table in chosen)
+        raise refusal(answers, month, built.tables.values(), seen)
     lineage = {
         "run_id": context.run_id,
         "engine": jobs.engine_name,
@@ -74,8 +90,12 @@ def build_curated(
         "staging_snapshot_id": str(staging.snapshot_id),
         **{name: staging.lineage[name] for name in ("source_sha256", "rules_version") if name in staging.lineage},
     }
+
+    def lineage_of(table: Table) -> dict[str, str]:
+        return {**lineage, "contract_version": str(table.version)}
+
     publications = [
-        (table, opened.publisher.publish(table, month, version, lineage, replacing=live[table.name]))
+        (table, opened.publisher.publish(table, month, version, lineage_of(table), replacing=live[table.name]))
         for table in chosen
     ]
     for table, publication in publications:
@@ -94,5 +114,5 @@ def build_curated(
             except OSError as error:  # the table is published; a full disk must not say that it is not
                 context.log.warning(f"{path} could not be written: {error}")
         yield dg.MaterializeResult(
-            asset_key=asset_key(table), metadata=metadata, check_results=by_asset(results, asset_key(table))
+            asset_key=asset_key(table), metadata=metadata, check_results=results_of(answers, asset_key(table))
         )

@@ -9,9 +9,10 @@ import pandas as pd
 
 from glue_jobs.contracts import FILES, tlc
 from glue_jobs.contracts.raw import TRIPS_DATASET, ZONES_DATASET
+from taxi_assets.asset_checks.audit import ask_all
 from taxi_assets.asset_checks.raw import AUDITS, LandedMonth
 from taxi_assets.asset_keys import RAW_TRIPS, RAW_ZONES
-from taxi_assets.assets.common import OWNERS, audit, by_asset, failed_blocking, markdown_table, refusal, seconds_table
+from taxi_assets.assets.common import OWNERS, keep, markdown_table, refusal, results_of, seconds_table
 from taxi_assets.lake.ledger import LandedFile
 from taxi_assets.partitions import MONTHS
 from taxi_assets.resources.jobs import Jobs
@@ -53,21 +54,27 @@ def ingest_raw(
     opened = lake.open()
     facts = jobs.run(context, "ingest_raw", {"month": month, "source": source.spec, "raw_dir": opened.paths.raw})
     landed = LandedMonth(month, facts["trips"], facts["zones"])
-    results = audit(AUDITS, landed, (RAW_TRIPS, RAW_ZONES))
-    if failed_blocking(results):
-        yield from results
+    answers = ask_all(AUDITS, landed, (RAW_TRIPS, RAW_ZONES))
+    keep(context, opened, answers, version=landed.trips["sha256"])
+    if any(answer.holds_back for answer in answers):
+        yield from (answer.result for answer in answers)
         before = opened.ledger.current(month, TRIPS_DATASET)
-        raise refusal(results, month, [landed.trips["path"]], before.path if before else "nothing of it, as before")
+        raise refusal(answers, month, [landed.trips["path"]], before.path if before else "nothing of it, as before")
     for key, dataset, file_facts in (
         (RAW_TRIPS, TRIPS_DATASET, landed.trips),
         (RAW_ZONES, ZONES_DATASET, landed.zones),
     ):
         file = opened.ledger.record(month, dataset, file_facts, context.run_id)
         metadata = _file_metadata(file) | {"seconds": seconds_table(facts["seconds"])}
+        if key == RAW_TRIPS:
+            metadata |= {
+                name: facts["trips"][name]
+                for name in ("era", "new_columns", "missing_columns", "changed_types", "unknown_columns")
+            }
         yield dg.MaterializeResult(
             asset_key=key,
             metadata=metadata,
-            check_results=by_asset(results, key),
+            check_results=results_of(answers, key),
             data_version=dg.DataVersion(file.sha256),
         )
 

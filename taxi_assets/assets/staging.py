@@ -1,6 +1,6 @@
 """The staging layer: clean trips, and the quarantine of rows that are no usable trip."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import dagster as dg
@@ -9,25 +9,32 @@ import pandas as pd
 from glue_jobs.contracts import QUARANTINE, TRIPS
 from glue_jobs.contracts.raw import TRIPS_DATASET, ZONES_DATASET
 from glue_jobs.contracts.rules import RULES
+from taxi_assets.asset_checks.audit import ask_all
 from taxi_assets.asset_checks.staging import AUDITS, StagedMonth
 from taxi_assets.asset_keys import QUARANTINE_KEY, RAW_TRIPS, RAW_ZONES, STAGING_TRIPS, asset_key
 from taxi_assets.assets.common import (
-    audit,
-    by_asset,
-    failed_blocking,
+    keep,
     markdown_table,
     publication_metadata,
     readers_see,
     refusal,
+    results_of,
     seconds_table,
     table_spec,
 )
+from taxi_assets.lake import Lake, Publication
 from taxi_assets.lake.paths import new_version
 from taxi_assets.partitions import MONTHS
 from taxi_assets.resources.jobs import Jobs
 from taxi_assets.resources.lake import LakeResource
 
 _KINDS = {"pyspark", "iceberg"}
+
+
+class StagingConfig(dg.Config):
+    """``replay``: judge only the live quarantine again, under the rules of today, instead of the whole file."""
+
+    replay: bool = False
 
 
 @dg.multi_asset(
@@ -37,7 +44,7 @@ _KINDS = {"pyspark", "iceberg"}
     partitions_def=MONTHS,
 )
 def stage_trips(
-    context: dg.AssetExecutionContext, jobs: Jobs, lake: LakeResource
+    context: dg.AssetExecutionContext, config: StagingConfig, jobs: Jobs, lake: LakeResource
 ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
     """Clean, judge and enrich the month; publish trips and quarantine if the audits pass."""
     month = context.partition_key
@@ -48,48 +55,97 @@ def stage_trips(
         raise dg.Failure(f"{month} is not landed. What to do: materialize raw/trips for it.", allow_retries=False)
     live = {table.name: opened.publisher.live(table, month) for table in (TRIPS, QUARANTINE)}
     version = new_version(context.run_id)
+    trips_out, quarantine_out = (opened.paths.version(table, month, version) for table in (TRIPS, QUARANTINE))
+    arguments = {
+        "month": month,
+        "source_sha256": trips_file.sha256,
+        "zones": zones_file.path,
+        "trips_out": trips_out,
+        "quarantine_out": quarantine_out,
+    }
+    if config.replay:
+        replayed = _replayable(month, live, trips_file.sha256)
+        facts = jobs.run(context, "replay_quarantine", {**arguments, **replayed})
+    else:
+        facts = jobs.run(context, "stage_trips", {**arguments, "trips": trips_file.path})
     staged = StagedMonth(
         month=month,
         source=trips_file.path,
-        trips=opened.paths.version(TRIPS, month, version),
-        quarantine=opened.paths.version(QUARANTINE, month, version),
-        facts={},
+        zones=zones_file.path,
+        trips=trips_out,
+        quarantine=quarantine_out,
+        facts=facts,
+        published=_published_measures(opened),
     )
-    facts = jobs.run(
-        context,
-        "stage_trips",
-        {
-            "month": month,
-            "trips": staged.source,
-            "source_sha256": trips_file.sha256,
-            "zones": zones_file.path,
-            "trips_out": staged.trips,
-            "quarantine_out": staged.quarantine,
-        },
-    )
-    staged.facts.update(facts)
-    results = audit(AUDITS, staged, (STAGING_TRIPS, QUARANTINE_KEY))
-    if failed_blocking(results):
-        yield from results
-        raise refusal(results, month, [staged.trips, staged.quarantine], readers_see(live[TRIPS.name]))
+    answers = ask_all(AUDITS, staged, (STAGING_TRIPS, QUARANTINE_KEY))
+    keep(context, opened, answers, version)
+    if any(answer.holds_back for answer in answers):
+        yield from (answer.result for answer in answers)
+        raise refusal(answers, month, [staged.trips, staged.quarantine], readers_see(live[TRIPS.name]))
+    before = live[TRIPS.name]
     lineage = {
         "run_id": context.run_id,
         "source_sha256": trips_file.sha256,
         "zones_sha256": zones_file.sha256,
         "rules_version": str(facts["rules_version"]),
         "engine": jobs.engine_name,
+        **({"replay_of": before.version} if config.replay and before else {}),
     }
     # Quarantine first: if the run dies in between, trips still shows the version that it showed before.
     publications = [
-        (opened.publisher.publish(table, month, version, lineage, replacing=live[table.name]), extra, asset_key(table))
+        (
+            opened.publisher.publish(
+                table,
+                month,
+                version,
+                {**lineage, "contract_version": str(table.version)},
+                replacing=live[table.name],
+            ),
+            extra,
+            asset_key(table),
+        )
         for table, extra in ((QUARANTINE, _quarantine_metadata(facts)), (TRIPS, _trips_metadata(facts)))
     ]
     for publication, extra, key in publications:
         yield dg.MaterializeResult(
             asset_key=key,
             metadata={**publication_metadata(publication), **extra},
-            check_results=by_asset(results, key),
+            check_results=results_of(answers, key),
         )
+
+
+def _replayable(month: str, live: Mapping[str, Publication | None], source_sha256: str) -> dict[str, str]:
+    """The folders to replay; Failure if they are not of the file in force, of one version and of this contract."""
+    trips, quarantine = live[TRIPS.name], live[QUARANTINE.name]
+    again = f"run {month} again instead: taxi-assets run --month {month}"
+    if trips is None or quarantine is None:
+        raise dg.Failure(f"{month} is not staged, so there is no quarantine. What to do: {again}.", allow_retries=False)
+    faults = [
+        fault
+        for fault, is_so in (
+            ("its trips and quarantine are of different versions", trips.version != quarantine.version),
+            ("it was staged from an earlier source file", trips.lineage.get("source_sha256") != source_sha256),
+            (
+                "it was staged under an earlier contract",
+                trips.lineage.get("contract_version") != str(TRIPS.version)
+                or quarantine.lineage.get("contract_version") != str(QUARANTINE.version),
+            ),
+        )
+        if is_so
+    ]
+    if faults:
+        raise dg.Failure(f"{month} cannot be replayed: {'; '.join(faults)}. What to do: {again}.", allow_retries=False)
+    return {"trips": trips.path, "quarantine": quarantine.path}
+
+
+def _published_measures(lake: Lake) -> dict[str, dict[str, float]]:
+    """Measure to month to value, of the versions that readers see."""
+    versions = {month: entry.version for month, entry in lake.publisher.months(TRIPS).items()}
+    return {
+        measure: values
+        for key in (STAGING_TRIPS, QUARANTINE_KEY)
+        for measure, values in lake.checks.measures(key.to_user_string(), versions).items()
+    }
 
 
 def _trips_metadata(facts: dict[str, Any]) -> dict[str, Any]:
@@ -101,6 +157,7 @@ def _trips_metadata(facts: dict[str, Any]) -> dict[str, Any]:
         "total_amount": facts["money"]["total_amount"],
         "absent_columns": facts["absent_columns"],
         "unknown_columns": facts["unknown_columns"],
+        **({"released_rows": facts["released_rows"]} if "released_rows" in facts else {}),
         "seconds": seconds_table(facts["seconds"]),
     }
 

@@ -1,4 +1,4 @@
-"""The lake: paths, Iceberg tables, publishing, the raw ledger, reading.
+"""The lake: paths, Iceberg tables, publishing, the raw ledger, the history of checks, reading.
 
 Belongs here: how tables are kept. Does not: what is in them, or when they are written.
 """
@@ -11,6 +11,7 @@ from pathlib import Path
 import duckdb
 
 from taxi_assets.lake.catalog import LakeCatalog
+from taxi_assets.lake.check_history import CheckHistory
 from taxi_assets.lake.ledger import Ledger
 from taxi_assets.lake.paths import LakePaths
 from taxi_assets.lake.publishing import Publication, Publisher
@@ -20,13 +21,14 @@ __all__ = ["Lake", "Publication"]
 
 
 class Lake:
-    """One lake: ``paths``, ``publisher`` (monthly tables) and ``ledger`` (raw files) over one catalog."""
+    """One lake: ``paths``, ``publisher`` (monthly tables), ``ledger`` (raw files) and ``checks`` over one catalog."""
 
     def __init__(self, root: str, catalog_properties: Mapping[str, str]) -> None:
         self.paths = LakePaths(root.rstrip("/"))
         self._catalog = LakeCatalog(self.paths, catalog_properties)
         self.publisher = Publisher(self.paths, self._catalog)
         self.ledger = Ledger(self._catalog)
+        self.checks = CheckHistory(self._catalog)
 
     @classmethod
     def in_folder(cls, folder: Path) -> Lake:
@@ -38,4 +40,4 @@ class Lake:
 
     def connect(self) -> duckdb.DuckDBPyConnection:
         """A DuckDB connection on the published versions; see ``reading.open_views``."""
-        return open_views(self.paths, self._catalog, self.publisher, self.ledger)
+        return open_views(self.paths, self._catalog, self.ledger)

@@ -89,6 +89,21 @@ def partition_spec(table: Table) -> PartitionSpec:
     )
 
 
+def _evolved(iceberg: IcebergTable, table: Table) -> IcebergTable:
+    """The table with the columns that its contract has gained since; RuntimeError if they get other field ids."""
+    known = {field.field_id for field in iceberg.schema().fields}
+    gained = [column for column in table.columns if column.field_id not in known]
+    if not gained:
+        return iceberg
+    with iceberg.update_schema() as change:
+        for column in gained:
+            change.add_column(column.name, _TYPES[column.type], doc=comment(column))
+    for column in gained:
+        if (given := iceberg.schema().find_field(column.name).field_id) != column.field_id:
+            raise RuntimeError(f"{table.full_name}.{column.name} has field id {given}, not {column.field_id}")
+    return iceberg
+
+
 class LakeCatalog:
     """Opens the lake's tables, creating those that do not exist yet. ``properties`` are PyIceberg's."""
 
@@ -127,7 +142,7 @@ class LakeCatalog:
         """
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                change(self.open(table))
+                change(_evolved(self.open(table), table))
             except CommitFailedException as conflict:
                 if attempt == _ATTEMPTS:
                     raise
@@ -135,6 +150,12 @@ class LakeCatalog:
                 time.sleep(random.uniform(0, min(2.0, 0.05 * 2**attempt)))
             else:
                 return
+
+    def files(self, table: Table) -> list[str]:
+        """URIs of the files that readers see now; none if the table does not exist."""
+        if not self.exists(table):
+            return []
+        return sorted(task.file.file_path for task in self.open(table).scan().plan_files())
 
     def exists(self, table: Table) -> bool:
         """Whether the table has been created."""

@@ -128,9 +128,7 @@ class Publisher:
 
     def files(self, table: Table) -> list[str]:
         """URIs of the files that readers see, all months."""
-        if not self._catalog.exists(table):
-            return []
-        return sorted(task.file.file_path for task in self._catalog.open(table).scan().plan_files())
+        return self._catalog.files(table)
 
     def _commit(
         self,

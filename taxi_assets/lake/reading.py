@@ -9,13 +9,12 @@ from collections.abc import Sequence
 
 import duckdb
 
-from glue_jobs.contracts import FILES, MONTHLY_TABLES, Table
+from glue_jobs.contracts import TABLES, Table
 from glue_jobs.contracts.model import Type
 from glue_jobs.contracts.raw import TRIPS_DATASET, ZONES_DATASET
 from taxi_assets.lake.catalog import LakeCatalog
 from taxi_assets.lake.ledger import Ledger
 from taxi_assets.lake.paths import LakePaths
-from taxi_assets.lake.publishing import Publisher
 
 _DUCKDB_TYPES = {Type.STRING: "VARCHAR", Type.TIMESTAMP_NTZ: "TIMESTAMP"}
 
@@ -35,25 +34,20 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def open_views(
-    paths: LakePaths, catalog: LakeCatalog, publisher: Publisher, ledger: Ledger
-) -> duckdb.DuckDBPyConnection:
+def open_views(paths: LakePaths, catalog: LakeCatalog, ledger: Ledger) -> duckdb.DuckDBPyConnection:
     """A DuckDB connection with a view for each published table, that can read the lake and nothing else.
 
     Views: ``raw.trips`` (the source's files as they came, with their month), ``raw.zones``, ``raw.files``,
-    ``staging.trips``, ``staging.quarantine`` and ``curated.<table>``. A table without files is an empty view.
+    ``staging.trips``, ``staging.quarantine``, ``curated.<table>`` and ``quality.check_history``. A table without
+    files is an empty view.
     The files are those live at this moment: a later commit does not change what this connection sees.
     """
     connection = duckdb.connect()
-    for schema in ("raw", "staging", "curated"):
+    for schema in dict.fromkeys(table.layer for table in TABLES.values()):
         connection.execute(f"CREATE SCHEMA {schema}")
     _create_raw_views(connection, ledger)
-    live_ledger = (
-        [task.file.file_path for task in catalog.open(FILES).scan().plan_files()] if catalog.exists(FILES) else []
-    )
-    connection.execute(f"CREATE VIEW {FILES.full_name} AS {select_files(FILES, live_ledger)}")
-    for table in MONTHLY_TABLES.values():
-        connection.execute(f"CREATE VIEW {table.full_name} AS {select_files(table, publisher.files(table))}")
+    for table in TABLES.values():
+        connection.execute(f"CREATE VIEW {table.full_name} AS {select_files(table, catalog.files(table))}")
     connection.execute(f"SET allowed_directories = [{quoted(paths.root + '/')}]")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
@@ -89,10 +83,15 @@ def _create_raw_views(connection: duckdb.DuckDBPyConnection, ledger: Ledger) -> 
 
 
 def select_files(table: Table, files: Sequence[str]) -> str:
-    """A SELECT of the contract's columns over files of the table; of no rows if there are none."""
-    if files:
-        return f"SELECT {', '.join(table.column_names)} FROM {parquet_scan(files, union_by_name=True)}"
+    """A SELECT of the contract's columns over files of the table; of no rows if there are none.
+
+    Files of an earlier version of the contract lack columns that it has gained since: those are null.
+    """
     columns = ", ".join(
         f"NULL::{_DUCKDB_TYPES.get(column.type, column.type.value)} AS {column.name}" for column in table.columns
     )
-    return f"SELECT {columns} WHERE false"
+    none = f"SELECT {columns} WHERE false"
+    if not files:
+        return none
+    rows = f"{none} UNION ALL BY NAME FROM {parquet_scan(files, union_by_name=True)}"
+    return f"SELECT {', '.join(table.column_names)} FROM ({rows})"

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from glue_jobs.contracts import CURATED_TABLES
 from glue_jobs.files import parse_zones
 from glue_jobs.sources.synthetic import make_zones
-from glue_jobs.stage_trips import ZONE_SCHEMA
+from glue_jobs.staged import ZONE_SCHEMA
 from glue_jobs.transforms import curated, enrich, judge
 from taxi_assets_tests.trips import source_rows
 

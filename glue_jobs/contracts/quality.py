@@ -1,0 +1,37 @@
+"""The contract of the quality layer: what every check has found, month by month.
+
+Belongs here: ``quality.check_history``. Does not: the checks (``taxi_assets.asset_checks``).
+"""
+
+from __future__ import annotations
+
+from glue_jobs.contracts.model import Column, Table, Type, numbered
+
+CHECK_HISTORY = Table(
+    layer="quality",
+    name="check_history",
+    description=(
+        "One row for each answer of a check, and one for each measure that it took, of every run, also of those that "
+        "published nothing. It is appended to and never changed."
+    ),
+    columns=numbered(
+        Column(0, "month", Type.STRING, "Month that was checked, YYYY-MM", nullable=False),
+        Column(0, "asset", Type.STRING, "Asset that was checked, layer/name", nullable=False),
+        Column(0, "check_name", Type.STRING, "Name of the check", nullable=False),
+        Column(
+            0, "measure", Type.STRING, "What was measured; empty for the answer of the check itself", nullable=False
+        ),
+        Column(0, "value", Type.DOUBLE, "The measure's value; null for the answer of the check itself"),
+        Column(0, "passed", Type.BOOLEAN, "Whether the check passed", nullable=False),
+        Column(0, "severity", Type.STRING, "ERROR holds the publication back, WARN shows", nullable=False),
+        Column(0, "expected", Type.STRING, "What the check expected"),
+        Column(0, "actual", Type.STRING, "What it found"),
+        Column(0, "rows_to_look_at", Type.STRING, "DuckDB SQL that shows the rows in question"),
+        Column(0, "version", Type.STRING, "Version of the table that was checked", nullable=False),
+        Column(0, "rules_version", Type.INT, "Version of the rules at that time", nullable=False),
+        Column(0, "run_id", Type.STRING, "Dagster run", nullable=False),
+        Column(0, "checked_at", Type.TIMESTAMP_NTZ, "When, UTC", nullable=False),
+    ),
+    partition_by=("month",),
+    grain=("month", "asset", "check_name", "measure", "run_id", "checked_at"),
+)

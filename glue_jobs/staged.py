@@ -1,0 +1,99 @@
+"""Writing a month's trips and quarantine, and counting what was written.
+
+Belongs here: what ``stage_trips`` and ``replay_quarantine`` share. Does not: which rows go where (``transforms``).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from glue_jobs.contracts import staging, tlc
+from glue_jobs.contracts.rules import RULES_VERSION
+from glue_jobs.errors import InputError
+from glue_jobs.files import count_parquet_files
+from glue_jobs.tables import read_table
+from glue_jobs.transforms import enrich, judge
+from glue_jobs.transforms.exact import money_sum
+
+ZONE_SCHEMA = "LocationID int, Borough string, Zone string, service_zone string"
+WRITE_TASKS = 2
+"""Tasks that write a month's 116 to 124 partitions, each of which is one file."""
+FOLDERS = ("date", "time_of_day")
+"""Folders are named after copies: Spark drops the columns that it makes folders of from the files, and Iceberg
+takes partition values from the files, where they would then read back as null, without an error."""
+
+
+def repeated_hashes(rows: DataFrame, file: str) -> list[int]:
+    """The hashes that stand more than once in ``rows``; InputError, naming ``file``, if they are too many."""
+    hashes = [row.row_hash for row in judge.repeated_hashes(rows).limit(judge.MAX_REPEATED + 1).collect()]
+    if len(hashes) > judge.MAX_REPEATED:
+        raise InputError(
+            f"{file} has more than {judge.MAX_REPEATED} different rows that stand more than once",
+            "it seems to have been written twice; fetch the file again",
+        )
+    return hashes
+
+
+def write_quarantine(quarantine: DataFrame, folder: str) -> None:
+    """One file: a month's quarantine is some dozen rows."""
+    quarantine.coalesce(1).write.parquet(folder)
+
+
+def arranged(rows: DataFrame, pickup: str) -> DataFrame:
+    """The rows in the order of the files that they go to, with the columns that name the folders.
+
+    ``pickup`` is the column with the time of pick-up. No join may follow: Sail drops the order of rows at one.
+    """
+    time_of_day = enrich.time_of_day(F.hour(pickup))
+    keyed = rows.withColumns({FOLDERS[0]: F.to_date(pickup), FOLDERS[1]: time_of_day})
+    return keyed.repartition(WRITE_TASKS, *FOLDERS).sortWithinPartitions(*FOLDERS, pickup)
+
+
+def write_trips(trips: DataFrame, folder: str) -> None:
+    """One file for each date and time of day; ``trips`` are arranged and carry ``FOLDERS``."""
+    trips.write.partitionBy(*FOLDERS).parquet(folder)
+
+
+def facts_of(spark: SparkSession, month: str, source: str, trips: str, quarantine: str) -> dict[str, Any]:
+    """What a report says of the two folders. InputError, naming ``source``, if not one trip came out."""
+    published = _totals(spark, trips)
+    reasons, combinations = _reasons(spark, quarantine)
+    quarantined = sum(combinations.values())
+    if published["rows"] == 0:
+        raise InputError(
+            f"no row of {source} is a usable trip of {month}: {quarantined} rows were read, "
+            f"all of them quarantined ({', '.join(f'{k} {v}' for k, v in reasons.items()) or 'there are none'})",
+            f"check that the file is that of {month} and fetch it again",
+        )
+    return {
+        "published_rows": published["rows"],
+        "quarantined_rows": quarantined,
+        "quarantine_reasons": dict(reasons),
+        "money": published["money"],
+        "rules_version": RULES_VERSION,
+        "files": count_parquet_files(trips),
+        "spark_version": spark.version,
+    }
+
+
+def _totals(spark: SparkSession, folder: str) -> dict[str, Any]:
+    written = read_table(spark, staging.TRIPS, folder, tlc.MONEY_COLUMNS)
+    row = written.agg(
+        F.count(F.lit(1)).alias("rows"), *(money_sum(F.col(name)).alias(name) for name in tlc.MONEY_COLUMNS)
+    ).collect()[0]
+    return {"rows": int(row["rows"]), "money": {name: str(row[name]) for name in tlc.MONEY_COLUMNS}}
+
+
+def _reasons(spark: SparkSession, folder: str) -> tuple[Counter[str], Counter[str]]:
+    """Rows for each reason (a row may have several), and rows for each combination of reasons."""
+    written = read_table(spark, staging.QUARANTINE, folder, (judge.REASONS,))
+    counted = written.groupBy(judge.REASONS).agg(F.count(F.lit(1)).alias("n")).collect()
+    combinations = Counter({row[judge.REASONS]: int(row["n"]) for row in counted})
+    single: Counter[str] = Counter()
+    for combination, count in sorted(combinations.items()):
+        single.update(dict.fromkeys(combination.split(","), count))
+    return single, combinations
