@@ -46,12 +46,18 @@ def parquet_rows(uri: str) -> int:
 
 
 def parquet_schema(uri: str) -> dict[str, str]:
-    """Column name to Arrow type of one Parquet file. InputError if there is no such file."""
+    """Column name to Arrow type of one Parquet file, or of the Parquet files of a folder.
+
+    InputError if there is no such file, or if the files of the folder differ.
+    """
     system, path = open_file_system(uri)
-    if system.get_file_info(path).type != fs.FileType.File:
+    files = [path] if system.get_file_info(path).type == fs.FileType.File else parquet_files(uri)
+    if not files:
         raise InputError(f"{uri} does not exist", "land the month again (asset raw/trips)")
-    schema = pq.read_schema(path, filesystem=system)
-    return {field.name: str(field.type) for field in schema}
+    schemas = [{field.name: str(field.type) for field in pq.read_schema(file, filesystem=system)} for file in files]
+    if different := [file for file, schema in zip(files, schemas, strict=True) if schema != schemas[0]]:
+        raise InputError(f"{', '.join(different)} have other columns than {files[0]}", "make one file of them")
+    return schemas[0]
 
 
 def read_zones(uri: str) -> list[tuple[int, str, str, str]]:

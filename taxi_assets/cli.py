@@ -12,12 +12,14 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -33,6 +35,15 @@ if TYPE_CHECKING:
 
 _DEMO_MONTHS = ("2024-01", "2024-02")
 _DEMO_SOURCE = "synthetic:rows=50000,seed=1"
+_SAMPLE_COLUMNS = {
+    "tpep_pickup_datetime": "pick-up",
+    "tpep_dropoff_datetime": "drop-off",
+    "pulocationid": "from",
+    "dolocationid": "to",
+    "trip_distance": "miles",
+    "total_amount": "total",
+    "quarantine_reasons": "reasons",
+}
 _out = Console()
 _err = Console(stderr=True)
 
@@ -78,12 +89,68 @@ def run(month: str, source: str | None, lake: Path | None, tables: str | None, a
     _check_month(month)
     chosen = _tables_of(tables)
     settings = _settings(lake, source)
-    result = _run_with_progress(settings, month, chosen)
+    _finish(_run_with_progress(settings, month, chosen), as_json)
+
+
+@main.command()
+@click.option("--month", required=True, metavar="YYYY-MM", help="A month that is staged.")
+@_lake_option
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output, progress on standard error.")
+def replay(month: str, lake: Path | None, as_json: bool) -> None:
+    """Judge a month's quarantine again under the rules of today.
+
+    For use after a rule was mended: rows that are usable now join the published trips, which stay as they are, and
+    the five tables are built anew. Nothing is fetched. A changed flag needs a whole run of the month instead.
+
+    \b
+      taxi-assets replay --month 2024-02
+    """
+    _check_month(month)
+    _existing_lake(lake)
+    _finish(_run_with_progress(_settings(lake, None), month, None, replay=True), as_json)
+
+
+@main.group()
+def quarantine() -> None:
+    """The rows that are no usable trip, and why."""
+
+
+@quarantine.command()
+@click.option("--month", required=True, metavar="YYYY-MM", help="A month that is staged.")
+@click.option("--reason", metavar="RULE", help="Only rows with this reason, for example impossible_amount.")
+@click.option("--limit", type=click.IntRange(0), default=10, show_default=True, help="Rows to show.")
+@_lake_option
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output, whole rows.")
+def show(month: str, reason: str | None, limit: int, lake: Path | None, as_json: bool) -> None:
+    """How many rows of a month are quarantined for which reason, and some of them.
+
+    \b
+      taxi-assets quarantine show --month 2024-02
+      taxi-assets quarantine show --month 2024-02 --reason longer_than_24_hours --limit 50 --json
+    """
+    from taxi_assets.quarantine import REASONS, NotStaged, report
+
+    _check_month(month)
+    if reason is not None and reason not in REASONS:
+        raise click.UsageError(f"there is no reason {reason}; choose from {', '.join(REASONS)}")
+    try:
+        found = report(_existing_lake(lake), month, reason, limit)
+    except NotStaged as error:
+        _fail(str(error))
     if as_json:
-        click.echo(json.dumps(result.as_json()))
-    else:
-        _print_result(result)
-    sys.exit(0 if result.succeeded else 1)
+        click.echo(json.dumps(asdict(found), default=_json_value))
+        return
+    title = f"{month}, {found.rows:,} rows quarantined, rules v{found.rules_version}"
+    table = Table("reason", "rows", "meaning", title=title)
+    for name, rows in found.reasons.items():
+        table.add_row(name, f"{rows:,}", REASONS[name].reason if name in REASONS else "a rule of an earlier version")
+    _out.print(table)
+    samples = Table(box=SIMPLE)
+    for heading in _SAMPLE_COLUMNS.values():
+        samples.add_column(heading, no_wrap=heading != "reasons")
+    for row in found.samples:
+        samples.add_row(*("" if row[name] is None else escape(str(row[name])) for name in _SAMPLE_COLUMNS))
+    _out.print(samples)
 
 
 @main.command()
@@ -163,7 +230,7 @@ def query(sql: str, form: str, lake: Path | None) -> None:
 
     Tables: raw.trips, raw.zones, raw.files, staging.trips, staging.quarantine, curated.daily_metrics,
     curated.location_analytics, curated.time_series_analysis, curated.customer_behavior,
-    curated.performance_summary.
+    curated.performance_summary, quality.check_history (what every check of every run has found).
 
     \b
       taxi-assets query "SELECT quarantine_reasons, count(*) FROM staging.quarantine GROUP BY ALL"
@@ -276,11 +343,20 @@ def _fail(message: str) -> Any:
     sys.exit(1)
 
 
-def _run_with_progress(settings: Settings, month: str, tables: list[str] | None) -> MonthResult:
+def _run_with_progress(settings: Settings, month: str, tables: list[str] | None, replay: bool = False) -> MonthResult:
     from taxi_assets.running import STEPS, run_month
 
-    with _progress_of(STEPS, month) as listener:
-        return run_month(settings, month, tables, listener)
+    with _progress_of(STEPS[1:] if replay else STEPS, month) as listener:
+        return run_month(settings, month, tables, listener, replay)
+
+
+def _finish(result: MonthResult, as_json: bool) -> None:
+    """Print the result and exit with its code."""
+    if as_json:
+        click.echo(json.dumps(result.as_json()))
+    else:
+        _print_result(result)
+    sys.exit(0 if result.succeeded else 1)
 
 
 @contextmanager
@@ -322,6 +398,7 @@ def _print_result(result: MonthResult) -> None:
         ("source rows", f"{result.source_rows:,}"),
         ("published", f"{result.published_rows:,}"),
         ("quarantined", f"{result.quarantined_rows:,}"),
+        *((("released", f"{result.released_rows:,}"),) if result.released_rows is not None else ()),
         *((f"  {reason}", f"{rows:,}") for reason, rows in result.quarantine_reasons.items()),
         ("checks", ", ".join(f"{count} {kind}" for kind, count in result.checks.items())),
         ("seconds", ", ".join(f"{step} {seconds:.1f}" for step, seconds in result.seconds.items())),

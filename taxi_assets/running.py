@@ -54,12 +54,16 @@ class PublishedTable:
 
 @dataclass
 class MonthResult:
-    """What became of one month. ``error`` is empty if the run succeeded; rows are None where it never got to."""
+    """What became of one month. ``error`` is empty if the run succeeded; rows are None where it never got to.
+
+    ``released_rows`` is for a replay: rows that left the quarantine.
+    """
 
     month: str
     source_rows: int | None = None
     published_rows: int | None = None
     quarantined_rows: int | None = None
+    released_rows: int | None = None
     quarantine_reasons: dict[str, int] = field(default_factory=dict)
     tables: dict[str, PublishedTable] = field(default_factory=dict)
     checks: dict[str, int] = field(default_factory=lambda: {"passed": 0, "warned": 0, "failed": 0})
@@ -206,6 +210,7 @@ def _take_in_materialization(result: MonthResult, materialization: dg.AssetMater
         result.source_rows = facts["source_rows"]
         result.published_rows = facts["published_rows"]
         result.quarantined_rows = facts["quarantined_rows"]
+        result.released_rows = facts.get("released_rows")
     elif key == QUARANTINE_KEY:
         result.quarantine_reasons = dict(facts["quarantine_reasons"])
     elif key.path[0] == "curated":

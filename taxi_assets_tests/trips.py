@@ -6,8 +6,14 @@ from datetime import datetime
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from glue_jobs.contracts import tlc
+from glue_jobs.files import parse_zones
+from glue_jobs.sources.synthetic import make_zones
+from glue_jobs.staged import ZONE_SCHEMA
+from glue_jobs.transforms import enrich, judge
+from glue_jobs.transforms.link import keyed, link
 from glue_jobs.transforms.normalise import layout_of, normalise
 
 TRIP: dict[str, Any] = {
@@ -27,7 +33,7 @@ TRIP: dict[str, Any] = {
     "tip_amount": 3.9,
     "tolls_amount": 0.0,
     "improvement_surcharge": 1.0,
-    "total_amount": 23.5,
+    "total_amount": 23.5,  # vendor 2: fare, tax, tip, improvement surcharge and congestion surcharge
     "congestion_surcharge": 2.5,
     "airport_fee": 0.0,
     "cbd_congestion_fee": 0.0,
@@ -37,8 +43,15 @@ _ARROW = {"bigint": "int64", "double": "double", "string": "string", "timestamp_
 
 
 def source_rows(spark: SparkSession, *odd: dict[str, Any]) -> DataFrame:
-    """Normalised rows: ``TRIP`` with each of ``odd`` laid over it."""
+    """Normalised rows with their trip key: ``TRIP`` with each of ``odd`` laid over it."""
     schema = ", ".join(f"{column.name} {column.type.ddl}" for column in tlc.TRIP_COLUMNS)
     rows = [tuple((TRIP | changes)[column.name] for column in tlc.TRIP_COLUMNS) for changes in odd]
     physical = {column.name: _ARROW[column.type.value] for column in tlc.TRIP_COLUMNS}
-    return normalise(spark.createDataFrame(rows, schema), layout_of(physical, "test rows"))
+    return keyed(normalise(spark.createDataFrame(rows, schema), layout_of(physical, "test rows")))
+
+
+def staged_rows(spark: SparkSession, *odd: dict[str, Any], month: str = "2024-02") -> DataFrame:
+    """Rows of ``staging.trips``: those of ``source_rows``, judged, linked and enriched."""
+    judged = judge.judge(source_rows(spark, *odd).withColumn("is_repeated", F.lit(False)), month)
+    zones = spark.createDataFrame(parse_zones(make_zones(), "zones"), ZONE_SCHEMA)
+    return enrich.trips(enrich.with_zones(link(judged), zones), month)

@@ -149,10 +149,9 @@ def _spark_type(column: SourceColumn, name: str, arrow_type: str, file: str) -> 
 def _any_spark_type(arrow_type: str) -> str:
     """The Spark type of a column that the contract does not know; empty if there is none that all engines read.
 
-    Nanoseconds and instants are not among them: Spark 3.5 refuses the ones and would shift the others.
+    Nanoseconds and instants are not among them: Spark 3.5 refuses the ones and would shift the others. Nor is a
+    column without type and value.
     """
-    if arrow_type == NULL:
-        return "string"
     return {**_NUMBERS, **_TEXTS, **_TIMES, **_OTHERS, **_decimal(arrow_type)}.get(arrow_type, "")
 
 

@@ -61,7 +61,7 @@ def _agrees_with_the_others(table: Table, built: CuratedMonth) -> Outcome:
     own = totals[table.name]
     apart = {name: other for name, other in totals.items() if other != own}
     return Outcome(
-        not apart,
+        2 * len(apart) < len(totals),  # of five tables one differs: it is the one that fails
         f"{', '.join(_VOLUME)} of the month as in the other tables of the same staging: {own}",
         f"different: {apart}" if apart else f"equal in {', '.join(totals)}",
         look_at(built.tables[table.name], f"SELECT {', '.join(f'sum({name}) AS {name}' for name in _VOLUME)}"),

@@ -40,7 +40,7 @@ MAX_QUARANTINED_SHARE = 0.1
 """Real months quarantine under 0.1 % (21 rows of 1,030,141 in February 2024): a tenth is another kind of file."""
 MAX_UNRECONCILED_SHARE = 0.01
 """Of the 1,030,120 trips of February 2024, 0.14 % have totals that their vendor's rule does not explain."""
-MAX_DUPLICATES_PER_MILLION = 100
+MAX_DUPLICATES, MAX_DUPLICATES_PER_MILLION = 10, 100
 """Real months have under ten exact duplicates in three million rows."""
 MIN_KNOWN_ZONES = 0.95
 """Share of trips with both ends in zones 1 to 263; 99.1 % in February 2024."""
@@ -323,11 +323,12 @@ def _quarantine_is_small(staged: StagedMonth) -> Outcome:
 
 
 def _duplicates_are_few(staged: StagedMonth) -> Outcome:
-    rate = staged.profile.get("exact_duplicate", 0.0) * 1e6
+    rows = parquet_rows(staged.trips) + parquet_rows(staged.quarantine)
+    duplicates = round(staged.profile.get("exact_duplicate", 0.0) * rows)
     return Outcome(
-        rate <= MAX_DUPLICATES_PER_MILLION,
-        f"at most {MAX_DUPLICATES_PER_MILLION} exact duplicates in a million rows",
-        f"{rate:.1f} in a million",
+        duplicates <= max(MAX_DUPLICATES, rows * MAX_DUPLICATES_PER_MILLION / 1e6),
+        f"at most {MAX_DUPLICATES} exact duplicates, or {MAX_DUPLICATES_PER_MILLION} in a million rows",
+        f"{duplicates} of {rows} rows",
         look_at(staged.quarantine, "SELECT *", "quarantine_reasons LIKE '%exact_duplicate%'", "ORDER BY row_hash"),
     )
 

@@ -12,7 +12,7 @@ import duckdb
 import pytest
 
 from glue_jobs.contracts import CURATED_TABLES, QUARANTINE, TRIPS, tlc
-from glue_jobs.contracts.raw import TRIPS_DATASET
+from glue_jobs.contracts.raw import TRIPS_DATASET, ZONES_DATASET
 from taxi_assets.asset_checks import curated, staging
 from taxi_assets.asset_checks.audit import Audit, first_row, scan
 from taxi_assets.asset_checks.curated import CuratedMonth
@@ -23,7 +23,7 @@ from taxi_assets_tests.conftest import MONTH
 
 
 def failed(audits: list[Audit[Any]], subject: object) -> set[str]:
-    return {f"{one.asset.path[-1]}: {one.name}" for one in audits if not one.evaluate(subject).passed}
+    return {f"{one.asset.path[-1]}: {one.name}" for one in audits if not one.evaluate(subject).outcome.passed}
 
 
 def rewrite(folder: Path, select: str) -> None:
@@ -58,7 +58,9 @@ def staged(published: tuple[Path, MonthResult], tmp_path: Path) -> StagedMonth:
         "quarantine_reasons": published[1].quarantine_reasons,
         "money": {name: f"{value:.2f}" for name, value in money.items()},
     }
-    return StagedMonth(MONTH, source.path, str(folders["trips"]), str(folders["quarantine"]), facts)
+    zones = lake.ledger.current(MONTH, ZONES_DATASET)
+    assert zones is not None
+    return StagedMonth(MONTH, source.path, zones.path, str(folders["trips"]), str(folders["quarantine"]), facts)
 
 
 def test_a_good_month_passes_every_staging_audit(staged: StagedMonth) -> None:
@@ -142,12 +144,12 @@ def test_a_fault_in_a_curated_table_is_caught(
     assert {name.partition(":")[0] for name in found} == {table}
 
 
-def outcome_of(audits: list[Audit[Any]], name: str) -> Callable[[object], Any]:
+def answer_to(audits: list[Audit[Any]], name: str) -> Callable[[object], Any]:
     return next(one for one in audits if one.name == name).evaluate
 
 
 def test_a_failed_audit_shows_what_was_expected_and_what_is(staged: StagedMonth) -> None:
     rewrite(Path(staged.trips), "FROM rows LIMIT 100")
-    result = outcome_of(staging.AUDITS, "every_row_is_accounted_for")(staged)
+    result = answer_to(staging.AUDITS, "every_row_is_accounted_for")(staged).result
     assert result.metadata["expected"].value == f"{staged.facts['source_rows']} source rows"
     assert result.metadata["actual"].value.startswith("100 published + ")

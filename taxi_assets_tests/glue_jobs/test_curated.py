@@ -10,27 +10,30 @@ from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from glue_jobs.contracts import CURATED_TABLES
-from glue_jobs.files import parse_zones
-from glue_jobs.sources.synthetic import make_zones
-from glue_jobs.staged import ZONE_SCHEMA
-from glue_jobs.transforms import curated, enrich, judge
-from taxi_assets_tests.trips import source_rows
+from glue_jobs.contracts.tlc import MONEY_COLUMNS
+from glue_jobs.transforms import curated
+from taxi_assets_tests.trips import TRIP, staged_rows
 
 TRIPS: list[dict[str, Any]] = [
     {},
-    {"total_amount": 43.5, "trip_distance": 6.0, "passenger_count": 2.0, "pulocationid": 132},
+    {"total_amount": 43.5, "trip_distance": 6.0, "passenger_count": 2.0, "pulocationid": 132, "tolls_amount": 20.0},
     {"payment_type": 2, "tip_amount": 0.0, "total_amount": 19.6},
-    {"payment_type": 0, "passenger_count": None, "ratecodeid": None, "store_and_fwd_flag": None, "total_amount": 30.0},
-    {"total_amount": -23.5, "fare_amount": -15.6, "tip_amount": -3.9, "congestion_surcharge": -2.5},
+    {
+        "payment_type": 0,
+        "passenger_count": None,
+        "ratecodeid": None,
+        "store_and_fwd_flag": None,
+        "tolls_amount": 9.0,
+        "total_amount": 30.0,
+    },
+    {name: -value for name, value in TRIP.items() if name in MONEY_COLUMNS},  # of the first trip
     {"tpep_pickup_datetime": datetime(2024, 2, 17, 22, 0), "tpep_dropoff_datetime": datetime(2024, 2, 17, 22, 30)},
 ]
 
 
 @pytest.fixture(scope="module")
 def staged(spark: SparkSession) -> DataFrame:
-    judged = judge.judge(source_rows(spark, *TRIPS).withColumn("is_repeated", F.lit(False)), "2024-02")
-    zones = spark.createDataFrame(parse_zones(make_zones(), "zones"), ZONE_SCHEMA)
-    return enrich.trips(enrich.with_zones(judged, zones), "2024-02")
+    return staged_rows(spark, *TRIPS)
 
 
 def rows_of(name: str, staged: DataFrame) -> list[Row]:
@@ -46,6 +49,8 @@ def test_every_table_adds_up_to_staging(staged: DataFrame, name: str) -> None:
     assert sum(row.trips for row in rows) == 5
     assert sum(row.refunds for row in rows) == 1
     assert sum(row.net_revenue for row in rows) == Decimal("116.60")
+    assert sum(row.gross_revenue for row in rows) == Decimal("140.10")
+    assert sum(row.refunded for row in rows) == Decimal("-23.50")
 
 
 @pytest.mark.parametrize("name", CURATED_TABLES)
@@ -63,6 +68,7 @@ def test_daily_metrics_gives_gross_refunds_and_net(staged: DataFrame) -> None:
         Decimal("93.10"),
     )
     assert (day.trips, day.refunds, day.passengers) == (4, 1, 4)
+    assert (day.refunded_trips, day.unlinked_refunds) == (1, 0)
     assert (day.card_trips, day.cash_trips, day.flex_trips) == (2, 1, 1)
     assert (day.card_share, day.cash_share, day.flex_share) == (0.5, 0.25, 0.25)
     assert (day.card_tips, day.card_tip_rate) == (Decimal("7.80"), 0.25)

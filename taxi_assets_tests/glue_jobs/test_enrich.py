@@ -9,17 +9,12 @@ from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F
 
 from glue_jobs.contracts import QUARANTINE, TRIPS
-from glue_jobs.files import parse_zones
-from glue_jobs.sources.synthetic import make_zones
-from glue_jobs.staged import ZONE_SCHEMA
 from glue_jobs.transforms import enrich, judge
-from taxi_assets_tests.trips import source_rows
+from taxi_assets_tests.trips import source_rows, staged_rows
 
 
 def enriched(spark: SparkSession, odd: dict[str, Any], month: str = "2024-02") -> Row:
-    judged = judge.judge(source_rows(spark, odd).withColumn("is_repeated", F.lit(False)), month)
-    zones = spark.createDataFrame(parse_zones(make_zones(), "zones"), ZONE_SCHEMA)
-    return enrich.trips(enrich.with_zones(judged, zones), month).collect()[0]
+    return staged_rows(spark, odd, month=month).collect()[0]
 
 
 def test_a_trip_is_enriched_as_the_contract_says(spark: SparkSession) -> None:
@@ -68,6 +63,11 @@ def test_a_trip_is_enriched_as_the_contract_says(spark: SparkSession) -> None:
         "is_airport_trip": False,
         "is_refund": False,
         "quality_flags": "",
+        "trip_key": 2589524067292555017,
+        "row_hash": 5302391066565662954,
+        "is_refunded": False,
+        "extra_columns": None,
+        "request_source": None,
     }
     assert tuple(trip.asDict()) == TRIPS.column_names
 

@@ -22,6 +22,47 @@ def test_a_good_file_is_described(tmp_path: Path) -> None:
     assert facts["physical_schema"]["Airport_fee"] == "double"
 
 
+def retyped(name: str, values: list[object], kind: pa.DataType, path: Path) -> Path:
+    """A good month with ``values`` in the first rows of a column, all of it in type ``kind``."""
+    table = make_month("2024-02", 500, 1)
+    position = table.column_names.index(name)
+    column = [*values, *table.column(name).to_pylist()[len(values) :]]
+    pq.write_table(table.set_column(position, name, pa.array(column, kind)), path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "kind"),
+    [
+        ("VendorID", [1.5], pa.float64()),
+        ("PULocationID", [161.25], pa.float64()),
+        ("payment_type", [2**63 + 1], pa.uint64()),
+        ("passenger_count", [2**53 + 1], pa.int64()),
+    ],
+)
+def test_a_change_of_type_that_would_lose_values_is_refused(
+    tmp_path: Path, name: str, values: list[object], kind: pa.DataType
+) -> None:
+    path = retyped(name, values, kind, tmp_path / "f.parquet")
+    with pytest.raises(InputError, match=f"the url: column {name} is of type .*, and values of it would be lost"):
+        verify_trips(path, "the url", "2024-02")
+
+
+def test_a_text_that_is_no_number_is_refused(tmp_path: Path) -> None:
+    table = make_month("2024-02", 500, 1)
+    texts = pa.array(["12.5 dollars", *(["12.5"] * (table.num_rows - 1))])
+    pq.write_table(table.set_column(table.column_names.index("fare_amount"), "fare_amount", texts), tmp_path / "f")
+    with pytest.raises(InputError, match="column fare_amount is of type string, and values of it would be lost"):
+        verify_trips(tmp_path / "f", "the url", "2024-02")
+
+
+def test_a_change_of_type_that_loses_nothing_is_accepted_and_reported(tmp_path: Path) -> None:
+    path = retyped("VendorID", [1.0, 2.0], pa.float64(), tmp_path / "f.parquet")
+    facts = verify_trips(path, "the url", "2024-02")
+    assert facts["changed_types"] == {"VendorID": "int32 expected, double found"}
+    assert facts["era"] == "2023-02"
+
+
 def test_broken_pages_behind_a_good_footer_are_found(tmp_path: Path) -> None:
     path = tmp_path / "f.parquet"
     pq.write_table(make_month("2024-02", 5000, 1), path, compression="zstd")

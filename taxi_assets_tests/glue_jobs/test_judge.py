@@ -7,7 +7,7 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from glue_jobs.contracts.rules import RULES, Tier
+from glue_jobs.contracts.rules import RULES, RULES_VERSION, Tier
 from glue_jobs.transforms import judge
 from taxi_assets_tests.trips import TRIP, source_rows
 
@@ -60,15 +60,35 @@ FLAGGED: dict[str, list[dict[str, Any]]] = {
     "zero_distance": [{"trip_distance": 0.0}],
     "zero_duration": [{"tpep_dropoff_datetime": TRIP["tpep_pickup_datetime"]}],
     "implausible_distance": [{"trip_distance": 100.01, "tpep_dropoff_datetime": datetime(2024, 2, 14, 12, 0)}],
-    "implausible_speed": [{"trip_distance": 20.01, "fare_amount": 60.0}],
-    "implausible_fare_rate": [{"fare_amount": 150.01}, {"fare_amount": -150.01}],
+    "implausible_speed": [{"trip_distance": 20.01, "fare_amount": 60.0, "total_amount": 67.9}],
+    "implausible_fare_rate": [
+        {"fare_amount": 150.01, "total_amount": 157.91},
+        {"fare_amount": -150.01, "total_amount": -142.11},
+    ],
     "zero_passengers": [{"passenger_count": 0.0}],
     "unknown_rate_code": [{"ratecodeid": 99.0}],
     "unknown_code": [{"vendorid": 3}, {"vendorid": None}, {"ratecodeid": 7.0}, {"payment_type": 7}],
     "missing_dispatch_fields": [{"passenger_count": None}, {"ratecodeid": None}, {"store_and_fwd_flag": None}],
     "unknown_zone": [{"pulocationid": 264}, {"dolocationid": 265}],
+    "total_does_not_add_up": [
+        {"total_amount": 21.0},  # Curb, without its congestion surcharge
+        {"vendorid": 1},  # CMT, whose congestion surcharge would be in extra
+        {"vendorid": 6, "total_amount": 24.0},
+        {"payment_type": 0, "total_amount": 24.0},
+        {"total_amount": 23.51},
+    ],
 }
-NEEDS_OTHER_ROWS_OR_MONTHS = {"exact_duplicate", "ambiguous_clock_hour"}
+NEEDS_OTHER_ROWS_OR_MONTHS = {"exact_duplicate", "ambiguous_clock_hour", "unlinked_refund"}
+RECONCILED: list[dict[str, Any]] = [
+    {},
+    {"vendorid": 1, "extra": 2.5},
+    {"vendorid": 1, "total_amount": 21.0},
+    {"vendorid": 6},
+    {"vendorid": 7, "total_amount": 21.0},
+    {"payment_type": 0, "congestion_surcharge": None},
+    {"payment_type": 0, "congestion_surcharge": None, "total_amount": 21.0},
+    {"payment_type": 0, "congestion_surcharge": None, "cbd_congestion_fee": 0.75, "total_amount": 24.25},
+]
 
 
 def test_every_rule_has_a_test() -> None:
@@ -87,6 +107,15 @@ def test_a_quarantine_rule_gives_its_reason_and_no_other(spark: SparkSession, ru
 @pytest.mark.parametrize("rule_id", FLAGGED)
 def test_a_flag_rule_flags_and_keeps_the_trip(spark: SparkSession, rule_id: str) -> None:
     assert verdicts(spark, *FLAGGED[rule_id]) == [("", rule_id)] * len(FLAGGED[rule_id])
+
+
+def test_totals_add_up_in_the_way_of_their_vendor(spark: SparkSession) -> None:
+    assert verdicts(spark, *RECONCILED) == [("", "")] * len(RECONCILED)
+
+
+def test_ids_of_rules_are_unique_and_of_no_later_version_than_the_registry() -> None:
+    assert len({rule.rule_id for rule in RULES}) == len(RULES)
+    assert max(rule.since_version for rule in RULES) == RULES_VERSION
 
 
 def test_the_bounds_of_the_rules_belong_to_the_good_side(spark: SparkSession) -> None:

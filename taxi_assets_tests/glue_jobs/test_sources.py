@@ -145,10 +145,12 @@ def test_a_synthetic_month_has_refunds_flex_fares_and_every_dirt() -> None:
         ("2023-02", "Airport_fee", "double"),
         ("2011-06", "VendorID", "int64"),
         ("2024-02", "VendorID", "int32"),
-        ("2011-06", "passenger_count", "double"),
+        ("2011-06", "passenger_count", "int64"),
+        ("2014-08", "improvement_surcharge", "int32"),
+        ("2019-01", "passenger_count", "double"),
         ("2024-02", "passenger_count", "int64"),
         ("2025-01", "cbd_congestion_fee", "double"),
-        ("2026-06", "request_source", "string"),
+        ("2026-06", "request_source", "large_string"),
     ],
 )
 def test_a_synthetic_month_has_the_columns_of_its_era(month: str, name: str, kind: str) -> None:
