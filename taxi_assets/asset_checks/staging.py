@@ -126,7 +126,10 @@ def _canonical(column: SourceColumn, name: str | None) -> str:
 def _cents(name: str) -> str:
     """An amount in cents, half away from zero; null for NaN and beyond 10^15 (both lie in quarantine)."""
     dollars = f"({name})::DOUBLE"
-    return f"(CASE WHEN abs({dollars}) < 1e15 THEN sign({dollars}) * floor(abs({dollars}) * 100 + 0.5) END)"
+    return (
+        f"(CASE WHEN isfinite({dollars}) AND abs({dollars}) < 1e15 "
+        f"THEN sign({dollars}) * floor(abs({dollars}) * 100 + 0.5) END)"
+    )
 
 
 def _money_adds_up(staged: StagedMonth) -> Outcome:

@@ -53,6 +53,14 @@ def test_the_row_hash_is_the_same_for_ever(spark: SparkSession) -> None:
     assert sorted(hashes) == [-3804293034691806672, 5302391066565662954]
 
 
+def test_a_value_that_is_no_number_stays_one_beside_equal_values(spark: SparkSession, tmp_path: Path) -> None:
+    # Statistics leave NaN out: an engine that trusts them reads a constant instead.
+    table = make_month("2024-02", 100, 1).slice(0, 2)
+    totals = table.set_column(table.column_names.index("total_amount"), "total_amount", pa.array([23.5, float("nan")]))
+    rows = read(spark, totals, f"{tmp_path}/f.parquet").collect()
+    assert sorted(str(row.total_amount) for row in rows) == ["23.5", "nan"]
+
+
 def test_unknown_columns_are_named_and_not_read() -> None:
     layout = layout_of({**PLAIN, "driver_mood": "string"}, "f.parquet")
     assert layout.unknown == {"driver_mood": "string"}
