@@ -159,7 +159,9 @@ def _sums(rows: str, columns: Mapping[str, str]) -> dict[str, int]:
 def _extra_columns_are_kept(staged: StagedMonth) -> Outcome:
     names = list(staged.layout.unknown)
     if not names:
-        return Outcome(True, "no column that the contract does not know", "none", look_at(staged.source, "DESCRIBE"))
+        return Outcome(
+            True, "no column that the contract does not know", "none", f"DESCRIBE SELECT * FROM {quoted(staged.source)}"
+        )
     source = first_row(
         f"SELECT {', '.join(f'count({_name(n)}) AS {_name(n)}' for n in names)} FROM {parquet_scan([staged.source])}"
     )

@@ -6,16 +6,21 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import dagster as dg
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from glue_jobs.contracts import CURATED_TABLES, QUARANTINE, TRIPS, tlc
 from glue_jobs.contracts.raw import TRIPS_DATASET, ZONES_DATASET
-from taxi_assets.asset_checks import curated, staging
+from glue_jobs.ingest_raw import verify_trips
+from taxi_assets.asset_checks import curated, raw, staging
 from taxi_assets.asset_checks.audit import Audit, first_row, scan
 from taxi_assets.asset_checks.curated import CuratedMonth
+from taxi_assets.asset_checks.raw import LandedMonth
 from taxi_assets.asset_checks.staging import StagedMonth
 from taxi_assets.lake import Lake
 from taxi_assets.running import MonthResult
@@ -91,6 +96,91 @@ def test_a_fault_in_the_trips_is_caught(staged: StagedMonth, select: str, caught
     assert caught_by <= failed(staging.AUDITS, staged)
 
 
+_NEXT_TIP = "coalesce(lead(tip_amount) OVER (ORDER BY row_hash), first_value(tip_amount) OVER (ORDER BY row_hash))"
+
+
+@pytest.mark.parametrize(
+    ("select", "caught_by"),
+    [
+        (f"SELECT * REPLACE ({_NEXT_TIP} AS tip_amount) FROM rows", "rows_are_those_of_the_source"),
+        (
+            "FROM (FROM rows ORDER BY row_hash OFFSET 1) UNION ALL FROM (FROM rows ORDER BY row_hash DESC LIMIT 1)",
+            "rows_are_those_of_the_source",
+        ),
+        ("SELECT * REPLACE (pickup_hour + 1 AS pickup_hour) FROM rows", "derived_columns_hold"),
+        ("SELECT * REPLACE (trip_duration_minutes + 1 AS trip_duration_minutes) FROM rows", "derived_columns_hold"),
+        ("SELECT * REPLACE ('Bronx' AS pickup_borough) FROM rows", "derived_columns_hold"),
+        ("SELECT * REPLACE (NOT is_refund AS is_refund) FROM rows", "derived_columns_hold"),
+        ("SELECT * REPLACE (false AS is_refunded) FROM rows", "links_are_mutual"),
+        ("SELECT * REPLACE ('made_up' AS quality_flags) FROM rows", "reasons_are_registered"),
+        ("SELECT * REPLACE (passenger_count + 0 AS passenger_count, NULL::INT AS rate_code_id) FROM rows", "flex_fare"),
+        ("SELECT * REPLACE ('total_does_not_add_up' AS quality_flags) FROM rows", "totals_reconcile"),
+        ("SELECT * REPLACE ('unknown_zone' AS quality_flags) FROM rows", "zones_are_known"),
+    ],
+)
+def test_a_fault_that_leaves_the_sums_as_they_are_is_caught(staged: StagedMonth, select: str, caught_by: str) -> None:
+    rewrite(Path(staged.trips), select)
+    found = failed(staging.AUDITS, staged)
+    assert any(name.startswith(f"trips: {caught_by}") for name in found)
+    if caught_by != "rows_are_those_of_the_source":
+        assert ACCOUNTING not in found
+
+
+def test_repeated_rows_beyond_what_is_known_are_shown(staged: StagedMonth) -> None:
+    rewrite(
+        Path(staged.quarantine),
+        "SELECT rows.* REPLACE ('exact_duplicate' AS quarantine_reasons) FROM rows, range(2)",
+    )
+    assert "quarantine: duplicates_are_few" in failed(staging.AUDITS, staged)
+
+
+def test_a_value_of_an_unknown_column_that_is_not_kept_is_caught(staged: StagedMonth, tmp_path: Path) -> None:
+    table = pq.read_table(staged.source)
+    moods = pa.array(["glad"] * table.num_rows)
+    pq.write_table(table.append_column("driver_mood", moods), tmp_path / "strange.parquet")
+    assert failed(staging.AUDITS, replace(staged, source=str(tmp_path / "strange.parquet"))) == {
+        "trips: extra_columns_are_kept"
+    }
+
+
+def published_like(staged: StagedMonth, **others: float) -> dict[str, dict[str, float]]:
+    """Twelve published months with the numbers of ``staged``, but for ``others``."""
+    months = [f"2023-{number:02d}" for number in range(1, 13)]
+    return {name: dict.fromkeys(months, others.get(name, value)) for name, value in staged.profile.items()}
+
+
+def test_a_month_like_its_published_neighbours_is_usual(staged: StagedMonth) -> None:
+    assert failed(staging.AUDITS, replace(staged, published=published_like(staged))) == set()
+
+
+@pytest.mark.parametrize(
+    ("measure", "other", "caught_by"),
+    [
+        ("trips_per_day", 900.0, "trips: volume_is_usual"),
+        ("pickup_zones", 20.0, "trips: volume_is_usual"),
+        ("net_revenue_per_day", 1.0, "trips: revenue_is_usual"),
+        ("average_fare", 9.0, "trips: averages_are_usual"),
+        ("card_tip_rate", 0.9, "trips: averages_are_usual"),
+        ("null_passenger_count", 0.6, "trips: null_rates_are_usual"),
+        ("implausible_speed", 0.5, "trips: flag_rates_are_usual"),
+        ("unlinked_refund", 0.2, "trips: flag_rates_are_usual"),
+        ("quarantined_share", 0.09, "quarantine: reject_rates_are_usual"),
+        ("impossible_amount", 0.09, "quarantine: reject_rates_are_usual"),
+    ],
+)
+def test_a_month_that_differs_from_its_neighbours_is_shown_and_not_held_back(
+    staged: StagedMonth, measure: str, other: float, caught_by: str
+) -> None:
+    unlike = replace(staged, published=published_like(staged, **{measure: other}))
+    assert failed(staging.AUDITS, unlike) == {caught_by}
+    name = caught_by.partition(": ")[2]
+    answer = answer_to(staging.AUDITS, name)(unlike)
+    assert not answer.holds_back
+    assert measure in answer.outcome.actual
+    shown = {row["measure"]: row["verdict"] for row in answer.outcome.details["comparison"]}
+    assert [found for found, verdict in shown.items() if verdict != "usual"] == [measure]
+
+
 def test_a_lost_quarantine_row_is_caught(staged: StagedMonth) -> None:
     rewrite(Path(staged.quarantine), "FROM rows LIMIT 2")
     assert ACCOUNTING in failed(staging.AUDITS, staged)
@@ -144,6 +234,51 @@ def test_a_fault_in_a_curated_table_is_caught(
     assert {name.partition(":")[0] for name in found} == {table}
 
 
+def test_of_two_tables_that_disagree_both_are_named(built: CuratedMonth, tmp_path: Path) -> None:
+    pair = replace(built, tables={name: built.tables[name] for name in ("daily_metrics", "customer_behavior")})
+    rewrite(tmp_path / "daily_metrics", "FROM rows WHERE trips < (SELECT max(trips) FROM rows)")
+    answers = [audit.evaluate(pair) for audit in curated.AUDITS if audit.asset.path[-1] in pair.tables]
+    apart = {answer.asset.path[-1] for answer in answers if answer.name == "agrees_with_the_other_tables"}
+    assert {a.asset.path[-1] for a in answers if a.holds_back and a.name == "agrees_with_the_other_tables"} == apart
+
+
+def test_a_table_is_compared_with_published_ones_of_the_same_staging(built: CuratedMonth, tmp_path: Path) -> None:
+    one = "daily_metrics"
+    others = {name: folder for name, folder in built.tables.items() if name != one}
+    rewrite(tmp_path / one, "SELECT * REPLACE ((refunded - 1)::DECIMAL(18, 2) AS refunded) FROM rows")
+    alone = CuratedMonth(MONTH, built.staging, {one: built.tables[one]}, live=others)
+    answers = [audit.evaluate(alone) for audit in curated.AUDITS if audit.asset.path[-1] == one]
+    assert {answer.name for answer in answers if answer.holds_back} == {
+        "agrees_with_staging",
+        "agrees_with_the_other_tables",
+    }
+
+
+def test_every_audit_says_what_it_expects_what_it_found_and_how_to_see_the_rows(
+    staged: StagedMonth, built: CuratedMonth, published: tuple[Path, MonthResult]
+) -> None:
+    ledger = Lake.in_folder(published[0]).ledger
+    trips, zones = (ledger.current(MONTH, dataset) for dataset in (TRIPS_DATASET, ZONES_DATASET))
+    assert trips is not None
+    assert zones is not None
+    facts = {**verify_trips(Path(trips.path), "url", MONTH), "path": trips.path, "bytes": trips.bytes}
+    landed = LandedMonth(MONTH, facts, {"rows": 265, "path": zones.path})
+    answers = [
+        audit.evaluate(subject)
+        for audits, subject in ((raw.AUDITS, landed), (staging.AUDITS, staged), (curated.AUDITS, built))
+        for audit in cast("list[Audit[Any]]", audits)
+    ]
+    assert len(answers) >= 45
+    with duckdb.connect() as connection:
+        for answer in answers:
+            assert answer.outcome.passed, answer
+            assert answer.outcome.expected
+            assert answer.outcome.actual
+            metadata = answer.result.metadata
+            assert {"expected", "actual", "rows_to_look_at"} <= metadata.keys()
+            assert connection.execute(answer.outcome.rows_to_look_at).fetchall() is not None
+
+
 def answer_to(audits: list[Audit[Any]], name: str) -> Callable[[object], Any]:
     return next(one for one in audits if one.name == name).evaluate
 
@@ -151,5 +286,6 @@ def answer_to(audits: list[Audit[Any]], name: str) -> Callable[[object], Any]:
 def test_a_failed_audit_shows_what_was_expected_and_what_is(staged: StagedMonth) -> None:
     rewrite(Path(staged.trips), "FROM rows LIMIT 100")
     result = answer_to(staging.AUDITS, "every_row_is_accounted_for")(staged).result
+    assert result.severity == dg.AssetCheckSeverity.ERROR
     assert result.metadata["expected"].value == f"{staged.facts['source_rows']} source rows"
     assert result.metadata["actual"].value.startswith("100 published + ")

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from glue_jobs.contracts import TABLES
+from glue_jobs.contracts import TABLES, Table
+from glue_jobs.contracts.model import Type
 from taxi_assets.lake import Lake
 from taxi_assets.lake.catalog import iceberg_schema, partition_spec
+from taxi_assets_tests.conftest import MONTH
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -23,3 +28,35 @@ def test_a_table_that_exists_is_opened(tmp_path: Path) -> None:
     table = TABLES["curated.daily_metrics"]
     first = Lake.in_folder(tmp_path)._catalog.open(table)
     assert Lake.in_folder(tmp_path)._catalog.open(table).metadata.table_uuid == first.metadata.table_uuid
+
+
+def test_a_column_that_a_contract_gains_is_added_under_its_field_id(tmp_path: Path) -> None:
+    table = TABLES["curated.daily_metrics"]
+    before = replace(table, columns=table.columns[:-2], version=1)
+    lake = Lake.in_folder(tmp_path)
+    folder = Path(lake.paths.version(table, MONTH, "v1"))
+    write_rows(folder, before, 3)
+    first = lake.publisher.publish(before, MONTH, "v1", {}, replacing=None)
+    assert len(lake._catalog.open(table).schema().fields) == len(before.columns)
+    with lake.connect() as connection:  # read before anything was published under the new contract
+        assert connection.execute("SELECT count(*), count(refunded_trips) FROM curated.daily_metrics").fetchall() == [
+            (3, 0)
+        ]
+    write_rows(Path(lake.paths.version(table, MONTH, "v2")), table, 2)
+    lake.publisher.publish(table, MONTH, "v2", {}, replacing=first)
+    evolved = lake._catalog.open(table)
+    assert evolved.schema().fields == iceberg_schema(table).fields
+    assert evolved.scan().to_arrow()["refunded_trips"].to_pylist() == [1, 1]
+    lake.publisher.roll_back(table, MONTH)
+    assert lake._catalog.open(table).scan().to_arrow()["refunded_trips"].to_pylist() == [None] * 3
+    with lake.connect() as connection:
+        assert connection.execute("SELECT DISTINCT refunded_trips FROM curated.daily_metrics").fetchall() == [(None,)]
+
+
+def write_rows(folder: Path, table: Table, rows: int) -> None:
+    """A file with ``rows`` rows of the table: the month, and ones where it takes numbers."""
+    folder.mkdir(parents=True)
+    arrow = iceberg_schema(table).as_arrow()
+    values = {column.name: [1 if column.type is Type.BIGINT else None] * rows for column in table.columns}
+    plain = pa.schema([pa.field(field.name, field.type) for field in arrow])
+    pq.write_table(pa.table({**values, "month": [MONTH] * rows}, schema=plain), folder / "part-0.parquet")

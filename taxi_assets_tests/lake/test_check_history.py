@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import dagster as dg
+
+from taxi_assets.asset_keys import CHECK_HISTORY_KEY, STAGING_TRIPS
+from taxi_assets.lake import Lake
+from taxi_assets.lake.check_history import Finding
+from taxi_assets.running import MonthResult, dagster_home
+from taxi_assets_tests.conftest import MONTH, write_source
+
+FINDING = Finding(
+    asset="staging/trips",
+    check_name="volume_is_usual",
+    passed=True,
+    severity="WARN",
+    expected="like other months",
+    actual="it is",
+    rows_to_look_at="SELECT 1",
+    measures={"trips_per_day": 100.0, "pickup_zones": 200.0},
+)
+
+
+def record(lake: Lake, month: str, version: str, trips_per_day: float) -> None:
+    finding = replace(FINDING, measures={**FINDING.measures, "trips_per_day": trips_per_day})
+    assert lake.checks.record(month, [finding], version=version, rules_version=2, run_id="run") == 3
+
+
+def test_an_empty_history_has_no_measures(tmp_path: Path) -> None:
+    assert Lake.in_folder(tmp_path).checks.measures("staging/trips", {MONTH: "v1"}) == {}
+
+
+def test_measures_are_those_of_the_versions_that_readers_see(tmp_path: Path) -> None:
+    lake = Lake.in_folder(tmp_path)
+    record(lake, "2024-01", "v1", 1.0)
+    record(lake, "2024-01", "v2", 2.0)
+    record(lake, "2024-02", "refused", 3.0)
+    assert lake.checks.measures("staging/trips", {"2024-01": "v1"})["trips_per_day"] == {"2024-01": 1.0}
+    assert lake.checks.measures("staging/trips", {"2024-01": "v2"})["trips_per_day"] == {"2024-01": 2.0}
+    assert lake.checks.measures("staging/quarantine", {"2024-01": "v2"}) == {}
+
+
+def test_of_two_checks_of_one_version_the_newest_counts(tmp_path: Path) -> None:
+    lake = Lake.in_folder(tmp_path)
+    record(lake, MONTH, "v1", 1.0)
+    record(lake, MONTH, "v1", 5.0)
+    assert lake.checks.measures("staging/trips", {MONTH: "v1"})["trips_per_day"] == {MONTH: 5.0}
+
+
+def test_every_check_of_a_run_is_in_the_history(published: tuple[Path, MonthResult]) -> None:
+    lake, result = published
+    with Lake.in_folder(lake).connect() as connection:
+        answers = connection.execute(
+            "SELECT count(*), count(DISTINCT (asset, check_name)), bool_and(passed), any_value(rules_version), "
+            "count(expected), count(actual), count(rows_to_look_at) FROM quality.check_history "
+            "WHERE month = ? AND run_id = ? AND measure = ''",
+            [MONTH, result.run_id],
+        ).fetchall()
+        measures = connection.execute(
+            "SELECT count(*), count(value), count(DISTINCT measure) FROM quality.check_history WHERE measure <> ''"
+        ).fetchall()
+    checks = sum(result.checks.values())
+    assert answers == [(checks, checks, True, 2, checks, checks, checks)]
+    assert measures[0][0] == measures[0][1] == measures[0][2] > 40
+
+
+def test_dagster_keeps_the_answers_by_month_and_shows_the_history_as_an_asset(
+    published: tuple[Path, MonthResult],
+) -> None:
+    lake, result = published
+    with dg.DagsterInstance.from_config(str(dagster_home(lake))) as instance:
+        checked = [
+            entry.dagster_event.asset_check_evaluation_data
+            for entry in instance.all_logs(result.run_id)
+            if entry.dagster_event and entry.dagster_event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION
+        ]
+        assert len(checked) == sum(result.checks.values())
+        assert {check.partition for check in checked} == {MONTH}
+        assert any(check.asset_key == STAGING_TRIPS for check in checked)
+        history = instance.get_latest_materialization_event(CHECK_HISTORY_KEY)
+        assert history is not None
+        assert history.asset_materialization is not None
+        assert history.asset_materialization.partition == MONTH
+
+
+def test_a_month_is_compared_with_the_months_that_are_published(
+    run: Callable[..., MonthResult], tmp_path: Path
+) -> None:
+    for month in ("2023-10", "2023-11", "2023-12", "2024-01"):
+        write_source(tmp_path / "source", month, rows=1_000)
+        assert run(tmp_path / "lake", tmp_path / "source", month=month, tables=["daily_metrics"]).succeeded
+    write_source(tmp_path / "source", MONTH, rows=20_000)
+    result = run(tmp_path / "lake", tmp_path / "source", tables=["daily_metrics"])
+    assert result.succeeded, result.error
+    assert {"staging/trips: volume_is_usual", "staging/trips: revenue_is_usual"} <= set(result.failed_checks)
+    assert result.checks["failed"] == 0
+    with Lake.in_folder(tmp_path / "lake").connect() as connection:
+        [(actual,)] = connection.execute(
+            "SELECT actual FROM quality.check_history WHERE month = ? AND check_name = 'volume_is_usual' "
+            "AND measure = ''",
+            [MONTH],
+        ).fetchall()
+    assert "trips_per_day" in actual
+    assert "against 4 months" in actual
