@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
+import taxi_assets
 from glue_jobs.contracts import CURATED_TABLES, tlc
+from glue_jobs.contracts.rules import RULES
 from taxi_assets.lake import Lake
 from taxi_assets.running import MonthResult
 from taxi_assets_tests.conftest import MONTH
@@ -46,3 +49,16 @@ def test_every_row_and_cent_of_a_real_month_is_accounted_for(
     with duckdb.connect() as connection:
         assert accounted == connection.execute(f"SELECT sum(total_amount::DECIMAL(18, 2)) FROM '{file}'").fetchall()
     assert flex == [(0, True)]
+    assert result.checks["failed"] == result.checks["warned"] == 0
+
+
+def test_the_readme_shows_the_reasons_that_come_out(
+    run: Callable[..., MonthResult], tlc_folder: Path, tmp_path: Path
+) -> None:
+    result = run(tmp_path / "lake", tlc_folder)
+    readme = (Path(taxi_assets.__file__).parent.parent / "README.md").read_text()
+    shown = re.findall(r"^\| `(\w+)` \| (\d+) \| (.+) \|$", readme, flags=re.MULTILINE)
+    meaning = {rule.rule_id: rule.reason for rule in RULES}
+    assert shown == [(name, str(rows), meaning[name]) for name, rows in sorted(result.quarantine_reasons.items())]
+    assert f"{result.source_rows:,} real trips" in readme
+    assert f"{result.quarantined_rows} go to\nquarantine" in readme

@@ -3,7 +3,8 @@
     python -m taxi_assets_tests.benchmarks.duckdb_peer MONTH TRIPS.parquet ZONES.csv OUT_FOLDER
 
 Same inputs, same rules, same output files and columns (tested equal, but for the last digits of averages, which
-DuckDB sums in another order). It has no contracts, no reports and no second engine: it is what speed costs.
+DuckDB sums in another order, and for hashes, which are DuckDB's own). It has no contracts, no reports and no second
+engine: it is what speed costs.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ WITH source AS (
         NULL::DOUBLE AS cbd_congestion_fee, NULL::VARCHAR AS request_source
     FROM read_parquet('{trips}')
 ), hashed AS (
-    SELECT *, hash(source) AS row_hash,
+    SELECT *, hash(source) AS row_hash, hash({trip_key}) AS trip_key,
+        {owing} AS owing_cents, {fees} AS fee_cents,
         date_diff('second', tpep_pickup_datetime, tpep_dropoff_datetime) AS wall_seconds,
         month(tpep_pickup_datetime) = 11 AND dayofweek(tpep_pickup_datetime) = 0
             AND day(tpep_pickup_datetime) <= 7 AND hour(tpep_pickup_datetime) = 1 AS in_fall_back_hour
@@ -72,12 +74,18 @@ SELECT *,
         CASE WHEN passenger_count IS NULL OR ratecodeid IS NULL OR store_and_fwd_flag IS NULL
             THEN 'missing_dispatch_fields' END,
         CASE WHEN pulocationid >= 264 OR dolocationid >= 264 THEN 'unknown_zone' END,
-        CASE WHEN in_fall_back_hour THEN 'ambiguous_clock_hour' END) AS quality_flags
+        CASE WHEN in_fall_back_hour THEN 'ambiguous_clock_hour' END,
+        CASE WHEN CASE
+            WHEN payment_type = 0 THEN owing_cents NOT IN (0, 250, -250, fee_cents, fee_cents + 250, fee_cents - 250)
+            WHEN vendorid = 1 THEN owing_cents <> 0
+            WHEN vendorid = 2 THEN owing_cents <> fee_cents
+            ELSE owing_cents NOT IN (0, fee_cents) END THEN 'total_does_not_add_up' END) AS quality_flags
 FROM marked
 """
 _QUARANTINE = """
-COPY (SELECT '{month}' AS month, * EXCLUDE (row_hash, wall_seconds, in_fall_back_hour, is_repeated, quality_flags,
-        quarantine_reasons), quarantine_reasons, row_hash, '0' AS source_sha256
+COPY (SELECT '{month}' AS month, * EXCLUDE (row_hash, trip_key, owing_cents, fee_cents, wall_seconds,
+        in_fall_back_hour, is_repeated, quality_flags, quarantine_reasons), quarantine_reasons, row_hash,
+        '0' AS source_sha256, NULL::VARCHAR AS extra_columns
     FROM judged WHERE quarantine_reasons <> '')
 TO '{out}/quarantine.parquet' (FORMAT parquet, COMPRESSION zstd)
 """
@@ -86,6 +94,15 @@ CREATE TABLE staged AS
 WITH zones AS (FROM read_csv('{zones}', header = true, all_varchar = true)), usable AS (
     SELECT *, (CASE WHEN wall_seconds < 0 THEN wall_seconds + 3600 ELSE wall_seconds END)::DOUBLE AS seconds
     FROM judged WHERE quarantine_reasons = ''
+), amounts AS (
+    SELECT row_hash, trip_key, total_amount < 0 AS is_refund, round(100 * abs(total_amount)) AS total,
+        round(CASE WHEN is_refund THEN -100 ELSE 100 END * fare_amount) AS fare FROM usable
+), numbered AS (
+    SELECT *, row_number() OVER (PARTITION BY trip_key, fare, total, is_refund ORDER BY row_hash) AS turn
+    FROM amounts WHERE trip_key IN (SELECT trip_key FROM amounts WHERE is_refund)
+), met AS (
+    SELECT r.row_hash AS refund, t.row_hash AS trip
+    FROM numbered r JOIN numbered t USING (trip_key, fare, total, turn) WHERE r.is_refund AND NOT t.is_refund
 )
 SELECT '{month}' AS month, tpep_pickup_datetime::DATE AS pickup_date,
     CASE WHEN hour(tpep_pickup_datetime) BETWEEN 6 AND 11 THEN 'Morning'
@@ -116,7 +133,12 @@ SELECT '{month}' AS month, tpep_pickup_datetime::DATE AS pickup_date,
     fare_amount / nullif(trip_distance, 0) AS fare_per_mile,
     CASE WHEN payment_type = 1 AND fare_amount > 0 THEN tip_amount * 100 / fare_amount END AS tip_percentage,
     coalesce(p.service_zone IN ('Airports', 'EWR') OR d.service_zone IN ('Airports', 'EWR'), false) AS is_airport_trip,
-    total_amount < 0 AS is_refund, quality_flags
+    total_amount < 0 AS is_refund,
+    concat_ws(',', nullif(quality_flags, ''),
+        CASE WHEN total_amount < 0 AND row_hash NOT IN (SELECT refund FROM met) THEN 'unlinked_refund' END
+    ) AS quality_flags,
+    trip_key, row_hash, row_hash IN (SELECT trip FROM met) AS is_refunded, NULL::VARCHAR AS extra_columns,
+    request_source
 FROM usable LEFT JOIN zones p ON p.LocationID::BIGINT = pulocationid
     LEFT JOIN zones d ON d.LocationID::BIGINT = dolocationid
 ORDER BY pickup_date, time_of_day_category, pickup_at
@@ -126,15 +148,15 @@ COPY (SELECT *, pickup_date AS date, time_of_day_category AS time_of_day FROM st
 (FORMAT parquet, COMPRESSION zstd, PARTITION_BY (date, time_of_day))
 """
 _VOLUME = """count(*) FILTER (NOT is_refund) AS trips, count(*) FILTER (is_refund) AS refunds,
-    sum(total_amount)::DECIMAL(18, 2) AS net_revenue"""
+    sum(total_amount)::DECIMAL(18, 2) AS net_revenue,
+    coalesce(sum(total_amount) FILTER (NOT is_refund), 0)::DECIMAL(18, 2) AS gross_revenue,
+    coalesce(sum(total_amount) FILTER (is_refund), 0)::DECIMAL(18, 2) AS refunded"""
 _TABLES = {
     "daily_metrics": f"""
 SELECT * EXCLUDE (total, distance, duration, speed), total[1] AS median_total, total[2] AS p95_total,
     distance[1] AS median_distance, distance[2] AS p95_distance, duration[1] AS median_duration,
     duration[2] AS p95_duration, speed[1] AS median_speed, speed[2] AS p95_speed FROM (
     SELECT month, pickup_date, day_type, {_VOLUME},
-    coalesce(sum(total_amount) FILTER (NOT is_refund), 0)::DECIMAL(18, 2) AS gross_revenue,
-    coalesce(sum(total_amount) FILTER (is_refund), 0)::DECIMAL(18, 2) AS refunded,
     coalesce(sum(passenger_count) FILTER (NOT is_refund), 0)::BIGINT AS passengers,
     avg(total_amount) FILTER (NOT is_refund) AS average_total,
     quantile_cont(total_amount::DOUBLE, [0.5, 0.95]) FILTER (NOT is_refund) AS total,
@@ -153,7 +175,9 @@ SELECT * EXCLUDE (total, distance, duration, speed), total[1] AS median_total, t
     count(*) FILTER (NOT is_refund AND is_airport_trip) AS airport_trips,
     coalesce(sum(congestion_surcharge), 0) AS congestion_surcharges,
     coalesce(sum(cbd_congestion_fee), 0) AS cbd_congestion_fees,
-    count(*) FILTER (NOT is_refund AND quality_flags <> '') AS flagged_trips, flagged_trips / trips AS flagged_share
+    count(*) FILTER (NOT is_refund AND quality_flags <> '') AS flagged_trips, flagged_trips / trips AS flagged_share,
+    count(*) FILTER (is_refunded) AS refunded_trips,
+    count(*) FILTER (contains(quality_flags, 'unlinked_refund')) AS unlinked_refunds
 FROM staged GROUP BY ALL) ORDER BY month, pickup_date""",
     "location_analytics": f"""
 SELECT *, trips / sum(trips) OVER (PARTITION BY pickup_location_id) AS share_of_pickups FROM (
@@ -195,6 +219,10 @@ FROM staged GROUP BY ALL ORDER BY pickup_date, vendor, rate_code, distance_categ
 }
 
 
+def _cents(column: str) -> str:
+    return f"CASE WHEN abs({column}) <= 10000 THEN round(100 * {column})::BIGINT ELSE 0 END"
+
+
 def main(month: str, trips: str, zones: str, out: str) -> None:
     """Write quarantine, trips and the five tables below ``out``."""
     Path(out).mkdir(parents=True)
@@ -205,6 +233,9 @@ def main(month: str, trips: str, zones: str, out: str) -> None:
         "out": out,
         "columns": ", ".join(column.name for column in tlc.TRIP_COLUMNS),
         "impossible_amounts": " OR ".join(f"isnan({name}) OR abs({name}) > 10000" for name in tlc.MONEY_COLUMNS),
+        "trip_key": ", ".join(tlc.TRIP_KEY_COLUMNS),
+        "owing": " - ".join(_cents(name) for name in ("total_amount", *tlc.PARTS_OF_TOTAL)),
+        "fees": " + ".join(_cents(name) for name in tlc.FEES),
         "money": ", ".join(f"{name}::DECIMAL(10, 2) AS {name}" for name in tlc.MONEY_COLUMNS),
     }
     with duckdb.connect() as connection:
