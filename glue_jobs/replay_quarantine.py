@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 from glue_jobs.contracts import QUARANTINE, TRIPS, tlc
 from glue_jobs.errors import InputError
 from glue_jobs.files import parquet_rows, read_zones
-from glue_jobs.reporting import Reporter, argument_parser, run_job
+from glue_jobs.reporting import Reporter, run_job
 from glue_jobs.session import spark_session
 from glue_jobs.staged import (
     FOLDERS,
@@ -24,6 +24,7 @@ from glue_jobs.staged import (
     arranged,
     facts_of,
     repeated_hashes,
+    staging_parser,
     write_quarantine,
     write_trips,
 )
@@ -77,13 +78,9 @@ def _mark_published(rows: DataFrame, trips: DataFrame) -> DataFrame:
 
 def main() -> None:
     """Entry point."""
-    parser = argument_parser(__doc__ or "")
+    parser = staging_parser(__doc__ or "")
     parser.add_argument("--trips", required=True, help="folder of the month's published trips")
     parser.add_argument("--quarantine", required=True, help="folder of the month's published quarantine")
-    parser.add_argument("--source-sha256", required=True, help="SHA-256 of the file that they came from")
-    parser.add_argument("--zones", required=True, help="URI of the zone lookup, CSV")
-    parser.add_argument("--trips-out", required=True, help="fresh folder for the trips")
-    parser.add_argument("--quarantine-out", required=True, help="fresh folder for the quarantine")
     run_job("replay_quarantine", parser, replay)
 
 

@@ -10,7 +10,7 @@ import argparse
 from typing import Any
 
 from glue_jobs.files import parquet_schema, read_zones
-from glue_jobs.reporting import Reporter, argument_parser, run_job
+from glue_jobs.reporting import Reporter, run_job
 from glue_jobs.session import spark_session
 from glue_jobs.staged import (
     FOLDERS,
@@ -18,6 +18,7 @@ from glue_jobs.staged import (
     arranged,
     facts_of,
     repeated_hashes,
+    staging_parser,
     write_quarantine,
     write_trips,
 )
@@ -59,12 +60,8 @@ def stage(arguments: argparse.Namespace, reporter: Reporter) -> dict[str, Any]:
 
 def main() -> None:
     """Entry point."""
-    parser = argument_parser(__doc__ or "")
+    parser = staging_parser(__doc__ or "")
     parser.add_argument("--trips", required=True, help="URI of the month's raw Parquet file")
-    parser.add_argument("--source-sha256", required=True, help="SHA-256 of that file")
-    parser.add_argument("--zones", required=True, help="URI of the zone lookup, CSV")
-    parser.add_argument("--trips-out", required=True, help="fresh folder for the trips")
-    parser.add_argument("--quarantine-out", required=True, help="fresh folder for the quarantine")
     run_job("stage_trips", parser, stage)
 
 

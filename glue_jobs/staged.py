@@ -5,6 +5,7 @@ Belongs here: what ``stage_trips`` and ``replay_quarantine`` share. Does not: wh
 
 from __future__ import annotations
 
+import argparse
 from collections import Counter
 from typing import Any
 
@@ -15,6 +16,7 @@ from glue_jobs.contracts import staging, tlc
 from glue_jobs.contracts.rules import RULES_VERSION
 from glue_jobs.errors import InputError
 from glue_jobs.files import count_parquet_files
+from glue_jobs.reporting import argument_parser
 from glue_jobs.tables import read_table
 from glue_jobs.transforms import enrich, judge
 from glue_jobs.transforms.exact import money_sum
@@ -25,6 +27,16 @@ WRITE_TASKS = 2
 FOLDERS = ("date", "time_of_day")
 """Folders are named after copies: Spark drops the columns that it makes folders of from the files, and Iceberg
 takes partition values from the files, where they would then read back as null, without an error."""
+
+
+def staging_parser(description: str) -> argparse.ArgumentParser:
+    """A parser with the arguments that every job takes that writes trips and quarantine."""
+    parser = argument_parser(description)
+    parser.add_argument("--source-sha256", required=True, help="SHA-256 of the raw file that the rows came in")
+    parser.add_argument("--zones", required=True, help="URI of the zone lookup, CSV")
+    parser.add_argument("--trips-out", required=True, help="fresh folder for the trips")
+    parser.add_argument("--quarantine-out", required=True, help="fresh folder for the quarantine")
+    return parser
 
 
 def repeated_hashes(rows: DataFrame, file: str) -> list[int]:

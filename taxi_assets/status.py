@@ -60,6 +60,8 @@ def _remarks(month: str, sha256: str | None, tables: dict[str, Publication]) -> 
     remarks = []
     if sha256 is not None and trips.lineage.get("source_sha256") != sha256:
         remarks.append(f"staging is of an earlier source file: {again}")
+    if trips.lineage.get("contract_version") != str(TRIPS.version):
+        remarks.append(f"staging was written under an earlier contract: {again}")
     if quarantine is None or quarantine.version != trips.version:
         remarks.append(f"trips and quarantine are of different versions: {again}")
     for table in CURATED_TABLES.values():
