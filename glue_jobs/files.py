@@ -48,13 +48,20 @@ def parquet_rows(uri: str) -> int:
 def parquet_schema(uri: str) -> dict[str, str]:
     """Column name to Arrow type of one Parquet file, or of the Parquet files of a folder.
 
-    InputError if there is no such file, or if the files of the folder differ.
+    InputError if there is no such file, if a name stands twice, or if the files of the folder differ.
     """
     system, path = open_file_system(uri)
     files = [path] if system.get_file_info(path).type == fs.FileType.File else parquet_files(uri)
     if not files:
         raise InputError(f"{uri} does not exist", "land the month again (asset raw/trips)")
-    schemas = [{field.name: str(field.type) for field in pq.read_schema(file, filesystem=system)} for file in files]
+    fields = [[(field.name, str(field.type)) for field in pq.read_schema(file, filesystem=system)] for file in files]
+    schemas = [dict(found) for found in fields]
+    if len(schemas[0]) < len(fields[0]):
+        twice = sorted({name for name, _ in fields[0] if [other for other, _ in fields[0]].count(name) > 1})
+        raise InputError(
+            f"{uri} has columns that stand more than once: {', '.join(twice)}",
+            "find out which of them holds the values; the TLC's files have each name once",
+        )
     if different := [file for file, schema in zip(files, schemas, strict=True) if schema != schemas[0]]:
         raise InputError(f"{', '.join(different)} have other columns than {files[0]}", "make one file of them")
     return schemas[0]

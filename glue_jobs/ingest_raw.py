@@ -92,7 +92,7 @@ def verify_trips(path: Path, url: str, month: str) -> dict[str, Any]:
         "rows": rows,
         "physical_schema": schema,
         "absent_columns": list(layout.absent),
-        "unknown_columns": [*layout.unknown, *layout.unreadable],
+        "unknown_columns": layout.strangers,
         "unreadable_columns": list(layout.unreadable),
         "era": era.since,
         "new_columns": list(drift.new),

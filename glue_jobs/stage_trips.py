@@ -35,7 +35,8 @@ def stage(arguments: argparse.Namespace, reporter: Reporter) -> dict[str, Any]:
     source = spark.read.schema(layout.schema).parquet(arguments.trips)
     rows = keyed(normalise(source, layout))
     with reporter.phase("look for repeated rows"):
-        hashes = repeated_hashes(rows, arguments.trips)
+        # Rows that seem identical may differ in a column that could not be read.
+        hashes = [] if layout.unreadable else repeated_hashes(rows, arguments.trips)
     judged = judge.judge(judge.mark_repeats(rows, hashes), month)
 
     with reporter.phase("write quarantine"):
@@ -54,7 +55,7 @@ def stage(arguments: argparse.Namespace, reporter: Reporter) -> dict[str, Any]:
         "source_rows": int(source.count()),
         **facts,
         "absent_columns": list(layout.absent),
-        "unknown_columns": [*layout.unknown, *layout.unreadable],
+        "unknown_columns": layout.strangers,
     }
 
 

@@ -68,6 +68,7 @@ class MonthResult:
     tables: dict[str, PublishedTable] = field(default_factory=dict)
     checks: dict[str, int] = field(default_factory=lambda: {"passed": 0, "warned": 0, "failed": 0})
     failed_checks: list[str] = field(default_factory=list)
+    warned_checks: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     engine: str = ""
     run_id: str = ""
@@ -178,7 +179,8 @@ def _take_in(result: MonthResult, entry: EventLogEntry) -> None:
         kind = "passed" if check.passed else "warned" if check.severity == dg.AssetCheckSeverity.WARN else "failed"
         result.checks[kind] += 1
         if not check.passed:
-            result.failed_checks.append(f"{check.asset_key.to_user_string()}: {check.check_name}")
+            named = result.warned_checks if kind == "warned" else result.failed_checks
+            named.append(f"{check.asset_key.to_user_string()}: {check.check_name}")
     elif event.event_type == DagsterEventType.STEP_SUCCESS:
         result.seconds[str(entry.step_key)] = round(event.step_success_data.duration_ms / 1000, 3)
     elif event.event_type == DagsterEventType.STEP_FAILURE:

@@ -23,12 +23,15 @@ from glue_jobs.replay_quarantine import replay
 from glue_jobs.reporting import Reporter
 from glue_jobs.sources.synthetic import make_zones
 from glue_jobs.stage_trips import stage
+from glue_jobs.transforms.judge import clock_changes
 from glue_jobs.transforms.normalise import ARROW_TYPES
 from taxi_assets.asset_checks.staging import AUDITS, StagedMonth
 from taxi_assets_tests.test_month_end_to_end import different_rows
 from taxi_assets_tests.trips import TRIP
 
 ERA_MONTHS = ("2011-06", "2014-08", "2019-01", "2023-02", "2025-01", "2026-06")
+CLOCK_CHANGES = ("2024-03", "2024-11")
+"""Months with an hour that is missing, and one that happens twice, at two on a Sunday morning."""
 NEEDS_A_REAL_MONTH = {"is_small"}
 """Blocking audits that a handful of odd rows may fail."""
 
@@ -40,17 +43,33 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 TRIES = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 Row = dict[str, Any]
+_ZONES = ("pulocationid", "dolocationid")
 _ARROW = {"string": pa.string(), "large_string": pa.large_string(), "int32": pa.int32(), "int64": pa.int64()}
 _ARROW |= {"double": pa.float64(), "timestamp[us]": pa.timestamp("us")}
-_AMOUNTS = st.sampled_from([0.0, 0.01, 2.5, 7.005, 15.6, 99.99, 9_999.99, 10_000.5, -3.0, float("nan"), float("inf")])
+_AMOUNTS = st.sampled_from(
+    [0.0, -0.0, 0.01, 2.5, 7.005, 15.6, 99.99, 9_999.99, 10_000.5, -3.0, float("nan"), float("inf")]
+)
+
+
+_UNKNOWN: dict[str, pa.DataType] = {
+    "driver_mood": pa.string(),
+    "batter`y": pa.float64(),
+    "seen": pa.timestamp("us"),
+    "photo": pa.binary(),
+}
+_RETYPED = {"VendorID": pa.float64(), "payment_type": pa.string(), "PULocationID": pa.decimal128(20, 0)}
 
 
 @dataclass(frozen=True)
 class Month:
-    """A generated month: rows by the contract's column names."""
+    """A generated month: rows by the contract's column names.
+
+    ``strange`` ones have columns that nobody knows, and some of theirs in other types.
+    """
 
     month: str
     rows: list[Row]
+    strange: bool = False
 
     def write(self, path: Path, row_group_size: int = 1_000) -> None:
         """The rows as a file with the names and physical types of the month's era."""
@@ -58,19 +77,22 @@ class Month:
         for name, kind in era_of(self.month).columns.items():
             values = [row[name.lower()] for row in self.rows]
             columns[name] = pa.nulls(len(values)) if kind == NULL else pa.array(values, _ARROW[kind])
+        if self.strange:
+            columns |= {name: columns[name].cast(kind) for name, kind in _RETYPED.items()}
+            columns |= {name: pa.array([row.get(name) for row in self.rows], kind) for name, kind in _UNKNOWN.items()}
         pq.write_table(pa.table(columns), path, row_group_size=row_group_size)
 
 
 @st.composite
 def months(draw: st.DrawFn) -> Month:
     """A month with one plausible trip at least, odd rows, exact duplicates, and refunds of any of them."""
-    month = draw(st.sampled_from(ERA_MONTHS))
+    month = draw(st.sampled_from((*ERA_MONTHS, *CLOCK_CHANGES)))
     rows = [_plausible(month), *draw(st.lists(_odd_rows(month), max_size=12))]
     for source, kind in draw(
         st.lists(st.tuples(st.sampled_from(rows), st.sampled_from(["copy", "refund"])), max_size=5)
     ):
         rows.append(dict(source) if kind == "copy" else _reversal(source, draw(st.integers(1, 4))))
-    return Month(month, draw(st.permutations(rows)))
+    return Month(month, draw(st.permutations(rows)), strange=draw(st.booleans()))
 
 
 def _plausible(month: str) -> Row:
@@ -89,8 +111,12 @@ def _odd_rows(month: str) -> st.SearchStrategy[Row]:
     """Rows in which any column may be odd, missing or plausible."""
     good = _plausible(month)
     first = datetime.fromisoformat(f"{month}-01T00:00:00")
-    seconds = st.sampled_from([-3600, -1, 0, 1, 86_400 * 13 + 5, 86_400 * 27 + 86_399, 86_400 * 40])
-    minutes = st.sampled_from([-120, -30, 0, 1, 15, 1440, 1441])
+    at_two = [
+        86_400 * (change.day - 1) + 7_200 for change in clock_changes(int(month[:4])) if change.month == first.month
+    ]
+    around = [second + odd for second in at_two for odd in (-4_000, -3_600, -1, 0, 3_600)]
+    seconds = st.sampled_from([-3600, -1, 0, 1, 86_400 * 13 + 5, 86_400 * 27 + 86_399, 86_400 * 40, *around])
+    minutes = st.sampled_from([-120, -45, -30, 0, 1, 15, 70, 1440, 1441])
     times = st.tuples(seconds, minutes).map(
         lambda odd: {
             "tpep_pickup_datetime": first + timedelta(seconds=odd[0]),
@@ -100,13 +126,23 @@ def _odd_rows(month: str) -> st.SearchStrategy[Row]:
     missing = st.sampled_from([{"tpep_pickup_datetime": None}, {"tpep_dropoff_datetime": None}, {}])
     codes = st.one_of(st.none(), st.integers(-1, 8), st.sampled_from([99, 264, 265, 266, 1_000, 2**31 - 1]))
     coded = st.fixed_dictionaries(
-        {}, optional=dict.fromkeys(("vendorid", "passenger_count", "ratecodeid", "payment_type", "pulocationid"), codes)
+        {}, optional=dict.fromkeys(("vendorid", "passenger_count", "ratecodeid", "payment_type", *_ZONES), codes)
     )
     distances = st.one_of(st.none(), _AMOUNTS, st.floats(0, 2_000))
     paid = [name for name in tlc.MONEY_COLUMNS if name != "improvement_surcharge"]
     amounts = st.fixed_dictionaries({}, optional=dict.fromkeys(paid, st.one_of(st.none(), _AMOUNTS)))
     others = st.fixed_dictionaries(
-        {}, optional={"trip_distance": distances, "store_and_fwd_flag": st.sampled_from(["Y", "", None])}
+        {},
+        optional={
+            "trip_distance": distances,
+            "store_and_fwd_flag": st.sampled_from(["Y", "", None]),
+            "request_source": st.sampled_from(["APP", "", None]),
+            "improvement_surcharge": st.sampled_from([0, 1, -1, None]),
+            "driver_mood": st.sampled_from(["glad", 'so "so"', "\\", ""]),
+            "batter`y": st.sampled_from([0.25, 1e-7, 2.5e10, -0.0, 1 / 3]),
+            "seen": st.just(first),
+            "photo": st.sampled_from([b"", b"\xff"]),
+        },
     )
     return st.tuples(times, missing, coded, amounts, others).map(
         lambda parts: {name: value for part in (good, *parts) for name, value in part.items()}
@@ -208,9 +244,9 @@ def test_the_order_of_the_rows_and_the_splitting_of_the_file_change_nothing(
         folder = Path(name)
         month.write(folder / "f.parquet")
         (folder / "parts").mkdir()
-        Month(month.month, shuffled[:cut]).write(folder / "parts" / "1.parquet", row_group_size=1)
+        Month(month.month, shuffled[:cut], month.strange).write(folder / "parts" / "1.parquet", row_group_size=1)
         if shuffled[cut:]:
-            Month(month.month, shuffled[cut:]).write(folder / "parts" / "2.parquet", row_group_size=2)
+            Month(month.month, shuffled[cut:], month.strange).write(folder / "parts" / "2.parquet", row_group_size=2)
         whole = staged(month.month, folder / "f.parquet", zones, folder / "whole")
         split = staged(month.month, folder / "parts", zones, folder / "split")
         assert whole.facts["quarantine_reasons"] == split.facts["quarantine_reasons"]

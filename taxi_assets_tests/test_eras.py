@@ -35,6 +35,9 @@ Facts = dict[tuple[str, str], dict[str, Any]]
 def drifted() -> pa.Table:
     """The month of ``DRIFTED``."""
     table = make_month(DRIFTED, 500, 1)
+    tolls = [-0.0 if toll == 0 and row % 2 else toll for row, toll in enumerate(table["tolls_amount"].to_pylist())]
+    table = table.set_column(table.column_names.index("tolls_amount"), "tolls_amount", pa.array(tolls))
+    table = pa.concat_tables([table, table.slice(0, 4)])  # exact duplicates
     for name, kind in (("VendorID", pa.float64()), ("passenger_count", pa.string()), ("extra", pa.decimal128(9, 2))):
         table = table.set_column(table.column_names.index(name), name, table.column(name).cast(kind))
     numbers = range(table.num_rows)
@@ -98,7 +101,7 @@ def test_both_engines_report_the_same(facts: Facts, month: str) -> None:
 
 @pytest.mark.parametrize("month", [*MONTHS, DRIFTED])
 @pytest.mark.parametrize("engine", ENGINES)
-def test_every_blocking_audit_passes(folder: Path, facts: Facts, month: str, engine: str) -> None:
+def test_every_audit_passes(folder: Path, facts: Facts, month: str, engine: str) -> None:
     out = folder / month / engine
     staged = StagedMonth(
         month,
@@ -108,8 +111,8 @@ def test_every_blocking_audit_passes(folder: Path, facts: Facts, month: str, eng
         str(out / "quarantine"),
         facts[engine, month],
     )
-    answers = [audit.evaluate(staged) for audit in AUDITS if audit.blocking]
-    assert {answer.name: answer.outcome.actual for answer in answers if answer.holds_back} == {}
+    answers = [audit.evaluate(staged) for audit in AUDITS]
+    assert {answer.name: answer.outcome.actual for answer in answers if not answer.outcome.passed} == {}
 
 
 def test_every_era_stages_into_the_one_current_contract(folder: Path, facts: Facts) -> None:

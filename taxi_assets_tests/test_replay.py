@@ -159,6 +159,48 @@ def test_quarantine_show_counts_by_reason_and_shows_samples(published: tuple[Pat
     assert "Longer than 24 hours" in shown.output
 
 
+def test_quarantine_show_names_every_reason_whole_on_a_narrow_terminal(published: tuple[Path, MonthResult]) -> None:
+    lake, result = published
+    options = ["quarantine", "show", "--month", MONTH, "--lake", str(lake), "--limit", "50"]
+    shown = CliRunner().invoke(main, options, env={"COLUMNS": "80"}).output
+    for reason in result.quarantine_reasons:
+        assert shown.count(reason) >= 2  # in the counts, and over its rows
+
+
+def test_json_has_null_for_what_is_no_number(run: Run, tmp_path: Path) -> None:
+    file = write_source(tmp_path / "source", MONTH, rows=600)
+    table = pq.read_table(file)
+    fares = [float("nan"), *table["fare_amount"].to_pylist()[1:]]
+    pq.write_table(table.set_column(table.column_names.index("fare_amount"), "fare_amount", pa.array(fares)), file)
+    assert run(tmp_path / "lake", tmp_path / "source").succeeded
+    options = ("--month", MONTH, "--lake", tmp_path / "lake", "--reason", "impossible_amount", "--json")
+    shown = taxi_assets("quarantine", "show", *options).output
+    assert "NaN" not in shown
+    assert None in {row["fare_amount"] for row in json.loads(shown)["samples"]}
+    query = "SELECT fare_amount FROM staging.quarantine"
+    assert "NaN" not in taxi_assets("query", query, "--format", "json", "--lake", tmp_path / "lake").output
+
+
+def test_a_replay_with_another_zone_lookup_or_under_other_flags_is_refused(
+    run: Run, replay: Replay, tmp_path: Path
+) -> None:
+    write_source(tmp_path / "source", MONTH, rows=600)
+    assert run(tmp_path / "lake", tmp_path / "source").succeeded
+    lake = Lake.in_folder(tmp_path / "lake")
+    trips = lake.publisher.live(TRIPS, MONTH)
+    assert trips is not None
+    shutil.copytree(trips.path, lake.paths.version(TRIPS, MONTH, "other"))
+    quarantine = lake.publisher.live(QUARANTINE, MONTH)
+    assert quarantine is not None
+    shutil.copytree(quarantine.path, lake.paths.version(QUARANTINE, MONTH, "other"))
+    lineage = {**trips.lineage, "zones_sha256": "older", "flag_rules": "others"}
+    for table, now in ((QUARANTINE, quarantine), (TRIPS, trips)):
+        lake.publisher.publish(table, MONTH, "other", lineage, replacing=now)
+    error = replay(tmp_path / "lake").error
+    assert "it was staged with an earlier zone lookup" in error
+    assert "its trips were flagged under other rules" in error
+
+
 def test_quarantine_show_can_be_asked_for_one_reason_as_json(published: tuple[Path, MonthResult]) -> None:
     lake, result = published
     options = ("--month", MONTH, "--lake", lake, "--reason", "impossible_amount", "--json")

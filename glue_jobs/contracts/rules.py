@@ -21,6 +21,7 @@ the fees (745,709 of 746,886); Flex Fare owes nothing or a congestion surcharge 
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from enum import Enum
 
@@ -173,6 +174,12 @@ RULES: tuple[Rule, ...] = (
         _UNEXPLAINED,
         since_version=2,
     ),
+    _warning(
+        "negative_fare",
+        "A fare below zero though the total is not, so that the row counts as no refund",
+        "fare_amount < 0 AND total_amount >= 0",
+        since_version=2,
+    ),
     Rule(
         "unlinked_refund",
         Tier.LINK,
@@ -182,6 +189,12 @@ RULES: tuple[Rule, ...] = (
         since_version=2,
     ),
 )
+
+
+def fingerprint(tier: Tier) -> str:
+    """Sixteen hexadecimal digits that change when a rule of the tier is added, removed or changed."""
+    judged = [(rule.rule_id, rule.predicate) for rule in rules_of(tier)]
+    return hashlib.sha256(repr(judged).encode()).hexdigest()[:16]
 
 
 def rules_of(tier: Tier) -> tuple[Rule, ...]:

@@ -29,7 +29,7 @@ _ROW_HASH = Column(
     0,
     "row_hash",
     Type.BIGINT,
-    "xxHash64 of the source row, equal on every engine",
+    "xxHash64 of the source row, equal on every engine (but for texts of fractions in extra_columns)",
     "",
     False,
     tuple(column.name for column in tlc.TRIP_COLUMNS),

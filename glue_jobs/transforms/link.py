@@ -69,7 +69,7 @@ def _linked(trips: DataFrame) -> DataFrame:
     reversible = rows.where("NOT is_refund").join(refunds.select("trip_key").distinct(), "trip_key", "left_semi")
     met = _in_turn(refunds).join(_in_turn(reversible).withColumnRenamed("row_hash", "_trip"), [*_ALIKE, _TURN])
     both = met.select(F.explode(F.array("row_hash", "_trip")).alias("row_hash"))
-    return both.withColumn(_LINKED, F.lit(True))
+    return both.distinct().withColumn(_LINKED, F.lit(True))  # two rows with one hash must not become four
 
 
 def _in_turn(rows: DataFrame) -> DataFrame:

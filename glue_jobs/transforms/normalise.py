@@ -18,7 +18,7 @@ from glue_jobs.contracts.model import Kind, SourceColumn, Type
 from glue_jobs.errors import InputError
 
 ROW_HASH, EXTRA = "row_hash", "extra_columns"
-_NUMBERS = {
+_INTEGERS = {
     "int8": "tinyint",
     "int16": "smallint",
     "int32": "int",
@@ -27,9 +27,8 @@ _NUMBERS = {
     "uint16": "int",
     "uint32": "bigint",
     "uint64": "decimal(20,0)",
-    "float": "float",
-    "double": "double",
 }
+_NUMBERS = {**_INTEGERS, "float": "float", "double": "double"}
 _TEXTS = {"string": "string", "large_string": "string"}
 _TIMES = {f"timestamp[{unit}]": "timestamp_ntz" for unit in ("ms", "us")}
 _OTHERS = {"bool": "boolean", "date32[day]": "date", "binary": "binary"}
@@ -37,7 +36,7 @@ _READABLE: dict[Kind, dict[str, str]] = {
     Kind.TIMESTAMP: {**_TIMES, **_TEXTS},
     Kind.INTEGER: {**_NUMBERS, **_TEXTS},
     Kind.COUNT: {**_NUMBERS, **_TEXTS},
-    Kind.TEXT: _TEXTS,
+    Kind.TEXT: {**_TEXTS, **_INTEGERS},
     Kind.DISTANCE: {**_NUMBERS, **_TEXTS},
     Kind.MONEY: {**_NUMBERS, **_TEXTS},
 }
@@ -56,13 +55,20 @@ class FileLayout:
 
     ``read`` gives, for each contract column that the file has, its name and Spark type in the file;
     ``absent`` the contract columns that it lacks; ``unknown`` name and Spark type of the columns that the contract
-    does not know, and ``unreadable`` those among them whose type no engine here reads (they stay in raw only).
+    does not know, ``unreadable`` those among them whose type not every engine here reads (they stay in raw only), and
+    ``empty`` those without type and value.
     """
 
     read: Mapping[str, tuple[str, str]]
     absent: tuple[str, ...]
     unknown: Mapping[str, str] = field(default_factory=dict)
     unreadable: tuple[str, ...] = ()
+    empty: tuple[str, ...] = ()
+
+    @property
+    def strangers(self) -> list[str]:
+        """The names of all columns that the contract does not know."""
+        return [*self.unknown, *self.unreadable, *self.empty]
 
     @property
     def schema(self) -> str:
@@ -111,12 +117,14 @@ def layout_of(physical: Mapping[str, str], file: str) -> FileLayout:
             if physical[name] != NULL:
                 read[column.name] = (name, _spark_type(column, name, physical[name], file))
     known = {column.name for column in tlc.TRIP_COLUMNS}
-    strangers = {name: _any_spark_type(physical[name]) for lower, name in by_name.items() if lower not in known}
+    others = {name: physical[name] for lower, name in by_name.items() if lower not in known}
+    strangers = {name: _any_spark_type(kind) if name else "" for name, kind in others.items() if kind != NULL}
     return FileLayout(
         read=read,
         absent=tuple(column.name for column in tlc.TRIP_COLUMNS if column.name not in read),
         unknown={name: kind for name, kind in strangers.items() if kind},
         unreadable=tuple(name for name, kind in strangers.items() if not kind),
+        empty=tuple(name for name, kind in others.items() if kind == NULL),
     )
 
 
@@ -149,8 +157,7 @@ def _spark_type(column: SourceColumn, name: str, arrow_type: str, file: str) -> 
 def _any_spark_type(arrow_type: str) -> str:
     """The Spark type of a column that the contract does not know; empty if there is none that all engines read.
 
-    Nanoseconds and instants are not among them: Spark 3.5 refuses the ones and would shift the others. Nor is a
-    column without type and value.
+    Nanoseconds and instants are not among them: Spark 3.5 refuses the ones and would shift the others.
     """
     return {**_NUMBERS, **_TEXTS, **_TIMES, **_OTHERS, **_decimal(arrow_type)}.get(arrow_type, "")
 
@@ -169,21 +176,26 @@ def normalise(source: DataFrame, layout: FileLayout) -> DataFrame:
     """The columns of ``tlc.TRIP_COLUMNS`` in contract order and type, plus ``extra_columns`` and ``row_hash``.
 
     ``extra_columns`` holds the columns that the contract does not know as a JSON object of texts, null if there is
-    none. ``row_hash`` is xxHash64 over all of them: Spark and Sail give equal values (tested), it does not depend on
-    whether a count came as INT64 or DOUBLE, and at 3 M rows two different rows share one with p = 2e-7.
+    none. ``row_hash`` is xxHash64 over all of them and over which are null: Spark and Sail give equal values (tested),
+    it does not depend on whether a count came as INT64 or DOUBLE, and at 3 M rows two different rows share one with
+    p = 2e-7.
     """
-    columns = [
-        (
-            F.col(_quoted(layout.read[column.name][0])).cast(column.type.ddl)
-            if column.name in layout.read
-            else F.lit(None).cast(column.type.ddl)
-        ).alias(column.name)
-        for column in tlc.TRIP_COLUMNS
-    ]
+    columns = [_as_contracted(column, layout).alias(column.name) for column in tlc.TRIP_COLUMNS]
     strangers = [_as_text(name, kind) for name, kind in layout.unknown.items()]
     extra = F.to_json(F.struct(*strangers)) if strangers else F.lit(None).cast("string")
     names = [*(column.name for column in tlc.TRIP_COLUMNS), EXTRA]
-    return source.select(*columns, extra.alias(EXTRA)).withColumn(ROW_HASH, F.xxhash64(*names))
+    # xxHash64 passes nulls over, so that (2.5, null) and (null, 2.5) would share a hash: say where the nulls are.
+    nulls = sum((F.when(F.col(name).isNull(), F.lit(1 << i)).otherwise(0) for i, name in enumerate(names)), F.lit(0))
+    return source.select(*columns, extra.alias(EXTRA)).withColumn(ROW_HASH, F.xxhash64(*names, nulls.cast("bigint")))
+
+
+def _as_contracted(column: SourceColumn, layout: FileLayout) -> Column:
+    if column.name not in layout.read:
+        return F.lit(None).cast(column.type.ddl)
+    value = F.col(_quoted(layout.read[column.name][0])).cast(column.type.ddl)
+    if column.type is Type.DOUBLE:  # -0.0, as negating 0.0 gives, is equal to 0.0 for Spark but not for Sail
+        return F.when(value == 0, F.lit(0.0)).otherwise(value)
+    return value
 
 
 def _as_text(name: str, kind: str) -> Column:

@@ -173,8 +173,15 @@ def conforms(table: Table, folder: str, month: str) -> Outcome:
 
 def look_at(folder: str, select: str, where: str = "", more: str = "") -> str:
     """SQL that a person can run in DuckDB over the files below ``folder``."""
-    rows = f"read_parquet({quoted(f'{folder}/**/*.parquet')}, hive_partitioning = false)"
+    if not parquet_files(folder):
+        return f"SELECT {quoted(f'{folder} has no rows')}"
+    rows = all_files(folder)
     return f"{select} FROM {rows}" + (f" WHERE {where}" if where else "") + (f" {more}" if more else "")
+
+
+def all_files(folder: str) -> str:
+    """A DuckDB table expression over the files below ``folder``, short enough to be shown."""
+    return f"read_parquet({quoted(f'{folder}/**/*.parquet')}, hive_partitioning = false)"
 
 
 def scan(table: Table, folder: str) -> str:

@@ -5,12 +5,41 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from glue_jobs.contracts import CURATED_TABLES, TRIPS, Table
-from taxi_assets.asset_checks.audit import Audit, Outcome, conforms, first_row, has_rows, look_at, scan
+from glue_jobs.contracts import CURATED_TABLES, TRIPS, Table, tlc
+from taxi_assets.asset_checks.audit import Audit, Outcome, all_files, conforms, first_row, has_rows, look_at, scan
 from taxi_assets.asset_keys import asset_key
 
-_MONEY = ("gross_revenue", "refunded", "net_revenue")
-_VOLUME = ("trips", "refunds", *_MONEY)
+_VOLUME = ("trips", "refunds", "gross_revenue", "refunded", "net_revenue")
+_OF_CARDS = f"NOT is_refund AND payment_type = {tlc.CARD}"
+
+
+def _rows(condition: str) -> str:
+    return f"count(*) FILTER ({condition})"
+
+
+def _sum(column: str, condition: str = "true") -> str:
+    return f"coalesce(sum({column}) FILTER ({condition}), 0)"
+
+
+ADDITIVE = {
+    "trips": _rows("NOT is_refund"),
+    "refunds": _rows("is_refund"),
+    "gross_revenue": _sum("total_amount", "NOT is_refund"),
+    "refunded": _sum("total_amount", "is_refund"),
+    "net_revenue": _sum("total_amount"),
+    "passengers": _sum("passenger_count", "NOT is_refund"),
+    "card_trips": _rows(_OF_CARDS),
+    "cash_trips": _rows(f"NOT is_refund AND payment_type = {tlc.CASH}"),
+    "flex_trips": _rows(f"NOT is_refund AND payment_type = {tlc.FLEX}"),
+    "card_tips": _sum("tip_amount", _OF_CARDS),
+    "airport_trips": _rows("NOT is_refund AND is_airport_trip"),
+    "congestion_surcharges": _sum("congestion_surcharge"),
+    "cbd_congestion_fees": _sum("cbd_congestion_fee"),
+    "flagged_trips": _rows("NOT is_refund AND quality_flags <> ''"),
+    "refunded_trips": _rows("is_refunded"),
+    "unlinked_refunds": _rows("list_contains(string_split(quality_flags, ','), 'unlinked_refund')"),
+}
+"""Every count and sum of money in a curated table, as DuckDB SQL over ``staging.trips``."""
 
 
 @dataclass(frozen=True)
@@ -30,28 +59,23 @@ def _agrees_with_staging(table: Table, built: CuratedMonth) -> Outcome:
     """For each value of those columns of the grain that staging has too: each day, hour, vendor, pair of zones …"""
     keys = ", ".join(name for name in table.grain if name in TRIPS.column_names)
     folder = built.tables[table.name]
-    of_table = (
-        f"SELECT {keys}, sum(trips)::BIGINT AS trips, sum(refunds)::BIGINT AS refunds, "
-        f"{', '.join(f'sum({name})::DECIMAL(18, 2) AS {name}' for name in _MONEY)} "
-        f"FROM {scan(table, folder)} GROUP BY ALL"
-    )
-    of_staging = (
-        f"SELECT {keys}, count(*) FILTER (NOT is_refund) AS trips, count(*) FILTER (is_refund) AS refunds, "
-        "coalesce(sum(total_amount) FILTER (NOT is_refund), 0)::DECIMAL(18, 2) AS gross_revenue, "
-        "coalesce(sum(total_amount) FILTER (is_refund), 0)::DECIMAL(18, 2) AS refunded, "
-        f"sum(total_amount)::DECIMAL(18, 2) AS net_revenue FROM {scan(TRIPS, built.staging)} GROUP BY ALL"
-    )
+    measures = [name for name in table.column_names if name in ADDITIVE]
+    of_table = ", ".join(f"sum({name})::DECIMAL(18, 2) AS {name}" for name in measures)
+    of_staging = ", ".join(f"{ADDITIVE[name]}::DECIMAL(18, 2) AS {name}" for name in measures)
+    here = f"SELECT {keys}, {of_table} FROM {scan(table, folder)} GROUP BY ALL"
+    there = f"SELECT {keys}, {of_staging} FROM {scan(TRIPS, built.staging)} GROUP BY ALL"
     apart = first_row(
-        f"SELECT (SELECT count(*) FROM ({of_table} EXCEPT ALL {of_staging})) AS only_here, "
-        f"(SELECT count(*) FROM ({of_staging} EXCEPT ALL {of_table})) AS only_in_staging, "
-        f"(SELECT count(*) FROM ({of_staging})) AS groups"
+        f"SELECT (SELECT count(*) FROM ({here} EXCEPT ALL {there})) AS only_here, "
+        f"(SELECT count(*) FROM ({there} EXCEPT ALL {here})) AS only_in_staging, "
+        f"(SELECT count(*) FROM ({there})) AS groups"
     )
     agrees = apart["only_here"] == apart["only_in_staging"] == 0
     return Outcome(
         agrees,
-        f"{', '.join(_VOLUME)} of staging for each {keys}",
+        f"{', '.join(measures)} of staging for each {keys}",
         f"equal for {apart['groups']}" if agrees else str(apart),
-        look_at(folder, f"SELECT {keys}, sum(trips), sum(net_revenue)", more="GROUP BY ALL ORDER BY ALL"),
+        f"SELECT {keys}, {of_table} FROM {all_files(folder)} GROUP BY ALL EXCEPT ALL "
+        f"SELECT {keys}, {of_staging} FROM {all_files(built.staging)} GROUP BY ALL",
     )
 
 
@@ -86,7 +110,7 @@ def _audits_of(table: Table) -> list[Audit[CuratedMonth]]:
         Audit(
             key,
             "agrees_with_staging",
-            "Trips, refunds and revenue add up to those of staging, exactly, group by group",
+            "Every count and every sum of money is that of staging, exactly, group by group",
             lambda built: _agrees_with_staging(table, built),
         ),
         Audit(

@@ -5,6 +5,7 @@ Belongs here: measures as SQL, and which check shows which. Does not: when a num
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -94,4 +95,4 @@ def profile_of(trips: str, quarantine: str, days: int) -> dict[str, float]:
     rejected = first_row(f"SELECT count(*) AS quarantined_share, {counts} FROM {scan(QUARANTINE, quarantine)}")
     rows = numbers.pop("rows") + rejected["quarantined_share"]
     numbers |= {name: count / rows if rows else None for name, count in rejected.items()}
-    return {name: float(value) for name, value in numbers.items() if value is not None}
+    return {name: float(value) for name, value in numbers.items() if value is not None and math.isfinite(value)}

@@ -8,7 +8,7 @@ import pandas as pd
 
 from glue_jobs.contracts import QUARANTINE, TRIPS
 from glue_jobs.contracts.raw import TRIPS_DATASET, ZONES_DATASET
-from glue_jobs.contracts.rules import RULES
+from glue_jobs.contracts.rules import RULES, Tier, fingerprint
 from taxi_assets.asset_checks.audit import ask_all
 from taxi_assets.asset_checks.staging import AUDITS, StagedMonth
 from taxi_assets.asset_keys import QUARANTINE_KEY, RAW_TRIPS, RAW_ZONES, STAGING_TRIPS, asset_key
@@ -64,7 +64,7 @@ def stage_trips(
         "quarantine_out": quarantine_out,
     }
     if config.replay:
-        replayed = _replayable(month, live, trips_file.sha256)
+        replayed = _replayable(month, live, trips_file.sha256, zones_file.sha256)
         facts = jobs.run(context, "replay_quarantine", {**arguments, **replayed})
     else:
         facts = jobs.run(context, "stage_trips", {**arguments, "trips": trips_file.path})
@@ -88,6 +88,7 @@ def stage_trips(
         "source_sha256": trips_file.sha256,
         "zones_sha256": zones_file.sha256,
         "rules_version": str(facts["rules_version"]),
+        "flag_rules": fingerprint(Tier.FLAG),
         "engine": jobs.engine_name,
         **({"replay_of": before.version} if config.replay and before else {}),
     }
@@ -114,8 +115,14 @@ def stage_trips(
         )
 
 
-def _replayable(month: str, live: Mapping[str, Publication | None], source_sha256: str) -> dict[str, str]:
-    """The folders to replay; Failure if they are not of the file in force, of one version and of this contract."""
+def _replayable(
+    month: str, live: Mapping[str, Publication | None], source_sha256: str, zones_sha256: str
+) -> dict[str, str]:
+    """The folders to replay.
+
+    Failure if they are of different versions, of other files than those in force, of an earlier contract, or if the
+    trips, which are not judged again, were flagged under other rules.
+    """
     trips, quarantine = live[TRIPS.name], live[QUARANTINE.name]
     again = f"run {month} again instead: taxi-assets run --month {month}"
     if trips is None or quarantine is None:
@@ -125,6 +132,8 @@ def _replayable(month: str, live: Mapping[str, Publication | None], source_sha25
         for fault, is_so in (
             ("its trips and quarantine are of different versions", trips.version != quarantine.version),
             ("it was staged from an earlier source file", trips.lineage.get("source_sha256") != source_sha256),
+            ("it was staged with an earlier zone lookup", trips.lineage.get("zones_sha256") != zones_sha256),
+            ("its trips were flagged under other rules", trips.lineage.get("flag_rules") != fingerprint(Tier.FLAG)),
             (
                 "it was staged under an earlier contract",
                 trips.lineage.get("contract_version") != str(TRIPS.version)
@@ -155,9 +164,7 @@ def _trips_metadata(facts: dict[str, Any]) -> dict[str, Any]:
         "quarantined_rows": facts["quarantined_rows"],
         "files": facts["files"],
         "total_amount": facts["money"]["total_amount"],
-        "absent_columns": facts["absent_columns"],
-        "unknown_columns": facts["unknown_columns"],
-        **({"released_rows": facts["released_rows"]} if "released_rows" in facts else {}),
+        **{name: facts[name] for name in ("absent_columns", "unknown_columns", "released_rows") if name in facts},
         "seconds": seconds_table(facts["seconds"]),
     }
 

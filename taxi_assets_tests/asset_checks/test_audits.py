@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from glue_jobs.contracts import CURATED_TABLES, QUARANTINE, TRIPS, tlc
+from glue_jobs.contracts.model import Type
 from glue_jobs.contracts.raw import TRIPS_DATASET, ZONES_DATASET
 from glue_jobs.ingest_raw import verify_trips
 from taxi_assets.asset_checks import curated, raw, staging
@@ -109,7 +110,17 @@ _NEXT_TIP = "coalesce(lead(tip_amount) OVER (ORDER BY row_hash), first_value(tip
         ),
         ("SELECT * REPLACE (pickup_hour + 1 AS pickup_hour) FROM rows", "derived_columns_hold"),
         ("SELECT * REPLACE (trip_duration_minutes + 1 AS trip_duration_minutes) FROM rows", "derived_columns_hold"),
+        ("SELECT * REPLACE (trip_duration_minutes + 60 AS trip_duration_minutes) FROM rows", "derived_columns_hold"),
+        ("SELECT * REPLACE (average_speed_mph * 2 AS average_speed_mph) FROM rows", "derived_columns_hold"),
+        ("SELECT * REPLACE (fare_per_mile + 1 AS fare_per_mile) FROM rows", "derived_columns_hold"),
         ("SELECT * REPLACE ('Bronx' AS pickup_borough) FROM rows", "derived_columns_hold"),
+        ("SELECT * REPLACE ('Helix' AS vendor) FROM rows", "derived_columns_hold"),
+        ("SELECT * REPLACE ('Cash' AS payment_method) FROM rows", "derived_columns_hold"),
+        ("SELECT * REPLACE (NOT is_airport_trip AS is_airport_trip) FROM rows", "derived_columns_hold"),
+        ("SELECT * REPLACE (1::BIGINT AS trip_key) FROM rows", "keys_identify_rows_and_trips"),
+        ("SELECT * REPLACE (1::BIGINT AS row_hash) FROM rows", "keys_identify_rows_and_trips"),
+        ("SELECT * REPLACE ('' AS quality_flags) FROM rows", "rules_hold"),
+        ("SELECT * REPLACE ('zero_distance' AS quality_flags) FROM rows", "rules_hold"),
         ("SELECT * REPLACE (NOT is_refund AS is_refund) FROM rows", "derived_columns_hold"),
         ("SELECT * REPLACE (false AS is_refunded) FROM rows", "links_are_mutual"),
         ("SELECT * REPLACE ('made_up' AS quality_flags) FROM rows", "reasons_are_registered"),
@@ -126,6 +137,30 @@ def test_a_fault_that_leaves_the_sums_as_they_are_is_caught(staged: StagedMonth,
         assert ACCOUNTING not in found
 
 
+def test_a_quarantined_row_with_another_reason_than_its_own_is_caught(staged: StagedMonth) -> None:
+    rewrite(Path(staged.quarantine), "SELECT * REPLACE ('impossible_amount' AS quarantine_reasons) FROM rows")
+    assert "trips: rules_hold" in failed(staging.AUDITS, staged)
+
+
+@pytest.mark.parametrize(
+    ("select", "name", "rows"),
+    [
+        ("SELECT * REPLACE ('Bronx' AS pickup_borough) FROM rows", "derived_columns_hold", 20),
+        ("SELECT * REPLACE ('' AS quality_flags) FROM rows", "rules_hold", 20),
+        ("FROM rows ORDER BY row_hash OFFSET 3", "rows_are_those_of_the_source", 3),
+        (f"SELECT * REPLACE ({_NEXT_TIP} AS tip_amount) FROM rows", "rows_are_those_of_the_source", 20),
+        ("SELECT * REPLACE (NULL::VARCHAR AS vendor) FROM rows", "conforms_to_contract", 1_000),
+        ("SELECT * REPLACE (pickup_at + INTERVAL 40 DAY AS pickup_at) FROM rows", "trips_lie_in_the_month", 1_000),
+    ],
+)
+def test_the_rows_to_look_at_are_the_faulty_ones(staged: StagedMonth, select: str, name: str, rows: int) -> None:
+    rewrite(Path(staged.trips), select)
+    sql = answer_to(staging.AUDITS, name)(staged).outcome.rows_to_look_at
+    with duckdb.connect() as connection:
+        shown = connection.execute(sql).fetchall()
+    assert len(shown) == rows if rows <= 20 else len(shown) > rows
+
+
 def test_repeated_rows_beyond_what_is_known_are_shown(staged: StagedMonth) -> None:
     rewrite(
         Path(staged.quarantine),
@@ -139,7 +174,7 @@ def test_a_value_of_an_unknown_column_that_is_not_kept_is_caught(staged: StagedM
     moods = pa.array(["glad"] * table.num_rows)
     pq.write_table(table.append_column("driver_mood", moods), tmp_path / "strange.parquet")
     assert failed(staging.AUDITS, replace(staged, source=str(tmp_path / "strange.parquet"))) == {
-        "trips: extra_columns_are_kept"
+        "trips: rows_are_those_of_the_source"
     }
 
 
@@ -179,6 +214,14 @@ def test_a_month_that_differs_from_its_neighbours_is_shown_and_not_held_back(
     assert measure in answer.outcome.actual
     shown = {row["measure"]: row["verdict"] for row in answer.outcome.details["comparison"]}
     assert [found for found, verdict in shown.items() if verdict != "usual"] == [measure]
+
+
+def test_a_measure_that_has_no_value_any_more_is_shown(staged: StagedMonth) -> None:
+    rewrite(Path(staged.trips), "SELECT * REPLACE (NULL::DOUBLE AS average_speed_mph) FROM rows")
+    like = {"median_speed": {f"2023-{number:02d}": 11.0 for number in range(1, 13)}}
+    outcome = answer_to(staging.AUDITS, "averages_are_usual")(replace(staged, published=like)).outcome
+    assert outcome.actual == "median_speed has no value, as it has in 12 published months"
+    assert not outcome.passed
 
 
 def test_a_lost_quarantine_row_is_caught(staged: StagedMonth) -> None:
@@ -232,6 +275,29 @@ def test_a_fault_in_a_curated_table_is_caught(
     found = failed(curated.AUDITS, built)
     assert f"{table}: {caught_by}" in found
     assert {name.partition(":")[0] for name in found} == {table}
+
+
+@pytest.mark.parametrize(
+    ("table", "select"),
+    [
+        (
+            "daily_metrics",
+            "SELECT * REPLACE (card_tips AS congestion_surcharges, congestion_surcharges AS card_tips) FROM rows",
+        ),
+        ("daily_metrics", "SELECT * REPLACE (refunded_trips + 1 AS refunded_trips) FROM rows"),
+        ("customer_behavior", "SELECT * REPLACE (0::DECIMAL(18, 2) AS card_tips) FROM rows"),
+    ],
+)
+def test_swapped_or_lost_amounts_of_a_table_are_caught(
+    built: CuratedMonth, table: str, select: str, tmp_path: Path
+) -> None:
+    rewrite(tmp_path / table, select)
+    assert failed(curated.AUDITS, built) == {f"{table}: agrees_with_staging"}
+
+
+def test_every_count_and_sum_of_money_is_compared_with_staging() -> None:
+    for table in CURATED_TABLES.values():
+        assert set(table.of_type(Type.BIGINT, Type.MONEY_SUM)) <= curated.ADDITIVE.keys()
 
 
 def test_of_two_tables_that_disagree_both_are_named(built: CuratedMonth, tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def test_a_trip_is_enriched_as_the_contract_says(spark: SparkSession) -> None:
         "is_refund": False,
         "quality_flags": "",
         "trip_key": 2589524067292555017,
-        "row_hash": 5302391066565662954,
+        "row_hash": 3479882906118872043,
         "is_refunded": False,
         "extra_columns": None,
         "request_source": None,

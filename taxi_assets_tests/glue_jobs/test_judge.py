@@ -69,6 +69,7 @@ FLAGGED: dict[str, list[dict[str, Any]]] = {
     "unknown_rate_code": [{"ratecodeid": 99.0}],
     "unknown_code": [{"vendorid": 3}, {"vendorid": None}, {"ratecodeid": 7.0}, {"payment_type": 7}],
     "missing_dispatch_fields": [{"passenger_count": None}, {"ratecodeid": None}, {"store_and_fwd_flag": None}],
+    "negative_fare": [{"fare_amount": -15.6, "tip_amount": 35.1}],
     "unknown_zone": [{"pulocationid": 264}, {"dolocationid": 265}],
     "total_does_not_add_up": [
         {"total_amount": 21.0},  # Curb, without its congestion surcharge

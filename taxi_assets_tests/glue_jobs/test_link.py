@@ -29,6 +29,15 @@ def test_a_reversal_is_linked_to_its_trip(spark: SparkSession) -> None:
     assert linked(spark, {}, REVERSAL, {"tip_amount": 1.0, "total_amount": 20.6}) == [REVERSED, LINKED, PLAIN]
 
 
+def test_rows_whose_nulls_have_changed_places_are_linked_each_to_its_own(spark: SparkSession) -> None:
+    # xxHash64 passes nulls over: (2.5, null) and (null, 2.5) would have one hash, and the join of four rows gave eight.
+    one: dict[str, Any] = {"congestion_surcharge": 2.5, "airport_fee": None}
+    other: dict[str, Any] = {"congestion_surcharge": None, "airport_fee": 2.5}
+    back = [{**REVERSAL, **{name: -row[name] if row[name] else None for name in row}} for row in (one, other)]
+    kinds = linked(spark, one, other, *back)
+    assert sorted(kinds) == sorted([REVERSED, REVERSED, LINKED, LINKED])
+
+
 def test_a_refund_without_a_trip_is_flagged(spark: SparkSession) -> None:
     assert linked(spark, REVERSAL) == [UNLINKED]
 
