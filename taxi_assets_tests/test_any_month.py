@@ -25,7 +25,8 @@ from glue_jobs.sources.synthetic import make_zones
 from glue_jobs.stage_trips import stage
 from glue_jobs.transforms.judge import clock_changes
 from glue_jobs.transforms.normalise import ARROW_TYPES
-from taxi_assets.asset_checks.staging import AUDITS, StagedMonth
+from taxi_assets.asset_checks.staged_month import StagedMonth
+from taxi_assets.asset_checks.staging import AUDITS
 from taxi_assets_tests.test_month_end_to_end import different_rows
 from taxi_assets_tests.trips import TRIP
 

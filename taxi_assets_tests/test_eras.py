@@ -18,7 +18,8 @@ from glue_jobs.contracts import TRIPS
 from glue_jobs.contracts.eras import era_of
 from glue_jobs.files import parquet_files
 from glue_jobs.sources.synthetic import make_month, make_zones
-from taxi_assets.asset_checks.staging import AUDITS, StagedMonth
+from taxi_assets.asset_checks.staged_month import StagedMonth
+from taxi_assets.asset_checks.staging import AUDITS
 from taxi_assets.resources.engine import running_engine, spark_conf
 from taxi_assets.settings import SAIL, SPARK
 from taxi_assets_tests import stage_months

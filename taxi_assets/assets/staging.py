@@ -10,7 +10,8 @@ from glue_jobs.contracts import QUARANTINE, TRIPS
 from glue_jobs.contracts.raw import TRIPS_DATASET, ZONES_DATASET
 from glue_jobs.contracts.rules import RULES, Tier, fingerprint
 from taxi_assets.asset_checks.audit import ask_all
-from taxi_assets.asset_checks.staging import AUDITS, StagedMonth
+from taxi_assets.asset_checks.staged_month import StagedMonth
+from taxi_assets.asset_checks.staging import AUDITS
 from taxi_assets.asset_keys import QUARANTINE_KEY, RAW_TRIPS, RAW_ZONES, STAGING_TRIPS, asset_key
 from taxi_assets.assets.common import (
     keep,

@@ -22,7 +22,7 @@ from taxi_assets.asset_checks import curated, raw, staging
 from taxi_assets.asset_checks.audit import Audit, first_row, scan
 from taxi_assets.asset_checks.curated import CuratedMonth
 from taxi_assets.asset_checks.raw import LandedMonth
-from taxi_assets.asset_checks.staging import StagedMonth
+from taxi_assets.asset_checks.staged_month import StagedMonth
 from taxi_assets.lake import Lake
 from taxi_assets.running import MonthResult
 from taxi_assets_tests.conftest import MONTH
