@@ -1,4 +1,4 @@
-"""Files without an engine, on a local disk or in S3: Parquet footers, and the zone lookup.
+"""Files without an engine, on a local disk or in S3: Parquet footers, the zone lookup, landing a file whole.
 
 Belongs here: what the jobs need to know of files before and after Spark touches them. Does not: reading trips.
 """
@@ -7,6 +7,13 @@ from __future__ import annotations
 
 import csv
 import io
+import shutil
+import uuid
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
+from typing import TypeVar
 
 import pyarrow.parquet as pq
 from pyarrow import fs
@@ -14,19 +21,42 @@ from pyarrow import fs
 from glue_jobs.contracts import tlc
 from glue_jobs.errors import InputError
 
+Found = TypeVar("Found")
+
+_S3 = "s3://"
+_READERS = 16
+"""Footers read at once: each is some 30 ms away in S3, and a month of trips has up to 124."""
+_PART_BYTES = 16 << 20
+
 
 def open_file_system(uri: str) -> tuple[fs.FileSystem, str]:
     """The file system of ``uri`` (``file:///…``, ``s3://…`` or an absolute path) and the path on it."""
+    if uri.startswith(_S3):
+        bucket, key = split_s3(uri)
+        return _s3_of(bucket), f"{bucket}/{key}"
     found, path = fs.FileSystem.from_uri(uri)
     return found, path
 
 
+@cache
+def _s3_of(bucket: str) -> fs.FileSystem:
+    """One client a bucket: finding the bucket's region is a request. The endpoint is that of AWS_ENDPOINT_URL."""
+    return fs.FileSystem.from_uri(f"{_S3}{bucket}")[0]
+
+
+def split_s3(uri: str) -> tuple[str, str]:
+    """Bucket and key of ``s3://bucket/key``."""
+    bucket, _, key = uri.removeprefix(_S3).partition("/")
+    return bucket, key
+
+
 def parquet_files(uri: str) -> list[str]:
-    """Paths, on their file system, of the Parquet files below the folder ``uri``, sorted; empty if there is none."""
+    """The Parquet files below the folder ``uri``, ``s3://…`` or absolute paths, sorted; empty if there is none."""
     system, path = open_file_system(uri)
+    scheme = _S3 if uri.startswith(_S3) else ""
     found = system.get_file_info(fs.FileSelector(path, recursive=True, allow_not_found=True))
     return sorted(
-        info.path
+        f"{scheme}{info.path}"
         for info in found
         if info.type == fs.FileType.File
         and info.base_name.endswith(".parquet")
@@ -41,8 +71,21 @@ def count_parquet_files(uri: str) -> int:
 
 def parquet_rows(uri: str) -> int:
     """Rows in all Parquet files below the folder ``uri``, by their footers."""
-    system, _ = open_file_system(uri)
-    return sum(pq.read_metadata(path, filesystem=system).num_rows for path in parquet_files(uri))
+    return sum(each_footer(parquet_files(uri), lambda file: int(file.metadata.num_rows)))
+
+
+def each_footer(files: Sequence[str], ask: Callable[[pq.ParquetFile], Found]) -> list[Found]:
+    """What ``ask`` answers of each Parquet file, in order; the footers are read by several threads."""
+    if not files:
+        return []
+    system, _ = open_file_system(files[0])
+
+    def read(file: str) -> Found:
+        with pq.ParquetFile(file.removeprefix(_S3).removeprefix("file://"), filesystem=system) as opened:
+            return ask(opened)
+
+    with ThreadPoolExecutor(min(_READERS, len(files))) as pool:
+        return list(pool.map(read, files))
 
 
 def parquet_schema(uri: str) -> dict[str, str]:
@@ -51,10 +94,10 @@ def parquet_schema(uri: str) -> dict[str, str]:
     InputError if there is no such file, if a name stands twice, or if the files of the folder differ.
     """
     system, path = open_file_system(uri)
-    files = [path] if system.get_file_info(path).type == fs.FileType.File else parquet_files(uri)
+    files = [uri] if system.get_file_info(path).type == fs.FileType.File else parquet_files(uri)
     if not files:
         raise InputError(f"{uri} does not exist", "land the month again (asset raw/trips)")
-    fields = [[(field.name, str(field.type)) for field in pq.read_schema(file, filesystem=system)] for file in files]
+    fields = each_footer(files, lambda file: [(field.name, str(field.type)) for field in file.schema_arrow])
     schemas = [dict(found) for found in fields]
     if len(schemas[0]) < len(fields[0]):
         twice = sorted({name for name, _ in fields[0] if [other for other, _ in fields[0]].count(name) > 1})
@@ -90,3 +133,41 @@ def parse_zones(content: bytes, file: str) -> list[tuple[int, str, str, str]]:
     if sorted(row[0] for row in rows) != list(range(1, tlc.ZONE_COUNT + 1)):
         raise InputError(f"{file} does not list zones 1 to {tlc.ZONE_COUNT} once each", remedy)
     return rows
+
+
+def land(local: Path, uri: str, sha256: str) -> None:
+    """Put ``local`` at ``uri`` as a whole, unless that content is there already; its ``sha256`` is hexadecimal.
+
+    Nobody sees part of it: a folder gets a file that was written beside it, S3 shows an upload when it is complete.
+    S3 compares a SHA-256 of each part with what arrived and keeps ``sha256`` as the object's metadata.
+    """
+    if uri.startswith(_S3):
+        _upload(local, uri, sha256)
+        return
+    target = Path(uri)
+    if target.is_file() and target.stat().st_size == local.stat().st_size:
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    incoming = target.with_name(f"{target.name}.{uuid.uuid4().hex}.incoming")
+    shutil.copyfile(local, incoming)
+    incoming.replace(target)
+
+
+def _upload(local: Path, uri: str, sha256: str) -> None:
+    import boto3  # a quarter of a second that only S3 needs
+    from boto3.s3.transfer import TransferConfig
+
+    client = boto3.client("s3")
+    bucket, key = split_s3(uri)
+    listed = client.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1).get("Contents", [])
+    if listed and listed[0]["Key"] == key:
+        there = client.head_object(Bucket=bucket, Key=key)
+        if there["ContentLength"] == local.stat().st_size and there["Metadata"].get("sha256") == sha256:
+            return
+    client.upload_file(
+        str(local),
+        bucket,
+        key,
+        ExtraArgs={"ChecksumAlgorithm": "SHA256", "Metadata": {"sha256": sha256}},
+        Config=TransferConfig(multipart_threshold=_PART_BYTES, multipart_chunksize=_PART_BYTES, max_concurrency=4),
+    )

@@ -1,8 +1,9 @@
 """Job: one month's trip file, and the zone lookup of the day, from the source to the raw layer.
 
 Belongs here: fetching, verifying, landing. Does not: changing a byte of a file, or keeping the ledger.
-A landed file's name carries its SHA-256, so that a republished month never replaces an earlier one. Runs
-without Spark: nothing here is a DataFrame.
+Each content lies in a folder of its own, named after its SHA-256: a republished month never replaces an earlier
+one, and a catalog can point at the one in force. A file is fetched to the local disk and judged there before a byte
+is landed, because Parquet's footer is at its end. Runs without Spark: nothing here is a DataFrame.
 """
 
 from __future__ import annotations
@@ -10,9 +11,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import logging
-import shutil
 import tempfile
-import uuid
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,12 +19,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from pyarrow import fs
 
 from glue_jobs.contracts import raw, tlc
 from glue_jobs.contracts.eras import era_of
 from glue_jobs.errors import InputError
-from glue_jobs.files import open_file_system, parquet_schema, parse_zones
+from glue_jobs.files import land, parquet_schema, parse_zones
 from glue_jobs.reporting import Reporter, argument_parser, progress_line, run_job
 from glue_jobs.sources import Fetched, Progress, open_source
 from glue_jobs.transforms.judge import month_bounds
@@ -156,25 +154,11 @@ def _verify_is_parquet(path: Path, url: str) -> None:
 
 
 def _land(local: Path, folder: str, fetched: Fetched) -> dict[str, Any]:
-    """Copy ``local`` below ``folder`` under a name that carries its hash, unless that content is there already."""
+    """Land ``local`` in the folder of its content below ``folder``."""
     digest = _sha256(local)
-    size = local.stat().st_size
-    uri = f"{folder}/{local.stem}.{digest[:16]}{local.suffix}"
-    system, path = open_file_system(uri)
-    if system.get_file_info(path).size != size:
-        _copy(local, system, path)
-    return {"url": fetched.url, "etag": fetched.etag, "path": uri, "sha256": digest, "bytes": size}
-
-
-def _copy(local: Path, system: fs.FileSystem, path: str) -> None:
-    if isinstance(system, fs.LocalFileSystem):  # a disk shows a file while it is written, S3 does not
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        incoming = f"{path}.{uuid.uuid4().hex}.incoming"
-        shutil.copyfile(local, incoming)
-        Path(incoming).replace(path)
-        return
-    with local.open("rb") as file, system.open_output_stream(path) as stream:
-        shutil.copyfileobj(file, stream)
+    uri = f"{folder}/sha256={digest[:16]}/{local.name}"
+    land(local, uri, digest)
+    return {"url": fetched.url, "etag": fetched.etag, "path": uri, "sha256": digest, "bytes": local.stat().st_size}
 
 
 def _sha256(path: Path) -> str:

@@ -16,15 +16,25 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime, timezone
 from typing import Any
 
-from dagster_pipes import PipesCliArgsParamsLoader, PipesContext, open_dagster_pipes
+from dagster_pipes import (
+    PipesCliArgsParamsLoader,
+    PipesContext,
+    PipesDefaultMessageWriter,
+    PipesMessageWriter,
+    PipesS3MessageWriter,
+    open_dagster_pipes,
+)
 
 from glue_jobs.errors import InputError
 
-COMPLETED, FAILED = "completed", "failed"
-"""The kinds of a job's last message: ``{"kind", "job", "facts"}`` or ``{"kind", "job", "problem", "remedy"}``."""
+COMPLETED, FAILED, PHASE = "completed", "failed", "phase"
+"""The kinds of a job's messages: ``{"kind", "job", "phase", "seconds"}`` after each phase, and at its end
+``{"kind", "job", "facts"}`` or ``{"kind", "job", "problem", "remedy"}``."""
 
+_SECONDS_BETWEEN_UPLOADS = 2.0
 _log = logging.getLogger("glue_jobs")
 
 
@@ -44,10 +54,11 @@ def parse_progress(line: str) -> tuple[str, float, float] | None:
 
 
 class Reporter:
-    """Collects a job's seconds per phase and logs the phases as they begin."""
+    """Collects a job's seconds per phase, logs the phases as they begin and hands each to ``finished`` at its end."""
 
-    def __init__(self) -> None:
+    def __init__(self, finished: Callable[[str, float], None] = lambda *_: None) -> None:
         self.seconds: dict[str, float] = {}
+        self._finished = finished
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
@@ -57,6 +68,7 @@ class Reporter:
         yield
         self.seconds[name] = round(time.monotonic() - begun, 3)
         _log.info("%s: %.1f s", name, self.seconds[name])
+        self._finished(name, self.seconds[name])
 
 
 def argument_parser(description: str) -> argparse.ArgumentParser:
@@ -64,11 +76,24 @@ def argument_parser(description: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=description, allow_abbrev=False)
     parser.add_argument("--month", required=True, help="month of the file, YYYY-MM")
     parser.add_argument("--spark-conf", type=json.loads, default={}, help="Spark properties, a JSON object")
+    parser.add_argument("--log-format", choices=("text", "json"), default="text", help="of the lines on standard error")
+    parser.add_argument("--dagster-run-id", default="", help="Dagster run that the log lines name")
+    parser.add_argument("--JOB_RUN_ID", default="", help="Glue's name of the run; Glue gives it")
     return parser
 
 
 def _pipes_parameters() -> PipesCliArgsParamsLoader:
     return PipesCliArgsParamsLoader()  # type: ignore[no-untyped-call]  # dagster_pipes leaves it untyped
+
+
+def _message_writer() -> PipesMessageWriter[Any]:
+    """Where messages go: to S3 if Dagster reads them there, as it does from Glue."""
+    parameters = _pipes_parameters()
+    if not _is_under_dagster() or "bucket" not in parameters.load_messages_params():
+        return PipesDefaultMessageWriter()
+    import boto3  # a quarter of a second that only Glue needs
+
+    return PipesS3MessageWriter(boto3.client("s3"), interval=_SECONDS_BETWEEN_UPLOADS)
 
 
 def _is_under_dagster() -> bool:
@@ -84,9 +109,13 @@ def run_job(
     """
     arguments, _ = parser.parse_known_args()
     warnings.filterwarnings("ignore", message="This process was not launched by a Dagster")
-    with open_dagster_pipes(params_loader=_pipes_parameters()) as pipes:
-        _send_logs(pipes)
-        reporter = Reporter()
+    with open_dagster_pipes(params_loader=_pipes_parameters(), message_writer=_message_writer()) as pipes:
+        _send_logs(pipes, job, arguments)
+        reporter = Reporter(
+            lambda phase, seconds: pipes.report_custom_message(
+                {"kind": PHASE, "job": job, "phase": phase, "seconds": seconds}
+            )
+        )
         begun = time.monotonic()
         try:
             facts = body(arguments, reporter)
@@ -94,6 +123,9 @@ def run_job(
             _log.error("%s", error)
             pipes.report_custom_message({"kind": FAILED, "job": job, "problem": error.problem, "remedy": error.remedy})
             sys.exit(1)
+        except Exception:
+            _log.exception("%s of %s failed", job, arguments.month)
+            raise
         reporter.seconds["total"] = round(time.monotonic() - begun, 3)
         report = {"kind": COMPLETED, "job": job, "facts": {**facts, "seconds": reporter.seconds}}
         pipes.report_custom_message(report)
@@ -109,15 +141,38 @@ class _PipesHandler(logging.Handler):
         self._pipes = pipes
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._pipes.log.log(record.levelno, record.getMessage())
+        if record.exc_info is None:  # Pipes reports an exception by itself
+            self._pipes.log.log(record.levelno, record.getMessage())
 
 
-def _send_logs(pipes: PipesContext) -> None:
+class _JsonLines(logging.Formatter):
+    """One JSON object a line, so that CloudWatch Logs Insights can ask for a month, a run or a job."""
+
+    def __init__(self, job: str, arguments: argparse.Namespace) -> None:
+        super().__init__()
+        self._common = {
+            "job": job,
+            "month": arguments.month,
+            "run": arguments.JOB_RUN_ID,
+            "dagster_run": arguments.dagster_run_id,
+        }
+
+    def format(self, record: logging.LogRecord) -> str:
+        said = {"level": record.levelname, **self._common, "message": record.getMessage()}
+        if record.exc_info:
+            said["traceback"] = self.formatException(record.exc_info)
+        return json.dumps({"time": datetime.fromtimestamp(record.created, timezone.utc).isoformat(), **said})
+
+
+def _send_logs(pipes: PipesContext, job: str, arguments: argparse.Namespace) -> None:
+    """To Dagster where it listens, and to standard error where nobody does or JSON lines are asked for."""
     _log.setLevel(logging.INFO)
     _log.propagate = False
+    as_json = arguments.log_format == "json"
     if _is_under_dagster():
         _log.addHandler(_PipesHandler(pipes))
-        return
-    console = logging.StreamHandler(sys.stderr)
-    console.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    _log.addHandler(console)
+    if as_json or not _is_under_dagster():
+        console = logging.StreamHandler(sys.stderr)
+        plain = logging.Formatter("%(asctime)s %(levelname)s %(message)s")
+        console.setFormatter(_JsonLines(job, arguments) if as_json else plain)
+        _log.addHandler(console)

@@ -24,7 +24,7 @@ import click
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from glue_jobs.contracts import CURATED_TABLES, MONTHLY_TABLES, QUARANTINE, TRIPS
@@ -49,7 +49,7 @@ _out = Console()
 _err = Console(stderr=True)
 
 _lake_option = click.option(
-    "--lake", type=click.Path(path_type=Path), help="Folder of the lake.  [default: TAXI_LAKE, or ./lake]"
+    "--lake", help="Folder of the lake, or s3://bucket with TAXI_PROFILE=aws.  [default: TAXI_LAKE, or ./lake]"
 )
 
 
@@ -76,7 +76,7 @@ def main() -> None:
 @_lake_option
 @click.option("--tables", metavar="A,B", help="Only these curated tables.  [default: all five]")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output, progress on standard error.")
-def run(month: str, source: str | None, lake: Path | None, tables: str | None, as_json: bool) -> None:
+def run(month: str, source: str | None, lake: str | None, tables: str | None, as_json: bool) -> None:
     """Process one month: land it, stage it, build the tables, publish what passes its audits.
 
     Running a month again is safe: readers see the previous version until the new one is published whole.
@@ -97,7 +97,7 @@ def run(month: str, source: str | None, lake: Path | None, tables: str | None, a
 @click.option("--month", required=True, metavar="YYYY-MM", help="A month that is staged.")
 @_lake_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output, progress on standard error.")
-def replay(month: str, lake: Path | None, as_json: bool) -> None:
+def replay(month: str, lake: str | None, as_json: bool) -> None:
     """Judge a month's quarantine again under the rules of today.
 
     For use after a rule was mended: rows that are usable now join the published trips, which stay as they are, and
@@ -122,7 +122,7 @@ def quarantine() -> None:
 @click.option("--limit", type=click.IntRange(0), default=10, show_default=True, help="Rows to show.")
 @_lake_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output, whole rows.")
-def show(month: str, reason: str | None, limit: int, lake: Path | None, as_json: bool) -> None:
+def show(month: str, reason: str | None, limit: int, lake: str | None, as_json: bool) -> None:
     """How many rows of a month are quarantined for which reason, and some of them.
 
     \b
@@ -156,7 +156,7 @@ def show(month: str, reason: str | None, limit: int, lake: Path | None, as_json:
 @main.command()
 @_lake_option
 @click.option("--json", "as_json", is_flag=True, help="A JSON array on standard output.")
-def status(lake: Path | None, as_json: bool) -> None:
+def status(lake: str | None, as_json: bool) -> None:
     """What is published, month by month, and what does not fit together."""
     from taxi_assets.status import lake_status
 
@@ -185,7 +185,7 @@ def status(lake: Path | None, as_json: bool) -> None:
 @click.argument("month")
 @click.option("--to", "version", metavar="VERSION", help="Version to put back.  [default: the one before the live one]")
 @_lake_option
-def rollback(table: str, month: str, version: str | None, lake: Path | None) -> None:
+def rollback(table: str, month: str, version: str | None, lake: str | None) -> None:
     """Put an earlier version of MONTH of TABLE back, as a new commit; nothing is deleted.
 
     TABLE is daily_metrics, curated.daily_metrics, staging.trips … Trips and quarantine go together, because
@@ -221,11 +221,91 @@ def rollback(table: str, month: str, version: str | None, lake: Path | None) -> 
     _out.print("See what now differs: taxi-assets status")
 
 
+@main.group()
+def catalog() -> None:
+    """The tables as the catalog knows them."""
+
+
+@catalog.command()
+@_lake_option
+@click.option("--json", "as_json", is_flag=True, help="A JSON array on standard output.")
+def check(lake: str | None, as_json: bool) -> None:
+    """Compare contracts, catalog and files: columns, types, comments, field ids, partitions, files that are gone.
+
+    Says how to repair what differs; exit code 1 if anything does. It reads the footer of every live file.
+    """
+    from taxi_assets.lake.catalog_check import check_catalog
+
+    opened = _existing_lake(lake)
+    with Progress(TextColumn("{task.description}"), BarColumn(20), TimeElapsedColumn(), console=_err) as progress:
+        rows: dict[str, TaskID] = {}
+
+        def show(table: str, done: int, total: int) -> None:
+            if table not in rows:
+                rows[table] = progress.add_task(table, total=total)
+            progress.update(rows[table], completed=done)
+
+        faults = check_catalog(opened, show)
+    if as_json:
+        click.echo(json.dumps([asdict(fault) for fault in faults]))
+    elif faults:
+        found = Table("table", "what differs", "repair")
+        for fault in faults:
+            found.add_row(fault.table, escape(fault.problem), escape(fault.repair))
+        _out.print(found)
+    else:
+        _out.print("Contracts, catalog and files say the same.")
+    sys.exit(1 if faults else 0)
+
+
+@catalog.command()
+@_lake_option
+def update(lake: str | None) -> None:
+    """Create missing tables, and give all of them the columns and comments of their contracts. No row is touched."""
+    from taxi_assets.lake.catalog import CatalogUnavailable
+    from taxi_assets.lake.catalog_check import bring_up_to_date
+
+    try:
+        not_shown = bring_up_to_date(_existing_lake(lake))
+    except CatalogUnavailable as error:
+        _fail(str(error))
+    _out.print("The catalog has every table with the columns of its contract.")
+    for remark in not_shown:
+        _out.print(f"  not in raw.trips, {remark}", soft_wrap=True, highlight=False)
+
+
+@main.command()
+def deploy() -> None:
+    """Put the jobs' code into the lake's bucket and point the Glue jobs at it (TAXI_PROFILE=aws).
+
+    The code lies under its hash, so that runs that have begun keep theirs. Nothing is done that is done already.
+
+    \b
+      TAXI_PROFILE=aws TAXI_LAKE=s3://my-lake taxi-assets deploy
+    """
+    import dagster as dg
+
+    from taxi_assets.deploy import deploy
+    from taxi_assets.settings import Profile
+
+    settings = _settings(None, None)
+    if settings.profile is not Profile.AWS:
+        raise click.UsageError("jobs of the local profile run from this checkout; set TAXI_PROFILE=aws and TAXI_LAKE")
+    try:
+        deployed = deploy(settings)
+    except dg.Failure as failure:
+        _fail(str(failure.description))
+    table = Table("Glue job", "Glue", "code before", "code now", title=f"{settings.lake}/scripts")
+    for one in deployed:
+        table.add_row(one.job, one.glue_version, one.before or "-", "unchanged" if one.before == one.now else one.now)
+    _out.print(table)
+
+
 @main.command()
 @click.argument("sql")
 @click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
 @_lake_option
-def query(sql: str, form: str, lake: Path | None) -> None:
+def query(sql: str, form: str, lake: str | None) -> None:
     """Ask SQL (DuckDB's dialect) of the published versions. Read-only.
 
     Tables: raw.trips, raw.zones, raw.files, staging.trips, staging.quarantine, curated.daily_metrics,
@@ -262,7 +342,7 @@ def query(sql: str, form: str, lake: Path | None) -> None:
 
 @main.command()
 @_lake_option
-def demo(lake: Path | None) -> None:
+def demo(lake: str | None) -> None:
     """Two synthetic months end to end, in seconds, without network or Java."""
     settings = _settings(lake, _DEMO_SOURCE)
     for month in _DEMO_MONTHS:
@@ -270,7 +350,7 @@ def demo(lake: Path | None) -> None:
         _print_result(result)
         if not result.succeeded:
             sys.exit(1)
-    at = f" --lake {lake}" if lake and lake.resolve() != Path("lake").resolve() else ""
+    at = f" --lake {lake}" if lake and Path(lake).resolve() != Path("lake").resolve() else ""
     _out.print("\n[bold]Next[/bold]")
     for line in (
         f"taxi-assets status{at}",
@@ -286,11 +366,14 @@ def demo(lake: Path | None) -> None:
 
 @main.command()
 @_lake_option
-def home(lake: Path | None) -> None:
+def home(lake: str | None) -> None:
     """Print the folder of the lake's Dagster instance (made if need be), for DAGSTER_HOME."""
-    from taxi_assets.running import dagster_home
+    from taxi_assets.running import NoDagsterHome, dagster_home
 
-    click.echo(dagster_home(_settings(lake, None).lake).resolve())
+    try:
+        click.echo(dagster_home(_settings(lake, None)).resolve())
+    except NoDagsterHome as error:
+        _fail(str(error))
 
 
 def _json(value: Any) -> str:
@@ -313,7 +396,7 @@ def _json_value(value: Any) -> Any:
     return value.isoformat() if isinstance(value, date | datetime) else str(value)
 
 
-def _settings(lake: Path | None, source: str | None) -> Settings:
+def _settings(lake: str | None, source: str | None) -> Settings:
     from pydantic import ValidationError
 
     from taxi_assets.settings import Settings
@@ -325,13 +408,14 @@ def _settings(lake: Path | None, source: str | None) -> Settings:
         raise click.UsageError("; ".join(str(fault["msg"]) for fault in error.errors())) from error
 
 
-def _existing_lake(folder: Path | None) -> Lake:
-    from taxi_assets.lake import Lake
+def _existing_lake(folder: str | None) -> Lake:
+    from taxi_assets.resources.lake import LakeResource
+    from taxi_assets.settings import Profile
 
     settings = _settings(folder, None)
-    if not (settings.lake / "catalog.db").is_file():
+    if settings.profile is Profile.LOCAL and not Path(settings.lake, "catalog.db").is_file():
         raise click.UsageError(f"there is no lake in {settings.lake}; make one with: taxi-assets demo")
-    return Lake.in_folder(settings.lake)
+    return LakeResource.of(settings).open()
 
 
 def _check_month(month: str) -> None:
@@ -359,10 +443,13 @@ def _fail(message: str) -> Any:
 
 
 def _run_with_progress(settings: Settings, month: str, tables: list[str] | None, replay: bool = False) -> MonthResult:
-    from taxi_assets.running import STEPS, run_month
+    from taxi_assets.running import STEPS, NoDagsterHome, run_month
 
-    with _progress_of(STEPS[1:] if replay else STEPS, month) as listener:
-        return run_month(settings, month, tables, listener, replay)
+    try:
+        with _progress_of(STEPS[1:] if replay else STEPS, month) as listener:
+            return run_month(settings, month, tables, listener, replay)
+    except NoDagsterHome as error:
+        raise click.UsageError(str(error)) from error
 
 
 def _finish(result: MonthResult, as_json: bool) -> None:

@@ -14,10 +14,12 @@ from taxi_assets.assets.common import CHECK_HISTORY_SPEC
 from taxi_assets.assets.curated import build_curated
 from taxi_assets.assets.raw import ingest_raw
 from taxi_assets.assets.staging import stage_trips
+from taxi_assets.automation.lost_runs import stop_jobs_of_canceled_runs, stop_jobs_of_failed_runs
 from taxi_assets.resources.engine import spark_conf
-from taxi_assets.resources.jobs import LocalJobs
+from taxi_assets.resources.glue import GlueJobs
+from taxi_assets.resources.jobs import Jobs, LocalJobs
 from taxi_assets.resources.lake import LakeResource, SourceResource
-from taxi_assets.settings import Settings
+from taxi_assets.settings import Profile, Settings
 
 MONTH_JOB = "process_month"
 
@@ -35,13 +37,29 @@ def build_definitions(settings: Settings, resource_overrides: Mapping[str, objec
     return dg.Definitions(
         assets=[ingest_raw, stage_trips, build_curated, CHECK_HISTORY_SPEC],
         jobs=[month_job],
+        sensors=[stop_jobs_of_failed_runs, stop_jobs_of_canceled_runs],
         executor=dg.in_process_executor,
         resources={
-            "lake": LakeResource(folder=str(settings.lake)),
+            "lake": LakeResource.of(settings),
             "source": SourceResource(spec=settings.source),
-            "jobs": LocalJobs(
-                engine=settings.engine, spark=LazyPySparkResource(spark_config=spark_conf(settings.engine))
-            ),
+            "jobs": _jobs(settings),
             **(resource_overrides or {}),
         },
+    )
+
+
+def _jobs(settings: Settings) -> Jobs:
+    """What runs the jobs: all that the profiles differ in, apart from where the lake is."""
+    if settings.profile is Profile.LOCAL:
+        return LocalJobs(engine=settings.engine, spark=LazyPySparkResource(spark_config=spark_conf(settings.engine)))
+    return GlueJobs(
+        spark=LazyPySparkResource(spark_config=spark_conf()),
+        lake=settings.lake,
+        region=settings.region,
+        job_prefix=settings.glue_job_prefix,
+        glue_version=settings.glue_version,
+        worker_type=settings.glue_worker_type,
+        workers=settings.glue_workers,
+        timeout_minutes=settings.glue_timeout_minutes,
+        usd_per_dpu_hour=settings.glue_usd_per_dpu_hour,
     )

@@ -22,9 +22,10 @@ from dagster_shared.error import SerializableErrorInfo
 from glue_jobs.contracts import CURATED_TABLES
 from taxi_assets.asset_keys import QUARANTINE_KEY, RAW_TRIPS, RAW_ZONES, STAGING_TRIPS, asset_key
 from taxi_assets.code_location import MONTH_JOB, build_definitions
+from taxi_assets.lake.catalog import CatalogUnavailable
 from taxi_assets.lake.publishing import PublishConflict
-from taxi_assets.resources.engine import EngineUnavailable, describe
-from taxi_assets.settings import Settings
+from taxi_assets.resources.engine import EngineUnavailable
+from taxi_assets.settings import Profile, Settings
 
 STEPS = ("ingest_raw", "stage_trips", "build_curated")
 _POLL_SECONDS = 0.2
@@ -84,9 +85,19 @@ class MonthResult:
         return asdict(self)
 
 
-def dagster_home(lake: Path) -> Path:
-    """Folder of the Dagster instance that knows this lake's runs: ``DAGSTER_HOME``, else ``.dagster`` in the lake."""
-    home = Path(os.environ["DAGSTER_HOME"]) if os.environ.get("DAGSTER_HOME") else lake / ".dagster"
+class NoDagsterHome(Exception):
+    """DAGSTER_HOME is not set, and the lake is no folder to keep it in."""
+
+
+def dagster_home(settings: Settings) -> Path:
+    """Folder of the Dagster instance that knows this lake's runs: ``DAGSTER_HOME``, else ``.dagster`` in the lake.
+
+    NoDagsterHome if the lake is in S3 and the variable is not set.
+    """
+    named = os.environ.get("DAGSTER_HOME")
+    if not named and settings.profile is Profile.AWS:
+        raise NoDagsterHome("DAGSTER_HOME is not set: with TAXI_PROFILE=aws, name the folder of Dagster's instance")
+    home = Path(named) if named else Path(settings.lake) / ".dagster"
     home.mkdir(parents=True, exist_ok=True)
     config = home / "dagster.yaml"
     if not config.exists():
@@ -108,7 +119,8 @@ def run_month(
     selection = [] if replay else [RAW_TRIPS, RAW_ZONES]
     selection += [STAGING_TRIPS, QUARANTINE_KEY]
     selection += [asset_key(CURATED_TABLES[name]) for name in tables or CURATED_TABLES]
-    with dg.DagsterInstance.from_config(str(dagster_home(settings.lake))) as instance:
+    home = dagster_home(settings)
+    with dg.DagsterInstance.from_config(str(home)) as instance:
         with _Follower(instance, run_id, listener):
             job.execute_in_process(
                 run_config={
@@ -123,11 +135,11 @@ def run_month(
             )
         entries = instance.all_logs(run_id)
         run = instance.get_run_by_id(run_id)
-    result = MonthResult(month, engine=describe(settings.engine), run_id=run_id)
+    result = MonthResult(month, run_id=run_id)
     for entry in entries:
         _take_in(result, entry)
     if not (run and run.is_success) and not result.error:
-        result.error = f"run {run_id} did not succeed; its log is in {dagster_home(settings.lake)}"
+        result.error = f"run {run_id} did not succeed; its log is in {home}"
     result.seconds["total"] = round(time.monotonic() - begun, 3)
     return result
 
@@ -200,7 +212,7 @@ def _message_of(error: SerializableErrorInfo) -> str:
     for link in chain:
         if link.cls_name in (DagsterExecutionInterruptedError.__name__, KeyboardInterrupt.__name__):
             return "interrupted; nothing more is published, readers see what they saw. What to do: run the month again."
-        if link.cls_name in (EngineUnavailable.__name__, PublishConflict.__name__):
+        if link.cls_name in (EngineUnavailable.__name__, PublishConflict.__name__, CatalogUnavailable.__name__):
             return link.message.partition(": ")[2].strip()
     return chain[-1].to_string()
 
@@ -208,6 +220,7 @@ def _message_of(error: SerializableErrorInfo) -> str:
 def _take_in_materialization(result: MonthResult, materialization: dg.AssetMaterialization) -> None:
     facts: dict[str, Any] = {name: value.value for name, value in materialization.metadata.items()}
     key = materialization.asset_key
+    result.engine = facts.get("engine", result.engine)
     if key == STAGING_TRIPS:
         result.source_rows = facts["source_rows"]
         result.published_rows = facts["published_rows"]

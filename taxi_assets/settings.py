@@ -1,55 +1,108 @@
 """The one validated place for environment settings (``TAXI_*``).
 
-Belongs here: what may be set and what it may be set to. Does not: reading any other environment variable.
+Belongs here: what may be set and what it may be set to. Does not: reading any other environment variable (boto3 reads
+AWS's own: credentials, ``AWS_ENDPOINT_URL``).
 """
 
 from __future__ import annotations
 
+import re
+from enum import Enum
 from pathlib import Path
+from typing import Annotated, Any, Literal
 
-from pydantic import field_validator
+from pydantic import Field, ModelWrapValidatorHandler, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from typing_extensions import Self
 
 TLC_SITE = "https://d37ci6vzurychx.cloudfront.net"
 """Where the TLC publishes its trip records."""
 
 SAIL, SPARK = "sail", "spark"
+_S3_ROOT = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9._=-]+)*")
+
+
+class Profile(str, Enum):
+    """Where everything runs: on this machine, or on AWS."""
+
+    LOCAL = "local"
+    AWS = "aws"
 
 
 class Settings(BaseSettings):
-    """Settings of one process. ``TAXI_LAKE``, ``TAXI_SOURCE`` and ``TAXI_ENGINE`` set them from outside.
+    """Settings of one process, each set from outside by ``TAXI_`` and its name.
 
-    ``lake``: folder of the lake. ``source``: https:// address or folder in the TLC's layout, or
-    ``synthetic:rows=50000,seed=1``. ``engine``: ``sail``, ``spark`` (JVM) or a Spark Connect address
-    ``sc://host:port``. A pydantic ValidationError names the variable that is wrong.
+    ``lake``: folder of the lake, ``s3://bucket`` or ``s3://bucket/prefix`` with the profile ``aws``. ``source``:
+    https:// address or folder in the TLC's layout, or ``synthetic:rows=50000,seed=1``. ``engine``, for the profile
+    ``local``: ``sail``, ``spark`` (JVM) or a Spark Connect address ``sc://host:port``. The others are for the profile
+    ``aws``: ``region``; ``glue_job_prefix`` and ``database_prefix``, which the names of Glue jobs and catalog databases
+    begin with; version, worker type and number of workers of the Glue jobs, their longest run in minutes, and the
+    price of a DPU-hour in USD. A pydantic ValidationError names the variable that is wrong.
     """
 
     model_config = SettingsConfigDict(env_prefix="TAXI_", frozen=True)
 
-    lake: Path = Path("lake")
+    profile: Profile = Profile.LOCAL
+    lake: str = "lake"
     source: str = TLC_SITE
     engine: str = SAIL
+    region: Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")] = "us-east-1"
+    glue_job_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]*$")] = "taxi-"
+    database_prefix: Annotated[str, Field(pattern=r"^[a-z0-9_]*$")] = "taxi_"
+    glue_version: Literal["5.0", "5.1", "6.0"] = "5.1"
+    glue_worker_type: Literal["G.1X", "G.2X", "G.4X", "G.8X"] = "G.1X"
+    glue_workers: Annotated[int, Field(ge=2, le=10)] = 2
+    glue_timeout_minutes: Annotated[int, Field(ge=1, le=2880)] = 60
+    glue_usd_per_dpu_hour: Annotated[float, Field(ge=0)] = 0.44
 
-    @field_validator("lake")
+    @model_validator(mode="wrap")
     @classmethod
-    def _absolute(cls, lake: Path) -> Path:
-        resolved = lake.expanduser().resolve()
-        if resolved.exists() and not resolved.is_dir():
-            raise ValueError(f"TAXI_LAKE: {resolved} is a file; give a folder, it is made if it does not exist")
-        if wild := sorted(set("*?[]{}") & set(str(resolved))):
-            raise ValueError(f"TAXI_LAKE: {resolved} has {' '.join(wild)} in it, which engines take for a pattern")
-        return resolved
+    def _name_the_variable(cls, given: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
+        """pydantic names the field; who reads the message has set a variable."""
+        try:
+            return validate(given)
+        except ValidationError as error:
+            faults = [(".".join(map(str, fault["loc"])), fault["msg"], fault["input"]) for fault in error.errors()]
+            said = [f"TAXI_{where.upper()}: {told}, not {value!r}" if where else told for where, told, value in faults]
+            raise ValueError("; ".join(text.removeprefix("Value error, ") for text in said)) from None
 
-    @field_validator("engine")
+    @model_validator(mode="before")
     @classmethod
-    def _known_engine(cls, engine: str) -> str:
-        if engine not in (SAIL, SPARK) and not engine.startswith("sc://"):
-            raise ValueError(f"TAXI_ENGINE: {engine!r} is none of {SAIL}, {SPARK}, sc://host:port")
-        return engine
+    def _lake_of_profile(cls, given: dict[str, Any]) -> dict[str, Any]:
+        lake = str(given.get("lake", "lake"))
+        if given.get("profile", Profile.LOCAL) in (Profile.AWS, Profile.AWS.value):
+            if not _S3_ROOT.fullmatch(lake.rstrip("/")):
+                raise ValueError(
+                    f"TAXI_LAKE: {lake!r} is not s3://bucket or s3://bucket/prefix, as TAXI_PROFILE=aws needs"
+                )
+            return {**given, "lake": lake.rstrip("/")}
+        if "://" in lake:
+            raise ValueError(f"TAXI_LAKE: {lake} is not a folder; for a lake in S3 set TAXI_PROFILE=aws as well")
+        return {**given, "lake": str(_folder(lake))}
 
-    @field_validator("source")
-    @classmethod
-    def _some_source(cls, source: str) -> str:
-        if not source.strip():
+    @model_validator(mode="after")
+    def _known_engine(self) -> Self:
+        if self.engine not in (SAIL, SPARK) and not self.engine.startswith("sc://"):
+            raise ValueError(f"TAXI_ENGINE: {self.engine!r} is none of {SAIL}, {SPARK}, sc://host:port")
+        return self
+
+    @model_validator(mode="after")
+    def _source_within_reach(self) -> Self:
+        if not self.source.strip():
             raise ValueError("TAXI_SOURCE is empty: give a https:// address, a folder, or synthetic")
-        return source
+        remote = self.source.startswith(("https://", "http://", "synthetic"))
+        if self.profile is Profile.AWS and not remote:
+            raise ValueError(
+                f"TAXI_SOURCE: {self.source} is a folder of this machine, which Glue jobs do not see "
+                "(TAXI_PROFILE=aws); give a https:// address or synthetic"
+            )
+        return self
+
+
+def _folder(lake: str) -> Path:
+    resolved = Path(lake).expanduser().resolve()
+    if resolved.exists() and not resolved.is_dir():
+        raise ValueError(f"TAXI_LAKE: {resolved} is a file; give a folder, it is made if it does not exist")
+    if wild := sorted(set("*?[]{}") & set(str(resolved))):
+        raise ValueError(f"TAXI_LAKE: {resolved} has {' '.join(wild)} in it, which engines take for a pattern")
+    return resolved

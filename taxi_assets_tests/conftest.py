@@ -81,7 +81,7 @@ def run(engine: str) -> Callable[..., MonthResult]:
     """Run a month on the shared engine: ``run(lake, source, month=…, tables=…)``."""
 
     def run_it(lake: Path, source: Path | str, month: str = MONTH, tables: list[str] | None = None) -> MonthResult:
-        return run_month(Settings(lake=lake, source=str(source), engine=engine), month, tables, lambda *_: None)
+        return run_month(Settings(lake=str(lake), source=str(source), engine=engine), month, tables, lambda *_: None)
 
     return run_it
 

@@ -31,7 +31,7 @@ def both(
     on_sail = run(folder / "sail", folder / "source", month=MONTH)
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("JAVA_HOME", raising=False)  # so it is the Java that pip brought, whatever the machine has
-        settings = Settings(lake=folder / "jvm", source=str(folder / "source"), engine=SPARK)
+        settings = Settings(lake=str(folder / "jvm"), source=str(folder / "source"), engine=SPARK)
         on_jvm = run_month(settings, MONTH, None, lambda *_: None)
     return (folder / "sail", on_sail), (folder / "jvm", on_jvm)
 
@@ -71,6 +71,6 @@ def test_the_jvm_writes_one_sorted_file_a_partition_with_the_field_ids_of_the_co
 
 def test_iceberg_reads_what_the_jvm_wrote(both: tuple[tuple[Path, MonthResult], tuple[Path, MonthResult]]) -> None:
     lake, result = both[1]
-    rows = Lake.in_folder(lake)._catalog.open(TRIPS).scan(selected_fields=("pickup_date", "total_amount")).to_arrow()
+    rows = Lake.in_folder(lake).catalog.open(TRIPS).scan(selected_fields=("pickup_date", "total_amount")).to_arrow()
     assert rows.num_rows == result.published_rows
     assert [column.null_count for column in rows.columns] == [0, 0]

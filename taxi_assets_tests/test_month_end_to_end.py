@@ -20,7 +20,7 @@ from glue_jobs.contracts.raw import TRIPS_DATASET
 from glue_jobs.sources.synthetic import make_month, make_zones
 from taxi_assets.asset_keys import STAGING_TRIPS, asset_key
 from taxi_assets.lake import Lake
-from taxi_assets.resources.jobs import LocalJobs
+from taxi_assets.resources.jobs import JobRun, LocalJobs
 from taxi_assets.running import MonthResult, dagster_home, run_month
 from taxi_assets.settings import Settings
 from taxi_assets.status import lake_status
@@ -75,7 +75,7 @@ def test_the_partition_columns_are_nowhere_null(published: tuple[Path, MonthResu
     nulls = "SELECT count(*) FROM staging.trips WHERE pickup_date IS NULL OR time_of_day_category IS NULL"
     with lake.connect() as connection:
         assert connection.execute(nulls).fetchall() == [(0,)]
-    iceberg = lake._catalog.open(TRIPS)
+    iceberg = lake.catalog.open(TRIPS)
     through_iceberg = iceberg.scan(selected_fields=("pickup_date", "time_of_day_category")).to_arrow()
     assert through_iceberg.num_rows == published[1].published_rows
     assert [column.null_count for column in through_iceberg.columns] == [0, 0]
@@ -110,7 +110,7 @@ def test_lineage_can_be_read_from_the_tables(published: tuple[Path, MonthResult]
 
 def test_each_materialization_shows_what_a_person_wants_to_see(published: tuple[Path, MonthResult]) -> None:
     lake, result = published
-    with dg.DagsterInstance.from_config(str(dagster_home(lake))) as instance:
+    with dg.DagsterInstance.from_config(str(dagster_home(Settings(lake=str(lake))))) as instance:
         staging = instance.get_latest_materialization_event(STAGING_TRIPS)
         daily = instance.get_latest_materialization_event(asset_key(CURATED_TABLES["daily_metrics"]))
         assert staging is not None
@@ -137,7 +137,7 @@ def test_a_second_run_publishes_identical_data_and_keeps_the_first_version(
         assert after[name] != before[name]
         first, second = (opened.paths.version(table, MONTH, str(versions[name])) for versions in (before, after))
         assert different_rows(first, second) == 0
-    assert opened._catalog.open(FILES).scan().to_arrow().num_rows == 2  # the same two files, entered once
+    assert opened.catalog.open(FILES).scan().to_arrow().num_rows == 2  # the same two files, entered once
 
 
 def different_rows(first: str, second: str) -> int:
@@ -253,12 +253,12 @@ def once_staged(monkeypatch: pytest.MonkeyPatch, act: Callable[[Path], object]) 
     """Call ``act`` with the folder of the trips, once, between the end of the next stage_trips and its audits."""
     real = LocalJobs.run
 
-    def run_and_act(self: LocalJobs, context: dg.AssetExecutionContext, job: str, arguments: dict[str, str]) -> object:
-        facts = real(self, context, job, arguments)
+    def run_and_act(self: LocalJobs, context: dg.AssetExecutionContext, job: str, arguments: dict[str, str]) -> JobRun:
+        job_run = real(self, context, job, arguments)
         if job == "stage_trips":
             monkeypatch.undo()
             act(Path(arguments["trips_out"]))
-        return facts
+        return job_run
 
     monkeypatch.setattr(LocalJobs, "run", run_and_act)
 
@@ -279,7 +279,7 @@ def test_a_failed_audit_leaves_the_previous_version_live(
 
 
 def test_an_engine_that_cannot_be_reached_is_named_without_a_traceback(source: Path, tmp_path: Path) -> None:
-    settings = Settings(lake=tmp_path / "lake", source=str(source), engine="sc://127.0.0.1:9")
+    settings = Settings(lake=str(tmp_path / "lake"), source=str(source), engine="sc://127.0.0.1:9")
     result = run_month(settings, MONTH, None, lambda *_: None)
     assert result.error.startswith("sc://127.0.0.1:9 cannot be reached")
     assert result.error.endswith("check TAXI_ENGINE")

@@ -31,7 +31,7 @@ FAR_CODE = 1_000_001
 
 @pytest.fixture(scope="module")
 def replay(engine: str) -> Replay:
-    return lambda lake: run_month(Settings(lake=lake, engine=engine), MONTH, None, lambda *_: None, replay=True)
+    return lambda lake: run_month(Settings(lake=str(lake), engine=engine), MONTH, None, lambda *_: None, replay=True)
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +141,7 @@ def test_a_replay_of_a_month_of_an_earlier_contract_is_refused(run: Run, replay:
         lake.publisher.publish(table, MONTH, "old", {**now.lineage, "contract_version": "1"}, replacing=now)
     assert "it was staged under an earlier contract" in replay(tmp_path / "lake").error
     assert f"staging was written under an earlier contract: run {MONTH} again" in lake_status(lake)[0].remarks
-    result = run_month(Settings(lake=tmp_path / "lake"), MONTH, None, lambda *_: None, replay=True)
+    result = run_month(Settings(lake=str(tmp_path / "lake")), MONTH, None, lambda *_: None, replay=True)
     assert f"What to do: run {MONTH} again instead: taxi-assets run --month {MONTH}" in result.error
 
 

@@ -18,6 +18,7 @@ import requests
 import taxi_assets
 from taxi_assets.lake import Lake
 from taxi_assets.running import dagster_home
+from taxi_assets.settings import Settings
 from taxi_assets.status import lake_status
 
 ROOT = Path(taxi_assets.__file__).parent.parent
@@ -35,7 +36,7 @@ def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Ask]]:
         port = free.getsockname()[1]
     environment = {
         **os.environ,
-        "DAGSTER_HOME": str(dagster_home(lake)),
+        "DAGSTER_HOME": str(dagster_home(Settings(lake=str(lake)))),
         "TAXI_LAKE": str(lake),
         "TAXI_SOURCE": "synthetic:rows=1000,seed=1",
     }

@@ -14,12 +14,12 @@ from typing import Any, Generic, TypeVar
 import dagster as dg
 import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from glue_jobs.contracts import Table
 from glue_jobs.contracts.model import Type
-from glue_jobs.files import open_file_system, parquet_files, parquet_rows
+from glue_jobs.files import each_footer, parquet_files, parquet_rows
 from taxi_assets.lake.check_history import Finding
+from taxi_assets.lake.duck import connect
 from taxi_assets.lake.reading import parquet_scan, quoted, select_files
 from taxi_assets.partitions import MONTHS
 
@@ -161,7 +161,7 @@ def conforms(table: Table, folder: str, month: str) -> Outcome:
     """Every file below ``folder`` has the contract's columns in order and type, no null where none may be,
     and rows of ``month`` only; rows are unique by the contract's grain, if it has one."""
     files = parquet_files(folder)
-    faults = (_schema_faults(table, folder, files) or _row_faults(table, folder, month)) if files else []
+    faults = (_schema_faults(table, files) or _row_faults(table, folder, month)) if files else []
     required = [f"{column.name} IS NULL" for column in table.columns if not column.nullable]
     return Outcome(
         not faults,
@@ -186,8 +186,7 @@ def all_files(folder: str) -> str:
 
 def scan(table: Table, folder: str) -> str:
     """A DuckDB table expression over the table's files below ``folder``; one of no rows if there are none."""
-    scheme = "s3://" if folder.startswith("s3://") else ""
-    files = [f"{scheme}{path}" for path in parquet_files(folder)]
+    files = parquet_files(folder)
     return parquet_scan(files) if files else f"({select_files(table, [])})"
 
 
@@ -198,18 +197,17 @@ def first_row(sql: str) -> dict[str, Any]:
 
 def all_rows(sql: str) -> list[dict[str, Any]]:
     """The rows of a query, by column."""
-    with duckdb.connect() as connection:
+    with connect() as connection:
         cursor = connection.execute(sql)
         names = [column[0] for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
-def _schema_faults(table: Table, folder: str, files: Sequence[str]) -> list[str]:
-    system, _ = open_file_system(folder)
+def _schema_faults(table: Table, files: Sequence[str]) -> list[str]:
     expected = [(column.name, _ARROW_TYPES[column.type]) for column in table.columns]
+    schemas = each_footer(files, lambda file: [(field.name, field.type) for field in file.schema_arrow])
     faults = []
-    for path in files:
-        actual = [(field.name, field.type) for field in pq.read_schema(path, filesystem=system)]
+    for path, actual in zip(files, schemas, strict=True):
         if actual != expected:
             different = [f"{a} is not {e}" for a, e in zip(actual, expected, strict=False) if a != e]
             faults.append(f"{path}: {len(actual)} columns, expected {len(expected)}; {'; '.join(different[:3])}")

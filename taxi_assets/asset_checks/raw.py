@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 import dagster as dg
@@ -33,6 +34,15 @@ def _has_rows(landed: LandedMonth) -> Outcome:
 def _has_its_size(landed: LandedMonth) -> Outcome:
     system, path = open_file_system(landed.trips["path"])
     return expect(system.get_file_info(path).size, landed.trips["bytes"], _file(landed, "SELECT count(*)"))
+
+
+def _has_its_content(landed: LandedMonth) -> Outcome:
+    system, path = open_file_system(landed.trips["path"])
+    digest = sha256()
+    with system.open_input_stream(path) as stream:
+        while piece := stream.read(1 << 20):
+            digest.update(piece)
+    return expect(digest.hexdigest(), landed.trips["sha256"], _file(landed, "SELECT count(*)"))
 
 
 def _columns_are_known(landed: LandedMonth) -> Outcome:
@@ -83,6 +93,7 @@ def _audit(asset: dg.AssetKey, name: str, description: str, ask: Any, blocking: 
 AUDITS = [
     _audit(RAW_TRIPS, "has_rows", "The landed file has as many rows as the job counted, and some", _has_rows),
     _audit(RAW_TRIPS, "has_its_size", "The landed file is as large as the one that was fetched", _has_its_size),
+    _audit(RAW_TRIPS, "has_its_content", "The landed file's SHA-256 is that of what was fetched", _has_its_content),
     _audit(
         RAW_TRIPS,
         "columns_are_known",

@@ -103,14 +103,21 @@ def results_of(answers: Iterable[Answer], key: dg.AssetKey) -> list[dg.AssetChec
     return [answer.result for answer in answers if answer.asset == key]
 
 
-def publication_metadata(publication: Publication) -> dict[str, Any]:
-    """What a materialization says of the version that it published."""
+def publication_metadata(
+    lake: Lake, table: Table, publication: Publication, run_metadata: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What a materialization says of the version that it published, and of the job run that made it."""
+    links = lake.links(table)
+    if "catalog" in links:
+        links["catalog"] = dg.MetadataValue.url(links["catalog"])
     return {
+        **links,
         "dagster/row_count": publication.rows,
         "dagster/uri": publication.path,
         "version": publication.version,
         "snapshot_id": str(publication.snapshot_id),  # beyond the 53 bits that a browser counts with
         **publication.lineage,
+        **run_metadata,
     }
 
 

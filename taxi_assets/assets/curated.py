@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
-import duckdb
 
 from glue_jobs.contracts import CURATED_TABLES, TRIPS, Table
 from taxi_assets.asset_checks.audit import ask_all, scan
@@ -21,6 +20,7 @@ from taxi_assets.assets.common import (
     seconds_table,
     table_spec,
 )
+from taxi_assets.lake.duck import connect
 from taxi_assets.lake.paths import new_version
 from taxi_assets.partitions import MONTHS
 from taxi_assets.pictures import FIGURES, write_picture
@@ -72,7 +72,7 @@ def build_curated(
             and entry.lineage.get("contract_version") == str(CURATED_TABLES[name].version)
         },
     )
-    facts = jobs.run(
+    job_run = jobs.run(
         context,
         "build_curated",
         {"month": month, "staging": staging.path, "outputs": json.dumps(built.tables)},
@@ -85,7 +85,7 @@ def build_curated(
         raise refusal(answers, month, built.tables.values(), seen)
     lineage = {
         "run_id": context.run_id,
-        "engine": jobs.engine_name,
+        **job_run.lineage,
         "staging_version": staging.version,
         "staging_snapshot_id": str(staging.snapshot_id),
         **{name: staging.lineage[name] for name in ("source_sha256", "rules_version") if name in staging.lineage},
@@ -99,12 +99,12 @@ def build_curated(
         for table in chosen
     ]
     for table, publication in publications:
-        with duckdb.connect() as connection:
+        with connect() as connection:
             rows = connection.sql(f"SELECT * FROM {scan(table, publication.path)}").df()
         metadata = {
-            **publication_metadata(publication),
+            **publication_metadata(opened, table, publication, job_run.metadata),
             "preview": preview(rows),
-            "seconds": seconds_table(facts["seconds"]),
+            "seconds": seconds_table(job_run.facts["seconds"]),
         }
         if table.name in FIGURES:
             path = opened.paths.picture(table, month, version)

@@ -52,7 +52,8 @@ def ingest_raw(
     """Fetch the month's files from the source, verify and land them, enter them in the ledger."""
     month = context.partition_key
     opened = lake.open()
-    facts = jobs.run(context, "ingest_raw", {"month": month, "source": source.spec, "raw_dir": opened.paths.raw})
+    job_run = jobs.run(context, "ingest_raw", {"month": month, "source": source.spec, "raw_dir": opened.paths.raw})
+    facts = job_run.facts
     landed = LandedMonth(month, facts["trips"], facts["zones"])
     answers = ask_all(AUDITS, landed, (RAW_TRIPS, RAW_ZONES))
     keep(context, opened, answers, version=landed.trips["sha256"])
@@ -65,9 +66,9 @@ def ingest_raw(
         (RAW_ZONES, ZONES_DATASET, landed.zones),
     ):
         file = opened.ledger.record(month, dataset, file_facts, context.run_id)
-        metadata = _file_metadata(file) | {"seconds": seconds_table(facts["seconds"])}
+        metadata = _file_metadata(file) | {"seconds": seconds_table(facts["seconds"]), **job_run.metadata}
         if key == RAW_TRIPS:
-            metadata |= {
+            metadata |= {"in_catalog": opened.show_raw(file)} | {
                 name: facts["trips"][name]
                 for name in ("era", "new_columns", "missing_columns", "changed_types", "unknown_columns")
             }

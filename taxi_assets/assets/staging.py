@@ -66,9 +66,10 @@ def stage_trips(
     }
     if config.replay:
         replayed = _replayable(month, live, trips_file.sha256, zones_file.sha256)
-        facts = jobs.run(context, "replay_quarantine", {**arguments, **replayed})
+        job_run = jobs.run(context, "replay_quarantine", {**arguments, **replayed})
     else:
-        facts = jobs.run(context, "stage_trips", {**arguments, "trips": trips_file.path})
+        job_run = jobs.run(context, "stage_trips", {**arguments, "trips": trips_file.path})
+    facts = job_run.facts
     staged = StagedMonth(
         month=month,
         source=trips_file.path,
@@ -90,7 +91,7 @@ def stage_trips(
         "zones_sha256": zones_file.sha256,
         "rules_version": str(facts["rules_version"]),
         "flag_rules": fingerprint(Tier.FLAG),
-        "engine": jobs.engine_name,
+        **job_run.lineage,
         **({"replay_of": before.version} if config.replay and before else {}),
     }
     # Quarantine first: if the run dies in between, trips still shows the version that it showed before.
@@ -104,15 +105,15 @@ def stage_trips(
                 replacing=live[table.name],
             ),
             extra,
-            asset_key(table),
+            table,
         )
         for table, extra in ((QUARANTINE, _quarantine_metadata(facts)), (TRIPS, _trips_metadata(facts)))
     ]
-    for publication, extra, key in publications:
+    for publication, extra, table in publications:
         yield dg.MaterializeResult(
-            asset_key=key,
-            metadata={**publication_metadata(publication), **extra},
-            check_results=results_of(answers, key),
+            asset_key=asset_key(table),
+            metadata={**publication_metadata(opened, table, publication, job_run.metadata), **extra},
+            check_results=results_of(answers, asset_key(table)),
         )
 
 

@@ -1,34 +1,53 @@
 """The lake: paths, Iceberg tables, publishing, the raw ledger, the history of checks, reading.
 
-Belongs here: how tables are kept. Does not: what is in them, or when they are written.
+Belongs here: how tables are kept, in a folder and in S3. Does not: what is in them, or when they are written.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from glue_jobs.contracts import Table
+from taxi_assets.aws import client, glue_table_url
 from taxi_assets.lake.catalog import LakeCatalog
 from taxi_assets.lake.check_history import CheckHistory
-from taxi_assets.lake.ledger import Ledger
+from taxi_assets.lake.ledger import LandedFile, Ledger
 from taxi_assets.lake.paths import LakePaths
 from taxi_assets.lake.publishing import Publication, Publisher
 from taxi_assets.lake.reading import open_views
+
+if TYPE_CHECKING:
+    from taxi_assets.lake.external import RawTripsTable
 
 __all__ = ["Lake", "Publication"]
 
 
 class Lake:
-    """One lake: ``paths``, ``publisher`` (monthly tables), ``ledger`` (raw files) and ``checks`` over one catalog."""
+    """One lake: ``paths``, ``publisher`` (monthly tables), ``ledger`` (raw files) and ``checks`` over one ``catalog``.
 
-    def __init__(self, root: str, catalog_properties: Mapping[str, str]) -> None:
+    ``raw_trips`` is the catalog's plain table over the raw files; None where there is no Glue Data Catalog.
+    """
+
+    def __init__(
+        self,
+        root: str,
+        catalog_properties: Mapping[str, str],
+        database_prefix: str = "",
+        raw_trips: RawTripsTable | None = None,
+        region: str = "",
+    ) -> None:
         self.paths = LakePaths(root.rstrip("/"))
-        self._catalog = LakeCatalog(self.paths, catalog_properties)
-        self.publisher = Publisher(self.paths, self._catalog)
-        self.ledger = Ledger(self._catalog)
-        self.checks = CheckHistory(self._catalog)
+        self.catalog = LakeCatalog(self.paths, catalog_properties, database_prefix)
+        self.publisher = Publisher(self.paths, self.catalog)
+        self.ledger = Ledger(self.catalog)
+        self.checks = CheckHistory(self.catalog)
+        self.raw_trips = raw_trips
+        self._region = region
 
     @classmethod
     def in_folder(cls, folder: Path) -> Lake:
@@ -38,6 +57,28 @@ class Lake:
         # Concurrent runs share the catalog; SQLite's default of five seconds is short on a busy disk.
         return cls(root, {"type": "sql", "uri": f"sqlite:///{root}/catalog.db?timeout=60", "warehouse": root})
 
+    @classmethod
+    def in_s3(cls, root: str, region: str, database_prefix: str) -> Lake:
+        """The lake at ``s3://bucket/prefix``, with its catalog in the Glue Data Catalog of ``region``."""
+        from taxi_assets.lake.external import RawTripsTable  # a laptop does not need it
+
+        # Unlike boto3 and the jobs' own reader, PyIceberg does not look for an endpoint in the environment.
+        endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+        elsewhere = {"s3.endpoint": endpoint, "s3.force-virtual-addressing": "false"} if endpoint else {}
+        properties = {"type": "glue", "glue.region": region, "s3.region": region, "warehouse": root, **elsewhere}
+        raw_trips = RawTripsTable(client("glue", region), f"{database_prefix}raw", LakePaths(root).raw)
+        return cls(root, properties, database_prefix, raw_trips, region)
+
     def connect(self) -> duckdb.DuckDBPyConnection:
         """A DuckDB connection on the published versions; see ``reading.open_views``."""
-        return open_views(self.paths, self._catalog, self.ledger)
+        return open_views(self.paths, self.catalog, self.ledger)
+
+    def show_raw(self, file: LandedFile) -> bool:
+        """Have the catalog's ``raw.trips`` point at a landed trip file; False if it cannot, or there is none."""
+        return self.raw_trips is not None and self.raw_trips.put(file)
+
+    def links(self, table: Table) -> dict[str, Any]:
+        """The table's name in the catalog, and the address of its page there if it has one."""
+        database = self.catalog.database(table.layer)
+        url = {"catalog": glue_table_url(self._region, database, table.name)} if self._region else {}
+        return {"dagster/table_name": f"{database}.{table.name}", **url}

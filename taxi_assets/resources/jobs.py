@@ -1,7 +1,7 @@
 """Running a job of ``glue_jobs`` and getting its report.
 
-Belongs here: starting the job's process, following and stopping it, judging its end. Does not: what the report
-means. The AWS profile runs the same scripts with the same arguments as Glue job runs behind the same ``Jobs``.
+Belongs here: what running a job means, and the jobs of a laptop: starting the process, following and stopping it.
+Does not: what the report means, or the same scripts with the same arguments as Glue job runs (``glue``).
 """
 
 import json
@@ -13,7 +13,8 @@ import threading
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from dagster_pyspark import LazyPySparkResource
 from pydantic import PrivateAttr
 
 import glue_jobs
-from glue_jobs.reporting import COMPLETED, FAILED
+from glue_jobs.reporting import COMPLETED, FAILED, PHASE
 from taxi_assets.resources.engine import RunningEngine, describe, running_engine
 
 _SCRIPTS = Path(glue_jobs.__file__).parent
@@ -31,34 +32,42 @@ _STOP_SECONDS = 10
 _POLL_SECONDS = 0.1
 
 
+@dataclass(frozen=True)
+class JobRun:
+    """What a job reported, and how it was run.
+
+    ``facts`` are those of its completion report, ``metadata`` is for the materializations that come of it, ``lineage``
+    for the snapshots.
+    """
+
+    facts: dict[str, Any]
+    metadata: Mapping[str, Any]
+    lineage: Mapping[str, str]
+
+
 class Jobs(dg.ConfigurableResource["Jobs"], ABC):
     """Runs the jobs of ``glue_jobs``. ``spark`` supplies the Spark settings that every job gets."""
 
     spark: LazyPySparkResource
 
     @abstractmethod
-    def run(self, context: dg.AssetExecutionContext, job: str, arguments: Mapping[str, str]) -> dict[str, Any]:
-        """Run ``job`` to its end and return the facts of its completion report.
+    def run(self, context: dg.AssetExecutionContext, job: str, arguments: Mapping[str, str]) -> JobRun:
+        """Run ``job`` to its end. ``arguments`` are its options without dashes; ``month`` is among them.
 
-        dagster.Failure, with what happened and what to do, if the job failed or ended without that report.
+        dagster.Failure, with what happened and what to do, if the job failed or ended without a completion report.
         """
 
-    @property
     @abstractmethod
-    def engine_name(self) -> str:
-        """The engine and its version, for metadata."""
+    def stop_runs_of(self, dagster_run_id: str) -> Sequence[str]:
+        """Stop the jobs that a Dagster run has left behind when it ended; returns what was stopped."""
 
 
 class LocalJobs(Jobs):
-    """Runs the jobs as subprocesses. The engine is started once for each Dagster run and shared by its jobs."""
+    """Runs the jobs as subprocesses. The engine is started by a run's first job, and shared by the others."""
 
     engine: str
     _running: RunningEngine | None = PrivateAttr(default=None)
-
-    @property
-    def engine_name(self) -> str:
-        """See ``Jobs``."""
-        return describe(self.engine)
+    _until_the_end: ExitStack = PrivateAttr(default_factory=ExitStack)
 
     @contextmanager
     def yield_for_execution(
@@ -66,23 +75,30 @@ class LocalJobs(Jobs):
         context: dg.InitResourceContext,  # noqa: ARG002 -- Dagster passes it; the engine does not need it
     ) -> Iterator["LocalJobs"]:
         """Keep the engine running while the Dagster run lasts."""
-        with running_engine(self.engine) as running:
-            self._running = running
+        with self._until_the_end:
             yield self
 
-    def run(self, context: dg.AssetExecutionContext, job: str, arguments: Mapping[str, str]) -> dict[str, Any]:
+    def run(self, context: dg.AssetExecutionContext, job: str, arguments: Mapping[str, str]) -> JobRun:
         """See ``Jobs``."""
+        if self._running is None:
+            self._running = self._until_the_end.enter_context(running_engine(self.engine))
         with dg.open_pipes_session(
             context=context.op_execution_context,
             context_injector=dg.PipesTempFileContextInjector(),
             message_reader=dg.PipesTempFileMessageReader(),
         ) as session:
-            command = [sys.executable, str(_SCRIPTS / f"{job}.py"), *_as_options(arguments)]
-            command += ["--spark-conf", json.dumps(self.spark.spark_config)]
-            command += _as_options(session.get_bootstrap_cli_arguments())
-            assert self._running is not None  # yield_for_execution set it
+            command = [sys.executable, str(_SCRIPTS / f"{job}.py")]
+            options = as_options(arguments) | {"--spark-conf": json.dumps(self.spark.spark_config)}
+            for option in (options | dict(session.get_bootstrap_cli_arguments())).items():
+                command += option
             end, last_lines = _run_to_end(command, self._running)
-        return facts_of(job, session.get_custom_messages(), end, last_lines)
+        facts = facts_of(job, session.get_custom_messages(), end, last_lines)
+        engine = describe(self.engine)
+        return JobRun(facts, {"engine": engine}, {"engine": engine})
+
+    def stop_runs_of(self, dagster_run_id: str) -> Sequence[str]:  # noqa: ARG002 -- they end with their engine
+        """See ``Jobs``. A job of a worker that was killed ends with its engine, which ends with the worker."""
+        return []
 
 
 def facts_of(job: str, messages: Sequence[Any], end: str, last_lines: str) -> dict[str, Any]:
@@ -100,18 +116,20 @@ def facts_of(job: str, messages: Sequence[Any], end: str, last_lines: str) -> di
         raise dg.Failure(
             f"{job} ended without a completion report ({end}); nothing was published. What to do: read its last "
             f"lines below, then run the month again.\n{last_lines}",
-            metadata={"last_lines": dg.MetadataValue.md(f"```\n{last_lines}\n```")},
+            metadata={
+                "last_lines": dg.MetadataValue.md(f"```\n{last_lines}\n```"),
+                "seconds_of_finished_phases": {
+                    report["phase"]: report["seconds"] for report in reports if report["kind"] == PHASE
+                },
+            },
         )
     facts: dict[str, Any] = completed[-1]
     return facts
 
 
-def _as_options(arguments: Mapping[str, str]) -> list[str]:
-    """``{"a_b": "c"}`` as ``["--a-b", "c"]``; names that begin with dashes stay as they are."""
-    options = []
-    for name, value in arguments.items():
-        options += [name if name.startswith("--") else f"--{name.replace('_', '-')}", value]
-    return options
+def as_options(arguments: Mapping[str, str]) -> dict[str, str]:
+    """``{"a_b": "c"}`` as ``{"--a-b": "c"}``."""
+    return {f"--{name.replace('_', '-')}": value for name, value in arguments.items()}
 
 
 def _run_to_end(command: Sequence[str], engine: RunningEngine) -> tuple[str, str]:

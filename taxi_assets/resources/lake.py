@@ -1,20 +1,35 @@
-"""The lake as a Dagster resource."""
+"""The lake, and the source of its raw files, as Dagster resources."""
 
 from pathlib import Path
 
 import dagster as dg
 
 from taxi_assets.lake import Lake
+from taxi_assets.settings import Profile, Settings
 
 
 class LakeResource(dg.ConfigurableResource[Lake]):
-    """The lake in the local folder ``folder``. Opening it touches the disk, so it is done when a run asks."""
+    """The lake at ``root``: a local folder, or ``s3://bucket/prefix`` with the Glue Data Catalog of ``region``.
 
-    folder: str
+    Opening it touches the disk or AWS, so it is done when a run asks.
+    """
+
+    root: str
+    region: str = ""
+    database_prefix: str = ""
+
+    @classmethod
+    def of(cls, settings: Settings) -> "LakeResource":
+        """The lake that the settings name."""
+        if settings.profile is Profile.AWS:
+            return cls(root=settings.lake, region=settings.region, database_prefix=settings.database_prefix)
+        return cls(root=settings.lake)
 
     def open(self) -> Lake:
-        """The lake, its folder made if need be."""
-        return Lake.in_folder(Path(self.folder))
+        """The lake; a local folder is made if need be."""
+        if self.region:
+            return Lake.in_s3(self.root, self.region, self.database_prefix)
+        return Lake.in_folder(Path(self.root))
 
 
 class SourceResource(dg.ConfigurableResource["SourceResource"]):

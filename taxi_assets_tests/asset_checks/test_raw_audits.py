@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,13 @@ from taxi_assets.asset_checks.raw import LandedMonth
 
 def landed(path: Path, month: str, **changes: Any) -> LandedMonth:
     pq.write_table(make_month(month, 600, 1), path)
-    facts = {**verify_trips(path, "url", month), "path": str(path), "bytes": path.stat().st_size}
+    content = path.read_bytes()
+    facts = {
+        **verify_trips(path, "url", month),
+        "path": str(path),
+        "bytes": len(content),
+        "sha256": sha256(content).hexdigest(),
+    }
     return LandedMonth(month, facts | changes, {"rows": 265, "path": "zones.csv"})
 
 
@@ -32,6 +39,7 @@ def test_a_good_file_passes(tmp_path: Path, month: str) -> None:
     [
         ({"rows": 1}, "has_rows"),
         ({"bytes": 1}, "has_its_size"),
+        ({"sha256": "of what was fetched"}, "has_its_content"),
         ({"unknown_columns": ["driver_mood"]}, "columns_are_known"),
         ({"missing_columns": ["cbd_congestion_fee"]}, "columns_are_complete"),
         ({"changed_types": {"VendorID": "int32 expected, double found"}}, "types_are_those_of_the_era"),

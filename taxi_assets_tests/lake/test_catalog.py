@@ -17,7 +17,7 @@ from taxi_assets_tests.conftest import MONTH
 @pytest.mark.parametrize("name", TABLES)
 def test_a_table_has_the_fields_of_its_contract(tmp_path: Path, name: str) -> None:
     table = TABLES[name]
-    created = Lake.in_folder(tmp_path)._catalog.open(table)
+    created = Lake.in_folder(tmp_path).catalog.open(table)
     assert created.schema().fields == iceberg_schema(table).fields
     assert [field.field_id for field in created.schema().fields] == [column.field_id for column in table.columns]
     assert created.spec().fields == partition_spec(table).fields
@@ -26,8 +26,8 @@ def test_a_table_has_the_fields_of_its_contract(tmp_path: Path, name: str) -> No
 
 def test_a_table_that_exists_is_opened(tmp_path: Path) -> None:
     table = TABLES["curated.daily_metrics"]
-    first = Lake.in_folder(tmp_path)._catalog.open(table)
-    assert Lake.in_folder(tmp_path)._catalog.open(table).metadata.table_uuid == first.metadata.table_uuid
+    first = Lake.in_folder(tmp_path).catalog.open(table)
+    assert Lake.in_folder(tmp_path).catalog.open(table).metadata.table_uuid == first.metadata.table_uuid
 
 
 def test_a_column_that_a_contract_gains_is_added_under_its_field_id(tmp_path: Path) -> None:
@@ -37,18 +37,18 @@ def test_a_column_that_a_contract_gains_is_added_under_its_field_id(tmp_path: Pa
     folder = Path(lake.paths.version(table, MONTH, "v1"))
     write_rows(folder, before, 3)
     first = lake.publisher.publish(before, MONTH, "v1", {}, replacing=None)
-    assert len(lake._catalog.open(table).schema().fields) == len(before.columns)
+    assert len(lake.catalog.open(table).schema().fields) == len(before.columns)
     with lake.connect() as connection:  # read before anything was published under the new contract
         assert connection.execute("SELECT count(*), count(refunded_trips) FROM curated.daily_metrics").fetchall() == [
             (3, 0)
         ]
     write_rows(Path(lake.paths.version(table, MONTH, "v2")), table, 2)
     lake.publisher.publish(table, MONTH, "v2", {}, replacing=first)
-    evolved = lake._catalog.open(table)
+    evolved = lake.catalog.open(table)
     assert evolved.schema().fields == iceberg_schema(table).fields
     assert evolved.scan().to_arrow()["refunded_trips"].to_pylist() == [1, 1]
     lake.publisher.roll_back(table, MONTH)
-    assert lake._catalog.open(table).scan().to_arrow()["refunded_trips"].to_pylist() == [None] * 3
+    assert lake.catalog.open(table).scan().to_arrow()["refunded_trips"].to_pylist() == [None] * 3
     with lake.connect() as connection:
         assert connection.execute("SELECT DISTINCT refunded_trips FROM curated.daily_metrics").fetchall() == [(None,)]
 

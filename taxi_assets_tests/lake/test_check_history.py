@@ -10,6 +10,7 @@ from taxi_assets.asset_keys import CHECK_HISTORY_KEY, STAGING_TRIPS
 from taxi_assets.lake import Lake
 from taxi_assets.lake.check_history import Finding
 from taxi_assets.running import MonthResult, dagster_home
+from taxi_assets.settings import Settings
 from taxi_assets_tests.conftest import MONTH, write_source
 
 FINDING = Finding(
@@ -71,7 +72,7 @@ def test_dagster_keeps_the_answers_by_month_and_shows_the_history_as_an_asset(
     published: tuple[Path, MonthResult],
 ) -> None:
     lake, result = published
-    with dg.DagsterInstance.from_config(str(dagster_home(lake))) as instance:
+    with dg.DagsterInstance.from_config(str(dagster_home(Settings(lake=str(lake))))) as instance:
         checked = [
             entry.dagster_event.asset_check_evaluation_data
             for entry in instance.all_logs(result.run_id)

@@ -28,7 +28,7 @@ def test_the_latest_content_is_in_force_and_the_earlier_one_is_remembered(tmp_pa
     current = ledger.current("2024-02", TRIPS_DATASET)
     assert current is not None
     assert (current.sha256, current.run_id, current.physical_schema) == ("bb", "run 2", '{"VendorID": "int32"}')
-    entries = Lake.in_folder(tmp_path)._catalog.open(FILES).scan().to_arrow().sort_by("landed_at")
+    entries = Lake.in_folder(tmp_path).catalog.open(FILES).scan().to_arrow().sort_by("landed_at")
     assert entries["sha256"].to_pylist() == ["aa", "bb"]
 
 

@@ -1,0 +1,83 @@
+"""Talking to AWS: clients, what its errors mean to the reader, links into its console.
+
+Belongs here: what every AWS resource needs. Does not: any one service's work (``glue``, ``lake``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import quote
+
+import boto3
+import dagster as dg
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+_ATTEMPTS = 8
+"""Of each call, with exponential backoff and jitter, where AWS throttles or is unwell: about a minute in all."""
+
+_REMEDIES = {
+    "AccessDenied": "give the role the action that the message names (infra/api-calls.json lists what each role calls)",
+    "AccessDeniedException": "give the role the action that the message names (infra/api-calls.json lists them)",
+    "EntityNotFoundException": "make it with Terraform, or check TAXI_GLUE_JOB_PREFIX, TAXI_REGION and the account",
+    "ExpiredToken": "log in to AWS again",
+    "ExpiredTokenException": "log in to AWS again",
+    "NoSuchBucket": "check TAXI_LAKE, or make the bucket with Terraform",
+    "UnrecognizedClientException": "check the AWS credentials",
+}
+
+
+def client(service: str, region: str) -> Any:
+    """A boto3 client that retries what is worth it. Credentials and endpoint are boto3's to find."""
+    return boto3.client(
+        service, region_name=region, config=Config(retries={"mode": "standard", "max_attempts": _ATTEMPTS})
+    )
+
+
+def error_code(error: ClientError) -> str:
+    """AWS's name of an error, such as ``ThrottlingException``."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+@contextmanager
+def explained(doing: str) -> Iterator[None]:
+    """Say of an error of AWS what was being done and what to do; it becomes a dagster.Failure."""
+    try:
+        yield
+    except (ClientError, BotoCoreError) as error:
+        raise dg.Failure(f"{doing}: {error}. What to do: {remedy_of(error)}.") from error
+
+
+def remedy_of(error: ClientError | BotoCoreError) -> str:
+    """What to do about an error of AWS."""
+    if isinstance(error, BotoCoreError):
+        return "check the network, TAXI_REGION and the AWS credentials"
+    return _REMEDIES.get(error_code(error), "try again later; if it stays, look at the AWS Health Dashboard")
+
+
+def glue_run_url(region: str, job: str, run: str) -> str:
+    """The page of a Glue job run."""
+    return f"{_console(region, 'gluestudio')}#/job/{quote(job)}/run/{run}"
+
+
+def glue_table_url(region: str, database: str, table: str) -> str:
+    """The page of a table of the Glue Data Catalog."""
+    return f"{_console(region, 'glue')}#/v2/data-catalog/tables/view/{table}?database={database}"
+
+
+def log_url(region: str, group: str, stream: str) -> str:
+    """The page of a CloudWatch log stream; its console wants slashes quoted twice, with $ for %."""
+    return (
+        f"{_console(region, 'cloudwatch')}#logsV2:log-groups/log-group/{_twice_quoted(group)}"
+        f"/log-events/{_twice_quoted(stream)}"
+    )
+
+
+def _console(region: str, service: str) -> str:
+    return f"https://{region}.console.aws.amazon.com/{service}/home?region={region}"
+
+
+def _twice_quoted(text: str) -> str:
+    return quote(quote(text, safe=""), safe="").replace("%", "$")

@@ -1,0 +1,129 @@
+"""Putting the jobs' code where Glue finds it.
+
+Belongs here: the archive, its upload, pointing the Glue jobs at it. Does not: making the jobs (``infra``), or running
+them (``resources.glue``).
+
+Code lies below ``scripts/<hash of the code>/``, so a deployment never touches what a run uses that has begun.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import dagster_pipes
+
+import glue_jobs
+from glue_jobs.files import split_s3
+from taxi_assets.aws import client, explained
+from taxi_assets.settings import Settings
+
+JOBS = ("ingest_raw", "stage_trips", "replay_quarantine", "build_curated")
+"""The entry scripts of ``glue_jobs``; each is a Glue job."""
+
+_ARCHIVE = "glue_jobs.zip"
+_OLDEST = (1980, 1, 1, 0, 0, 0)
+"""The first time that a zip can name: all files get it, because when they were checked out is not part of the code."""
+_NOT_OF_AN_UPDATE = frozenset({"AllocatedCapacity", "MaxCapacity"})
+"""Glue refuses these beside WorkerType and NumberOfWorkers, though GetJob gives them."""
+
+
+@dataclass(frozen=True)
+class Code:
+    """What runs on Glue: ``archive`` is the zip of the packages, ``scripts`` file name to content."""
+
+    archive: bytes
+    scripts: dict[str, bytes]
+
+    @property
+    def version(self) -> str:
+        """The first 16 hexadecimal digits of the SHA-256 of archive and scripts."""
+        digest = sha256(self.archive)
+        for name, script in sorted(self.scripts.items()):
+            digest.update(name.encode() + b"\0" + script)
+        return digest.hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """One Glue job: which code it ran before and runs now, and the Glue version that it has."""
+
+    job: str
+    before: str
+    now: str
+    glue_version: str
+
+
+def build() -> Code:
+    """The code of this checkout. The same files give the same bytes, on any machine and day.
+
+    dagster_pipes is in the archive too: a job then installs nothing when it starts.
+    """
+    buffer = io.BytesIO()
+    # Not compressed, because what a compressor makes of the same bytes depends on its version.
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name, content in sorted(_modules(Path(glue_jobs.__file__)), key=lambda entry: entry[0]):
+            archive.writestr(_entry(name), content)
+        for name, content in sorted(_modules(Path(dagster_pipes.__file__)), key=lambda entry: entry[0]):
+            archive.writestr(_entry(name), content)
+    folder = Path(glue_jobs.__file__).parent
+    return Code(buffer.getvalue(), {f"{job}.py": (folder / f"{job}.py").read_bytes() for job in JOBS})
+
+
+def deploy(settings: Settings) -> list[Deployed]:
+    """Upload the code and point the Glue jobs at it; nothing is done that is done already.
+
+    dagster.Failure, with what to do, if a job does not exist or AWS refuses.
+    """
+    code = build()
+    root = f"{settings.lake}/scripts/{code.version}"
+    with explained(f"the code could not be uploaded to {root}"):
+        _upload(client("s3", settings.region), root, {**code.scripts, _ARCHIVE: code.archive})
+    glue = client("glue", settings.region)
+    return [_point(glue, settings, job, root, code.version) for job in JOBS]
+
+
+def _modules(package: Path) -> Iterator[tuple[str, bytes]]:
+    root = package.parent.parent
+    for path in package.parent.rglob("*"):
+        if path.is_file() and (path.suffix == ".py" or path.name == "py.typed"):
+            yield path.relative_to(root).as_posix(), path.read_bytes()
+
+
+def _entry(name: str) -> zipfile.ZipInfo:
+    entry = zipfile.ZipInfo(name, _OLDEST)
+    entry.external_attr = 0o644 << 16
+    entry.create_system = 3  # Unix, on any machine
+    return entry
+
+
+def _upload(s3: Any, root: str, files: dict[str, bytes]) -> None:
+    """The archive comes last, so that it being there says that all is."""
+    bucket, prefix = split_s3(root)
+    there = s3.list_objects_v2(Bucket=bucket, Prefix=f"{prefix}/{_ARCHIVE}").get("KeyCount", 0)
+    if not there:
+        for name, content in files.items():
+            s3.put_object(Bucket=bucket, Key=f"{prefix}/{name}", Body=content, ChecksumAlgorithm="SHA256")
+
+
+def _point(glue: Any, settings: Settings, job: str, root: str, version: str) -> Deployed:
+    name = f"{settings.glue_job_prefix}{job.replace('_', '-')}"
+    with explained(f"Glue job {name} could not be pointed at {root}"):
+        now = glue.get_job(JobName=name)["Job"]
+        update = {
+            field: now[field]
+            for field in glue.meta.service_model.shape_for("JobUpdate").members
+            if field in now and field not in _NOT_OF_AN_UPDATE
+        }
+        update["Command"] = {**now["Command"], "ScriptLocation": f"{root}/{job}.py"}
+        arguments = {"--extra-py-files": f"{root}/{_ARCHIVE}", "--code-version": version}
+        update["DefaultArguments"] = {**now.get("DefaultArguments", {}), **arguments}
+        update["GlueVersion"] = settings.glue_version
+        if any(now.get(field) != value for field, value in update.items()):
+            glue.update_job(JobName=name, JobUpdate=update)
+    return Deployed(name, now.get("DefaultArguments", {}).get("--code-version", ""), version, settings.glue_version)

@@ -1,0 +1,168 @@
+"""Whether the contracts, the catalog and the files say the same.
+
+Belongs here: comparing them, and how to repair what differs. Does not: repairing (``bring_up_to_date``), or whether
+the months fit together (``taxi_assets.status``).
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from pyiceberg.table import Table as IcebergTable
+
+from glue_jobs.contracts import MONTHLY_TABLES, TABLES, Table
+from glue_jobs.contracts.raw import TRIPS_DATASET
+from glue_jobs.files import each_footer, parquet_files
+from taxi_assets.lake import Lake
+from taxi_assets.lake.catalog import iceberg_schema, partition_spec
+from taxi_assets.lake.external import expected_columns, folder_of, has_todays_types
+
+_UPDATE = "taxi-assets catalog update"
+Progress = Callable[[str, int, int], None]
+"""Called with a table's name, files read so far and files in all."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something that differs: in which table (and month), what, and how to repair it."""
+
+    table: str
+    problem: str
+    repair: str
+
+
+def check_catalog(lake: Lake, progress: Progress = lambda *_: None) -> list[Fault]:
+    """Everything that differs, in all tables; an empty list if nothing does. Reads the footer of every live file."""
+    faults = []
+    for table in TABLES.values():
+        iceberg = lake.catalog.find(table)
+        if iceberg is None:
+            continue  # nothing of it was published yet; the first publication creates it
+        faults += _schema_faults(table, iceberg)
+        faults += _glue_faults(table, lake.catalog.columns_in_glue(table))
+        if table.full_name in MONTHLY_TABLES:
+            faults += _file_faults(table, iceberg, progress)
+    return faults + _raw_faults(lake)
+
+
+def bring_up_to_date(lake: Lake) -> list[str]:
+    """Create the tables that are missing, give all of them their contract's columns, comments and partitions.
+
+    Returns what the catalog's ``raw.trips`` does not show, month by month, and why. No row is touched.
+    """
+    for table in TABLES.values():
+        lake.catalog.bring_up_to_date(table)
+    if lake.raw_trips is None:
+        return []
+    lake.raw_trips.bring_up_to_date()
+    return [
+        f"{file.month}: its file has physical types of before 2023-02; staging.trips has the month"
+        for file in lake.ledger.all_current(TRIPS_DATASET)
+        if not lake.raw_trips.put(file)
+    ]
+
+
+def _schema_faults(table: Table, iceberg: IcebergTable) -> list[Fault]:
+    expected = {field.field_id: field for field in iceberg_schema(table).fields}
+    actual = {field.field_id: field for field in iceberg.schema().fields}
+    again = f"{table.full_name} cannot be evolved to its contract: restore the contract, or publish it as a new table"
+    faults = [
+        Fault(table.full_name, f"column {field.name} (field id {number}) is missing", _UPDATE)
+        for number, field in expected.items()
+        if number not in actual
+    ]
+    faults += [
+        Fault(table.full_name, f"column {field.name} (field id {number}) is not in the contract", again)
+        for number, field in actual.items()
+        if number not in expected
+    ]
+    for number in expected.keys() & actual.keys():
+        wanted, found = expected[number], actual[number]
+        if (wanted.name, wanted.field_type) != (found.name, found.field_type):
+            problem = f"field id {number} is {found.name} {found.field_type}, not {wanted.name} {wanted.field_type}"
+            faults.append(Fault(table.full_name, problem, again))
+        if wanted.doc != found.doc:
+            faults.append(
+                Fault(table.full_name, f"column {wanted.name} has another comment than the contract", _UPDATE)
+            )
+    if iceberg.spec().fields != partition_spec(table).fields:
+        faults.append(Fault(table.full_name, f"is partitioned by {iceberg.spec()}, not by {table.partition_by}", again))
+    return faults
+
+
+def _glue_faults(table: Table, columns: Mapping[str, tuple[str, str]] | None) -> list[Fault]:
+    """What the Glue table shows to those that do not read Iceberg's metadata; ``columns`` is None without Glue."""
+    if columns is None:
+        return []
+    expected = {
+        field.name: (_glue_type(str(field.field_type)), field.doc or "") for field in iceberg_schema(table).fields
+    }
+    return [
+        Fault(table.full_name, f"Glue shows {name} as {columns.get(name)}, not as {wanted}", _UPDATE)
+        for name, wanted in expected.items()
+        if columns.get(name) != wanted
+    ]
+
+
+def _glue_type(iceberg_type: str) -> str:
+    return {"long": "bigint"}.get(iceberg_type, iceberg_type.replace(", ", ","))
+
+
+def _file_faults(table: Table, iceberg: IcebergTable, progress: Progress) -> list[Fault]:
+    """Live files that are gone, and files whose columns, or Iceberg field ids where they have any, are not those."""
+    by_folder: dict[str, list[str]] = defaultdict(list)
+    for task in iceberg.scan().plan_files():
+        version = task.file.file_path.partition("/version=")
+        by_folder[f"{version[0]}/version={version[2].partition('/')[0]}"].append(task.file.file_path)
+    faults, done, total = [], 0, sum(map(len, by_folder.values()))
+    for folder, live in sorted(by_folder.items()):
+        month = folder.partition("/month=")[2].partition("/")[0]
+        again = f"taxi-assets run --month {month}, or taxi-assets rollback {table.full_name} {month}"
+        gone = set(live) - set(parquet_files(folder))
+        faults += [Fault(table.full_name, f"{month}: {file} is gone", again) for file in sorted(gone)]
+        there = sorted(set(live) - gone)
+        for file, fields in zip(there, each_footer(there, _field_ids), strict=True):
+            problem = _field_fault(table, fields)
+            if problem:
+                faults.append(Fault(table.full_name, f"{month}: {file} {problem}", again))
+        done += len(live)
+        progress(table.full_name, done, total)
+    return faults
+
+
+def _field_ids(file: object) -> dict[str, int | None]:
+    """Column to Iceberg field id of a Parquet file; None where the writer gave none (Sail writes none)."""
+    schema = file.schema_arrow  # type: ignore[attr-defined]  # pyarrow has no stubs
+    ids = {field.name: (field.metadata or {}).get(b"PARQUET:field_id") for field in schema}
+    return {name: int(number) if number is not None else None for name, number in ids.items()}
+
+
+def _field_fault(table: Table, fields: Mapping[str, int | None]) -> str:
+    """What is wrong with a file's columns; they may be fewer, as those of an earlier version of the contract."""
+    known = {column.name: column.field_id for column in table.columns}
+    if strange := sorted(fields.keys() - known.keys()):
+        return f"has columns that the contract does not know: {', '.join(strange)}"
+    wrong = [f"{name} {number}" for name, number in fields.items() if number not in (None, known[name])]
+    return f"has other field ids than the contract: {', '.join(wrong)}" if wrong else ""
+
+
+def _raw_faults(lake: Lake) -> list[Fault]:
+    """Months that the catalog's plain table over the raw files shows wrongly, or not though it could."""
+    if lake.raw_trips is None:
+        return []
+    name, columns = "raw.trips", lake.raw_trips.columns()
+    files = lake.ledger.all_current(TRIPS_DATASET)
+    expected = {file.month: folder_of(file) for file in files if has_todays_types(json.loads(file.physical_schema))}
+    if expected and columns != expected_columns():
+        return [Fault(name, "the plain table over the raw files is missing, or has other columns", _UPDATE)]
+    return [Fault(name, problem, _UPDATE) for problem in _differences(expected, lake.raw_trips.locations())]
+
+
+def _differences(expected: Mapping[str, str], actual: Mapping[str, str]) -> Iterable[str]:
+    for month in sorted(expected.keys() | actual.keys()):
+        wanted, found = expected.get(month, "no file that it can show"), actual.get(month, "not there")
+        if month not in expected or month not in actual or wanted != found:
+            yield f"{month} is {found}, in force is {wanted}"

@@ -1,0 +1,47 @@
+"""Who calls the emulated AWS, and how a process is pointed at it.
+
+Belongs here: region, account, roles, environments and boto3 clients. Does not: anything that runs.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any
+
+import boto3
+
+REGION = "us-east-1"
+ACCOUNT = "123456789012"
+
+
+class Role(str, Enum):
+    """Who calls: the value is the access key id, so that each API call tells its caller."""
+
+    DAGSTER = "dagster"
+    GLUE_JOB = "glue_job"
+    DEPLOY = "deploy"
+    TEST = "test"
+
+
+def environment_of(url: str, role: Role) -> dict[str, str]:
+    """The variables that make a process, whatever its AWS library, call the emulator at ``url`` as ``role``."""
+    return {
+        "AWS_ACCESS_KEY_ID": role.value,
+        "AWS_SECRET_ACCESS_KEY": "emulated",
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_REGION": REGION,
+        "AWS_ENDPOINT_URL": url,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_ALLOW_HTTP": "true",  # Sail's object store refuses an address without TLS otherwise
+    }
+
+
+def client_of(url: str, service: str, role: Role) -> Any:
+    """A boto3 client of the emulator at ``url``, independent of this process's environment."""
+    variables = environment_of(url, role)
+    session = boto3.Session(
+        aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
+        region_name=REGION,
+    )
+    return session.client(service, endpoint_url=url)

@@ -1,0 +1,152 @@
+"""Misbehaviour on demand: errors of AWS, runs that end badly by themselves, things that happen between two calls.
+
+Belongs here: what was asked for and its use, once; how an error of AWS looks on the wire. Does not: knowing what a
+request is (``recording``), running jobs (``glue_runs``).
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+from xml.sax.saxutils import escape
+
+from taxi_assets_tests.emulators.recording import ApiCall
+
+
+@dataclass(frozen=True)
+class AwsError:
+    """An answer that is an error of AWS."""
+
+    code: str
+    message: str
+    status: int
+
+
+@dataclass(frozen=True)
+class RunEnd:
+    """How a run is to end without its script."""
+
+    state: str
+    message: str
+
+
+@dataclass
+class _Fault:
+    service: str
+    action: str
+    resource_contains: str
+    times: int
+    does: AwsError | Callable[[], object]
+
+    def concerns(self, call: ApiCall) -> bool:
+        named = (self.service, self.action) == (call.service, call.action)
+        return named and any(self.resource_contains in resource for resource in (call.resource, *call.others))
+
+
+class Faults:
+    """What is to go wrong; each fault is used up by as many calls as it was asked for."""
+
+    def __init__(self) -> None:
+        self._faults: list[_Fault] = []
+        self._ends: list[tuple[str, RunEnd]] = []
+        self._lock = threading.Lock()
+
+    def throttle(self, service: str, action: str, times: int = 1) -> None:
+        """Refuse the next calls as too many."""
+        if service == "s3":
+            self.fail(service, action, "SlowDown", "Please reduce your request rate.", 503, times)
+        else:
+            self.fail(service, action, "ThrottlingException", "Rate exceeded", 400, times)
+
+    def fail(
+        self,
+        service: str,
+        action: str,
+        code: str,
+        message: str,
+        status: int = 400,
+        times: int = 1,
+        resource_contains: str = "",
+    ) -> None:
+        """Answer the next calls with this error, those alone whose resource contains ``resource_contains``."""
+        self._add(_Fault(service, action, resource_contains, times, AwsError(code, message, status)))
+
+    def before(
+        self,
+        service: str,
+        action: str,
+        callback: Callable[[], object],
+        times: int = 1,
+        resource_contains: str = "",
+    ) -> None:
+        """Call ``callback`` when the next such calls have arrived, before they are carried out."""
+        self._add(_Fault(service, action, resource_contains, times, callback))
+
+    def end_run(self, job: str, state: str, message: str = "") -> None:
+        """Let the next run of ``job`` end as ``state`` without running its script."""
+        with self._lock:
+            self._ends.append((job, RunEnd(state, message)))
+
+    def clear(self) -> None:
+        """Let nothing go wrong any more."""
+        with self._lock:
+            self._faults.clear()
+            self._ends.clear()
+
+    def meet(self, call: ApiCall) -> AwsError | None:
+        """Do what was asked for before ``call``; the error to answer it with, if one is."""
+        due = self._take(call)
+        for fault in due:
+            if not isinstance(fault, AwsError):
+                fault()
+        return next((fault for fault in due if isinstance(fault, AwsError)), None)
+
+    def take_end(self, job: str) -> RunEnd | None:
+        """How the run of ``job`` that now begins is to end, if that was asked for."""
+        with self._lock:
+            for entry in self._ends:
+                if entry[0] == job:
+                    self._ends.remove(entry)
+                    return entry[1]
+        return None
+
+    def _add(self, fault: _Fault) -> None:
+        with self._lock:
+            self._faults.append(fault)
+
+    def _take(self, call: ApiCall) -> list[AwsError | Callable[[], object]]:
+        """All callbacks that are due, and the first error alone: the second is for the next call."""
+        due: list[AwsError | Callable[[], object]] = []
+        with self._lock:
+            for fault in self._faults:
+                if not fault.concerns(call) or (isinstance(fault.does, AwsError) and _has_error(due)):
+                    continue
+                fault.times -= 1
+                due.append(fault.does)
+            self._faults = [fault for fault in self._faults if fault.times > 0]
+        return due
+
+
+def _has_error(due: list[AwsError | Callable[[], object]]) -> bool:
+    return any(isinstance(fault, AwsError) for fault in due)
+
+
+def answer(error: AwsError, call: ApiCall, environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    """The WSGI answer that is ``error``, in the protocol that the caller speaks."""
+    code, message = escape(error.code), escape(error.message)
+    content_type = "application/xml"
+    if call.service == "s3":
+        body = f"<Error><Code>{code}</Code><Message>{message}</Message><RequestId>emulated</RequestId></Error>"
+    elif environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
+        body = f"<ErrorResponse><Error><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>"
+    else:
+        content_type = "application/x-amz-json-1.1"
+        body = json.dumps({"__type": error.code, "message": error.message})
+    content = b"" if environ["REQUEST_METHOD"] == "HEAD" else body.encode()
+    headers = [("Content-Type", content_type), ("Content-Length", str(len(content))), ("x-amzn-ErrorType", error.code)]
+    start_response(f"{error.status} {HTTPStatus(error.status).phrase}", headers)
+    return [content]
