@@ -5,10 +5,10 @@ LAKE ?= lake
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format ui docs bench lock clean
+.PHONY: help setup demo aws-demo test lint format ui docs bench lock clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
 
 setup: .venv/.ready ## make the environment in .venv
 
@@ -21,6 +21,9 @@ setup: .venv/.ready ## make the environment in .venv
 
 demo: setup ## two synthetic months end to end
 	$(BIN)/taxi-assets demo --lake $(LAKE)
+
+aws-demo: setup ## the AWS profile end to end on an emulator, without an account
+	$(BIN)/python -m taxi_assets_tests.emulators.demo
 
 test: setup ## all tests
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile

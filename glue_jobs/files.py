@@ -33,13 +33,13 @@ def open_file_system(uri: str) -> tuple[fs.FileSystem, str]:
     """The file system of ``uri`` (``file:///…``, ``s3://…`` or an absolute path) and the path on it."""
     if uri.startswith(_S3):
         bucket, key = split_s3(uri)
-        return _s3_of(bucket), f"{bucket}/{key}"
+        return s3_of(bucket), f"{bucket}/{key}"
     found, path = fs.FileSystem.from_uri(uri)
     return found, path
 
 
 @cache
-def _s3_of(bucket: str) -> fs.FileSystem:
+def s3_of(bucket: str) -> fs.FileSystem:
     """One client a bucket: finding the bucket's region is a request. The endpoint is that of AWS_ENDPOINT_URL."""
     return fs.FileSystem.from_uri(f"{_S3}{bucket}")[0]
 

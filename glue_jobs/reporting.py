@@ -34,7 +34,7 @@ COMPLETED, FAILED, PHASE = "completed", "failed", "phase"
 """The kinds of a job's messages: ``{"kind", "job", "phase", "seconds"}`` after each phase, and at its end
 ``{"kind", "job", "facts"}`` or ``{"kind", "job", "problem", "remedy"}``."""
 
-_SECONDS_BETWEEN_UPLOADS = 2.0
+_SECONDS_BETWEEN_UPLOADS = 1.0
 _log = logging.getLogger("glue_jobs")
 
 

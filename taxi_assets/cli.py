@@ -503,6 +503,7 @@ def _print_result(result: MonthResult) -> None:
         *((("released", f"{result.released_rows:,}"),) if result.released_rows is not None else ()),
         *((f"  {reason}", f"{rows:,}") for reason, rows in result.quarantine_reasons.items()),
         ("checks", ", ".join(f"{count} {kind}" for kind, count in result.checks.items())),
+        *((("estimated cost", f"{cost:.2f} USD"),) if (cost := sum(result.estimated_cost_usd.values())) else ()),
         ("seconds", ", ".join(f"{step} {seconds:.1f}" for step, seconds in result.seconds.items())),
     ):
         facts.add_row(name, value)

@@ -61,5 +61,7 @@ def _jobs(settings: Settings) -> Jobs:
         worker_type=settings.glue_worker_type,
         workers=settings.glue_workers,
         timeout_minutes=settings.glue_timeout_minutes,
+        poll_seconds=settings.glue_poll_seconds,
+        retries=settings.glue_retries,
         usd_per_dpu_hour=settings.glue_usd_per_dpu_hour,
     )

@@ -57,7 +57,7 @@ class PublishedTable:
 class MonthResult:
     """What became of one month. ``error`` is empty if the run succeeded; rows are None where it never got to.
 
-    ``released_rows`` is for a replay: rows that left the quarantine.
+    ``released_rows`` is for a replay: rows that left the quarantine. ``estimated_cost_usd`` is by Glue run.
     """
 
     month: str
@@ -71,6 +71,7 @@ class MonthResult:
     failed_checks: list[str] = field(default_factory=list)
     warned_checks: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
+    estimated_cost_usd: dict[str, float] = field(default_factory=dict)
     engine: str = ""
     run_id: str = ""
     error: str = ""
@@ -221,6 +222,8 @@ def _take_in_materialization(result: MonthResult, materialization: dg.AssetMater
     facts: dict[str, Any] = {name: value.value for name, value in materialization.metadata.items()}
     key = materialization.asset_key
     result.engine = facts.get("engine", result.engine)
+    if "glue_run_id" in facts:  # several tables share the run that built them
+        result.estimated_cost_usd[facts["glue_run_id"]] = facts["estimated_cost_usd"]
     if key == STAGING_TRIPS:
         result.source_rows = facts["source_rows"]
         result.published_rows = facts["published_rows"]

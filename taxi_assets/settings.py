@@ -36,8 +36,9 @@ class Settings(BaseSettings):
     https:// address or folder in the TLC's layout, or ``synthetic:rows=50000,seed=1``. ``engine``, for the profile
     ``local``: ``sail``, ``spark`` (JVM) or a Spark Connect address ``sc://host:port``. The others are for the profile
     ``aws``: ``region``; ``glue_job_prefix`` and ``database_prefix``, which the names of Glue jobs and catalog databases
-    begin with; version, worker type and number of workers of the Glue jobs, their longest run in minutes, and the
-    price of a DPU-hour in USD. A pydantic ValidationError names the variable that is wrong.
+    begin with; version, worker type and number of workers of the Glue jobs, their longest run in minutes,
+    seconds between two looks at a run, how often an attempt that failed for a passing cause is repeated, and the price
+    of a DPU-hour in USD. A pydantic ValidationError names the variable that is wrong.
     """
 
     model_config = SettingsConfigDict(env_prefix="TAXI_", frozen=True)
@@ -53,6 +54,8 @@ class Settings(BaseSettings):
     glue_worker_type: Literal["G.1X", "G.2X", "G.4X", "G.8X"] = "G.1X"
     glue_workers: Annotated[int, Field(ge=2, le=10)] = 2
     glue_timeout_minutes: Annotated[int, Field(ge=1, le=2880)] = 60
+    glue_poll_seconds: Annotated[float, Field(gt=0)] = 5.0
+    glue_retries: Annotated[int, Field(ge=0)] = 2
     glue_usd_per_dpu_hour: Annotated[float, Field(ge=0)] = 0.44
 
     @model_validator(mode="wrap")

@@ -17,6 +17,8 @@ from glue_jobs.sources.synthetic import make_month, make_zones
 from taxi_assets.resources.engine import running_engine, spark_conf
 from taxi_assets.running import MonthResult, run_month
 from taxi_assets.settings import SAIL, Settings
+from taxi_assets_tests.emulators.aws import AwsEmulator, Role, emulated_aws
+from taxi_assets_tests.emulators.environment import acting_as
 
 MONTH = "2024-02"
 ROWS = 3_000
@@ -36,8 +38,9 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 def _own_dagster_home() -> Iterator[None]:
     """Each lake has its own Dagster instance; one that the user's environment names is not touched."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("DAGSTER_HOME", "TAXI_LAKE", "TAXI_SOURCE", "TAXI_ENGINE"):
-            patch.delenv(name, raising=False)
+        for name in [name for name in os.environ if name == "DAGSTER_HOME" or name.startswith(("TAXI_", "AWS_"))]:
+            if name not in ("TAXI_TESTS_NO_SKIPS", "TAXI_TEST_TLC"):
+                patch.delenv(name)
         yield
 
 
@@ -95,3 +98,10 @@ def published(
     result = run(lake, source)
     assert result.succeeded, result.error
     return lake, result
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[AwsEmulator]:
+    """An empty emulated AWS, which this process calls as Dagster's role."""
+    with emulated_aws() as emulator, acting_as(emulator.url, Role.DAGSTER):
+        yield emulator

@@ -20,6 +20,7 @@ from glue_jobs.contracts.raw import TRIPS_DATASET
 from glue_jobs.sources.synthetic import make_month, make_zones
 from taxi_assets.asset_keys import STAGING_TRIPS, asset_key
 from taxi_assets.lake import Lake
+from taxi_assets.lake.duck import connect
 from taxi_assets.resources.jobs import JobRun, LocalJobs
 from taxi_assets.running import MonthResult, dagster_home, run_month
 from taxi_assets.settings import Settings
@@ -144,7 +145,7 @@ def different_rows(first: str, second: str) -> int:
     one, other = (
         f"FROM read_parquet('{folder}/**/*.parquet', hive_partitioning = false)" for folder in (first, second)
     )
-    with duckdb.connect() as connection:
+    with connect() as connection:
         counts = [
             connection.execute(f"SELECT count(*) FROM ({a} EXCEPT ALL {b})").fetchall()[0][0]
             for a, b in ((one, other), (other, one))

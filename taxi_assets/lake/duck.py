@@ -29,12 +29,13 @@ from glue_jobs.files import open_file_system
 def connect() -> duckdb.DuckDBPyConnection:
     """A DuckDB connection in memory that also reads ``s3://`` paths; nothing is opened before one is read."""
     connection = duckdb.connect()
-    connection.register_filesystem(_files_in_s3())
+    connection.register_filesystem(files_in_s3())
     return connection
 
 
 @cache
-def _files_in_s3() -> AbstractFileSystem:
+def files_in_s3() -> AbstractFileSystem:
+    """The one of this process: connections share the copies of files that it keeps."""
     return FilesInS3()
 
 

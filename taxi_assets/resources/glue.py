@@ -63,9 +63,9 @@ class GlueJobs(Jobs):
     workers: int
     timeout_minutes: int
     usd_per_dpu_hour: float
-    poll_seconds: float = 5.0
+    poll_seconds: float
+    retries: int
     start_minutes: float = 30.0
-    retries: int = 2
     retry_seconds: float = 30.0
 
     def run(self, context: dg.AssetExecutionContext, job: str, arguments: Mapping[str, str]) -> JobRun:

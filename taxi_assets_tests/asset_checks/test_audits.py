@@ -327,7 +327,8 @@ def test_every_audit_says_what_it_expects_what_it_found_and_how_to_see_the_rows(
     trips, zones = (ledger.current(MONTH, dataset) for dataset in (TRIPS_DATASET, ZONES_DATASET))
     assert trips is not None
     assert zones is not None
-    facts = {**verify_trips(Path(trips.path), "url", MONTH), "path": trips.path, "bytes": trips.bytes}
+    facts = {**verify_trips(Path(trips.path), "url", MONTH), "path": trips.path}
+    facts |= {"bytes": trips.bytes, "sha256": trips.sha256}
     landed = LandedMonth(MONTH, facts, {"rows": 265, "path": zones.path})
     answers = [
         audit.evaluate(subject)

@@ -5,10 +5,17 @@ Belongs here: region, account, roles, environments and boto3 clients. Does not: 
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import Enum
 from typing import Any
+from unittest.mock import patch
 
 import boto3
+
+from glue_jobs import files
+from taxi_assets.lake import duck
 
 REGION = "us-east-1"
 ACCOUNT = "123456789012"
@@ -45,3 +52,24 @@ def client_of(url: str, service: str, role: Role) -> Any:
         region_name=REGION,
     )
     return session.client(service, endpoint_url=url)
+
+
+@contextmanager
+def acting_as(url: str, role: Role) -> Iterator[None]:
+    """Have this process call the emulator at ``url`` as ``role``, by the environment as on AWS.
+
+    What it remembers of AWS is forgotten: boto3's credentials, clients of buckets, copies of files.
+    """
+    outside = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    with patch.dict(os.environ, {**outside, **environment_of(url, role)}, clear=True):
+        _forget()
+        try:
+            yield
+        finally:
+            _forget()
+
+
+def _forget() -> None:
+    boto3.DEFAULT_SESSION = None
+    files.s3_of.cache_clear()
+    duck.files_in_s3.cache_clear()

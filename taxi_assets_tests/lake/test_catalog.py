@@ -1,10 +1,9 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from glue_jobs.contracts import TABLES, Table
@@ -12,37 +11,52 @@ from glue_jobs.contracts.model import Type
 from taxi_assets.lake import Lake
 from taxi_assets.lake.catalog import iceberg_schema, partition_spec
 from taxi_assets_tests.conftest import MONTH
+from taxi_assets_tests.lake.test_publishing import put_parquet
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_a_table_has_the_fields_of_its_contract(tmp_path: Path, name: str) -> None:
+def test_a_table_has_the_fields_of_its_contract(lake: Lake, name: str) -> None:
     table = TABLES[name]
-    created = Lake.in_folder(tmp_path).catalog.open(table)
+    created = lake.catalog.open(table)
     assert created.schema().fields == iceberg_schema(table).fields
     assert [field.field_id for field in created.schema().fields] == [column.field_id for column in table.columns]
     assert created.spec().fields == partition_spec(table).fields
-    assert created.location() == f"{tmp_path}/{table.layer}/{table.name}"
+    assert created.location() == f"{lake.paths.root}/{table.layer}/{table.name}"
+    assert created.properties["comment"] == table.description
 
 
-def test_a_table_that_exists_is_opened(tmp_path: Path) -> None:
+def test_a_table_that_exists_is_opened(open_lake: Callable[[], Lake]) -> None:
     table = TABLES["curated.daily_metrics"]
-    first = Lake.in_folder(tmp_path).catalog.open(table)
-    assert Lake.in_folder(tmp_path).catalog.open(table).metadata.table_uuid == first.metadata.table_uuid
+    first = open_lake().catalog.open(table)
+    assert open_lake().catalog.open(table).metadata.table_uuid == first.metadata.table_uuid
 
 
-def test_a_column_that_a_contract_gains_is_added_under_its_field_id(tmp_path: Path) -> None:
+def test_a_description_that_a_contract_rewords_is_reworded_in_the_catalog(lake: Lake) -> None:
+    table = TABLES["curated.daily_metrics"]
+    earlier = replace(
+        table,
+        description="Old words.",
+        columns=(replace(table.columns[0], description="Old words"), *table.columns[1:]),
+    )
+    lake.catalog.open(earlier)
+    assert lake.catalog.open(table).schema().fields[0].doc == "Old words"
+    lake.catalog.bring_up_to_date(table)
+    now = lake.catalog.open(table)
+    assert now.schema().fields == iceberg_schema(table).fields
+    assert now.properties["comment"] == table.description
+
+
+def test_a_column_that_a_contract_gains_is_added_under_its_field_id(lake: Lake) -> None:
     table = TABLES["curated.daily_metrics"]
     before = replace(table, columns=table.columns[:-2], version=1)
-    lake = Lake.in_folder(tmp_path)
-    folder = Path(lake.paths.version(table, MONTH, "v1"))
-    write_rows(folder, before, 3)
+    write_rows(lake.paths.version(table, MONTH, "v1"), before, 3)
     first = lake.publisher.publish(before, MONTH, "v1", {}, replacing=None)
     assert len(lake.catalog.open(table).schema().fields) == len(before.columns)
     with lake.connect() as connection:  # read before anything was published under the new contract
         assert connection.execute("SELECT count(*), count(refunded_trips) FROM curated.daily_metrics").fetchall() == [
             (3, 0)
         ]
-    write_rows(Path(lake.paths.version(table, MONTH, "v2")), table, 2)
+    write_rows(lake.paths.version(table, MONTH, "v2"), table, 2)
     lake.publisher.publish(table, MONTH, "v2", {}, replacing=first)
     evolved = lake.catalog.open(table)
     assert evolved.schema().fields == iceberg_schema(table).fields
@@ -53,10 +67,9 @@ def test_a_column_that_a_contract_gains_is_added_under_its_field_id(tmp_path: Pa
         assert connection.execute("SELECT DISTINCT refunded_trips FROM curated.daily_metrics").fetchall() == [(None,)]
 
 
-def write_rows(folder: Path, table: Table, rows: int) -> None:
+def write_rows(folder: str, table: Table, rows: int) -> None:
     """A file with ``rows`` rows of the table: the month, and ones where it takes numbers."""
-    folder.mkdir(parents=True)
     arrow = iceberg_schema(table).as_arrow()
     values = {column.name: [1 if column.type is Type.BIGINT else None] * rows for column in table.columns}
     plain = pa.schema([pa.field(field.name, field.type) for field in arrow])
-    pq.write_table(pa.table({**values, "month": [MONTH] * rows}, schema=plain), folder / "part-0.parquet")
+    put_parquet(folder, pa.table({**values, "month": [MONTH] * rows}, schema=plain))

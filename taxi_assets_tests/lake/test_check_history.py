@@ -30,12 +30,11 @@ def record(lake: Lake, month: str, version: str, trips_per_day: float) -> None:
     assert lake.checks.record(month, [finding], version=version, rules_version=2, run_id="run") == 3
 
 
-def test_an_empty_history_has_no_measures(tmp_path: Path) -> None:
-    assert Lake.in_folder(tmp_path).checks.measures("staging/trips", {MONTH: "v1"}) == {}
+def test_an_empty_history_has_no_measures(lake: Lake) -> None:
+    assert lake.checks.measures("staging/trips", {MONTH: "v1"}) == {}
 
 
-def test_measures_are_those_of_the_versions_that_readers_see(tmp_path: Path) -> None:
-    lake = Lake.in_folder(tmp_path)
+def test_measures_are_those_of_the_versions_that_readers_see(lake: Lake) -> None:
     record(lake, "2024-01", "v1", 1.0)
     record(lake, "2024-01", "v2", 2.0)
     record(lake, "2024-02", "refused", 3.0)
@@ -44,8 +43,7 @@ def test_measures_are_those_of_the_versions_that_readers_see(tmp_path: Path) -> 
     assert lake.checks.measures("staging/quarantine", {"2024-01": "v2"}) == {}
 
 
-def test_of_two_checks_of_one_version_the_newest_counts(tmp_path: Path) -> None:
-    lake = Lake.in_folder(tmp_path)
+def test_of_two_checks_of_one_version_the_newest_counts(lake: Lake) -> None:
     record(lake, MONTH, "v1", 1.0)
     record(lake, MONTH, "v1", 5.0)
     assert lake.checks.measures("staging/trips", {MONTH: "v1"})["trips_per_day"] == {MONTH: 5.0}

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -10,6 +9,7 @@ from pyiceberg.table import Table as IcebergTable
 
 from glue_jobs.contracts import Table
 from glue_jobs.contracts.model import Column, Type, numbered
+from glue_jobs.files import each_footer, open_file_system, parquet_files
 from taxi_assets.lake import Lake, publishing
 from taxi_assets.lake.publishing import NoSuchVersion, PublishConflict
 
@@ -28,17 +28,17 @@ TINY = Table(
 SCHEMA = pa.schema([("month", pa.string()), ("day", pa.int32()), ("amount", pa.decimal128(10, 2))])
 
 
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return Lake.in_folder(tmp_path / "a lake")  # with a space, as folders of people have
-
-
 def write(lake: Lake, month: str, version: str, days: int) -> None:
-    folder = Path(lake.paths.version(TINY, month, version))
-    folder.mkdir(parents=True)
-    if days:
-        rows = [{"month": month, "day": day, "amount": None} for day in range(days)]
-        pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), folder / "part-0.parquet")
+    rows = [{"month": month, "day": day, "amount": None} for day in range(days)]
+    put_parquet(lake.paths.version(TINY, month, version), pa.Table.from_pylist(rows, schema=SCHEMA))
+
+
+def put_parquet(folder: str, rows: pa.Table) -> None:
+    """One file with these rows below a folder, in S3 too; an empty folder if there are none."""
+    system, path = open_file_system(folder)
+    system.create_dir(path, recursive=True)
+    if rows.num_rows:
+        pq.write_table(rows, f"{path}/part-0.parquet", filesystem=system)
 
 
 def publish(lake: Lake, month: str, version: str, days: int) -> publishing.Publication:
@@ -49,7 +49,7 @@ def publish(lake: Lake, month: str, version: str, days: int) -> publishing.Publi
 
 def days_of(lake: Lake, month: str) -> int:
     files = [file for file in lake.publisher.files(TINY) if f"month={month}" in file]
-    return sum(pq.read_metadata(file).num_rows for file in files)
+    return sum(each_footer(files, lambda file: int(file.metadata.num_rows)))
 
 
 def test_a_published_month_is_what_readers_see(lake: Lake) -> None:
@@ -65,7 +65,7 @@ def test_a_second_version_replaces_the_first_and_leaves_other_months_alone(lake:
     publish(lake, "2024-02", "v2", 4)
     assert (days_of(lake, "2024-01"), days_of(lake, "2024-02")) == (7, 4)
     assert [entry.version for entry in lake.publisher.history(TINY, "2024-02")] == ["v2", "v1"]
-    assert Path(lake.paths.version(TINY, "2024-02", "v1"), "part-0.parquet").exists()
+    assert len(parquet_files(lake.paths.version(TINY, "2024-02", "v1"))) == 1
 
 
 def test_a_version_folder_that_was_not_published_is_invisible(lake: Lake) -> None:

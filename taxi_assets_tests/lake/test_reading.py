@@ -11,8 +11,8 @@ from taxi_assets.lake.reading import QueryRefused, run_query
 from taxi_assets.running import MonthResult
 
 
-def test_an_empty_lake_has_every_view_with_its_columns(tmp_path: Path) -> None:
-    with Lake.in_folder(tmp_path).connect() as connection:
+def test_an_empty_lake_has_every_view_with_its_columns(lake: Lake) -> None:
+    with lake.connect() as connection:
         for table in TABLES.values():
             answer = connection.sql(f"SELECT * FROM {table.full_name}")
             assert tuple(answer.columns) == table.column_names
