@@ -39,7 +39,7 @@ def _own_dagster_home() -> Iterator[None]:
     """Each lake has its own Dagster instance; one that the user's environment names is not touched."""
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name == "DAGSTER_HOME" or name.startswith(("TAXI_", "AWS_"))]:
-            if name not in ("TAXI_TESTS_NO_SKIPS", "TAXI_TEST_TLC"):
+            if not name.startswith("TAXI_TEST"):  # settings of the tests themselves
                 patch.delenv(name)
         yield
 

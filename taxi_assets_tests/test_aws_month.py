@@ -392,13 +392,13 @@ def test_the_recorded_api_calls_of_each_role_are_those_of_the_file(
 ) -> None:
     """``infra/api-calls.json`` is what the roles' policies must allow. All that this module did was recorded.
 
-    TAXI_WRITE_API_CALLS=1 writes the file anew.
+    TAXI_TESTS_WRITE_API_CALLS=1 writes the file anew.
     """
     settings, aws, _ = published
     with opened(settings).connect() as connection:
         connection.execute("SELECT count(*) FROM curated.daily_metrics").fetchall()
     recorded = summary(aws.calls.entries)
-    if os.environ.get("TAXI_WRITE_API_CALLS"):
+    if os.environ.get("TAXI_TESTS_WRITE_API_CALLS"):
         API_CALLS.write_text(json.dumps(recorded, indent=2) + "\n")
     assert recorded == json.loads(API_CALLS.read_text())
 

@@ -10,6 +10,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timezone
 
 from botocore.exceptions import BotoCoreError, ClientError
 from pyiceberg.catalog import Catalog, load_catalog
@@ -62,6 +63,7 @@ _PROPERTIES = {
     "write.metadata.delete-after-commit.enabled": "true",
     "write.metadata.previous-versions-max": "50",
 }
+_GLUE_TYPES = {"long": "bigint"}
 _ATTEMPTS = 12
 _log = logging.getLogger(__name__)
 _FIRST_PARTITION_FIELD_ID = 1000
@@ -118,12 +120,24 @@ def _evolved(iceberg: IcebergTable, table: Table) -> IcebergTable:
             for column in reworded:
                 change.update_column(column.name, doc=comment(column))
     if any(iceberg.properties.get(name) != text for name, text in _descriptions(table).items()):
-        with iceberg.transaction() as transaction:
-            transaction.set_properties(_descriptions(table))
+        _set_properties(iceberg, _descriptions(table))
     for column in gained:
         if (given := iceberg.schema().find_field(column.name).field_id) != column.field_id:
             raise RuntimeError(f"{table.full_name}.{column.name} has field id {given}, not {column.field_id}")
     return iceberg
+
+
+def _set_properties(iceberg: IcebergTable, properties: Mapping[str, str]) -> None:
+    with iceberg.transaction() as transaction:
+        transaction.set_properties(dict(properties))
+
+
+def glue_columns(table: Table) -> dict[str, tuple[str, str]]:
+    """Column to type and comment, as the Glue Data Catalog is to show them."""
+    return {
+        field.name: (_GLUE_TYPES.get(str(field.field_type), str(field.field_type).replace(", ", ",")), field.doc or "")
+        for field in iceberg_schema(table).fields
+    }
 
 
 class CatalogUnavailable(Exception):
@@ -188,6 +202,10 @@ class LakeCatalog:
     def bring_up_to_date(self, table: Table) -> None:
         """Create the table, or give it what its contract has gained since; its rows stay as they are."""
         self.commit(table, lambda _: None)
+        if self.columns_in_glue(table) not in (None, glue_columns(table)):
+            # Glue's columns are a copy that PyIceberg writes with each commit: one that changes nothing else mends it.
+            now = datetime.now(timezone.utc).isoformat()
+            self.commit(table, lambda iceberg: _set_properties(iceberg, {"taxi.catalog-updated-at": now}))
 
     def database(self, layer: str) -> str:
         """The namespace, in Glue the database, that the tables of a layer lie in."""

@@ -17,7 +17,7 @@ from glue_jobs.contracts import MONTHLY_TABLES, TABLES, Table
 from glue_jobs.contracts.raw import TRIPS_DATASET
 from glue_jobs.files import each_footer, parquet_files
 from taxi_assets.lake import Lake
-from taxi_assets.lake.catalog import iceberg_schema, partition_spec
+from taxi_assets.lake.catalog import glue_columns, iceberg_schema, partition_spec
 from taxi_assets.lake.external import expected_columns, folder_of, has_todays_types
 
 _UPDATE = "taxi-assets catalog update"
@@ -97,18 +97,11 @@ def _glue_faults(table: Table, columns: Mapping[str, tuple[str, str]] | None) ->
     """What the Glue table shows to those that do not read Iceberg's metadata; ``columns`` is None without Glue."""
     if columns is None:
         return []
-    expected = {
-        field.name: (_glue_type(str(field.field_type)), field.doc or "") for field in iceberg_schema(table).fields
-    }
     return [
         Fault(table.full_name, f"Glue shows {name} as {columns.get(name)}, not as {wanted}", _UPDATE)
-        for name, wanted in expected.items()
+        for name, wanted in glue_columns(table).items()
         if columns.get(name) != wanted
     ]
-
-
-def _glue_type(iceberg_type: str) -> str:
-    return {"long": "bigint"}.get(iceberg_type, iceberg_type.replace(", ", ","))
 
 
 def _file_faults(table: Table, iceberg: IcebergTable, progress: Progress) -> list[Fault]:
