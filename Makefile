@@ -1,14 +1,17 @@
 # Needs python3 (3.10 or newer) with venv; everything else comes by pip into .venv, Java for the JVM tests included.
+# .venv-spark4 has what the jobs import with the Spark of Glue 6.0: two versions of PySpark cannot share an environment.
 PYTHON ?= python3
 BIN := .venv/bin
 LAKE ?= lake
 JOBS ?= auto
+PIN := --universal --python-version 3.10 --generate-hashes --no-annotate --no-strip-extras --no-emit-index-url \
+  --no-emit-find-links --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo aws-demo test lint format ui docs bench lock clean
+.PHONY: help setup spark4 demo aws-demo test lint format ui docs bench lock clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 12
 
 setup: .venv/.ready ## make the environment in .venv
 
@@ -17,6 +20,13 @@ setup: .venv/.ready ## make the environment in .venv
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@touch $@
+
+spark4: .venv-spark4/.ready ## make the environment in .venv-spark4, for jobs on Spark 4.1
+
+.venv-spark4/.ready: requirements-spark4.lock
+	$(PYTHON) -m venv .venv-spark4
+	.venv-spark4/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-spark4.lock
 	@touch $@
 
 demo: setup ## two synthetic months end to end
@@ -48,8 +58,9 @@ bench: setup ## time the jobs on Sail, JVM Spark and DuckDB (TLC=folder in the T
 	$(BIN)/python -m taxi_assets_tests.benchmarks.stage_and_build $(if $(TLC),--source $(TLC)) $(BENCH)
 
 lock: setup ## pin the dependencies anew (needs uv)
-	uv pip compile pyproject.toml --all-extras --universal --python-version 3.10 --generate-hashes --no-annotate --no-strip-extras \
-	  --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" -o requirements.lock
+	uv pip compile pyproject.toml --all-extras $(PIN) -o requirements.lock
+	sed -nE '/^py(spark|4j)==/d; s/^([^ #].*==.*) \\$$/\1/p' requirements.lock \
+	  | uv pip compile requirements-spark4.in --constraints - $(PIN) -o requirements-spark4.lock
 
 clean: ## remove the environment and the lake of the demo
-	rm -rf .venv $(LAKE)
+	rm -rf .venv .venv-spark4 $(LAKE)
