@@ -22,6 +22,8 @@ def spark_session(job: str, settings: Mapping[str, str]) -> SparkSession:
         builder = builder.config(key, value)
     session = builder.getOrCreate()
     session.conf.set("spark.sql.session.timeZone", "UTC")
+    # Spark 3.5 refuses dates before 1582 by default, because old Spark counted them otherwise; Spark 4 and Sail do not.
+    session.conf.set("spark.sql.parquet.datetimeRebaseModeInRead", "CORRECTED")
     # Catalyst derives a constraint for every alias of every judged column: minutes of planning for one month.
     session.conf.set("spark.sql.constraintPropagation.enabled", "false")
     return session

@@ -7,7 +7,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,7 @@ _UNKNOWN: dict[str, pa.DataType] = {
     "batter`y": pa.float64(),
     "seen": pa.timestamp("us"),
     "photo": pa.binary(),
+    "born": pa.date32(),
 }
 _RETYPED = {"VendorID": pa.float64(), "payment_type": pa.string(), "PULocationID": pa.decimal128(20, 0)}
 
@@ -72,8 +73,8 @@ class Month:
     rows: list[Row]
     strange: bool = False
 
-    def write(self, path: Path, row_group_size: int = 1_000) -> None:
-        """The rows as a file with the names and physical types of the month's era."""
+    def table(self) -> pa.Table:
+        """The rows with the names and physical types of the month's era."""
         columns = {}
         for name, kind in era_of(self.month).columns.items():
             values = [row[name.lower()] for row in self.rows]
@@ -81,7 +82,11 @@ class Month:
         if self.strange:
             columns |= {name: columns[name].cast(kind) for name, kind in _RETYPED.items()}
             columns |= {name: pa.array([row.get(name) for row in self.rows], kind) for name, kind in _UNKNOWN.items()}
-        pq.write_table(pa.table(columns), path, row_group_size=row_group_size)
+        return pa.table(columns)
+
+    def write(self, path: Path, row_group_size: int = 1_000) -> None:
+        """The table as a file."""
+        pq.write_table(self.table(), path, row_group_size=row_group_size)
 
 
 @st.composite
@@ -142,12 +147,23 @@ def _odd_rows(month: str) -> st.SearchStrategy[Row]:
             "driver_mood": st.sampled_from(["glad", 'so "so"', "\\", ""]),
             "batter`y": st.sampled_from([0.25, 1e-7, 2.5e10, -0.0, 1 / 3]),
             "seen": st.just(first),
-            "photo": st.sampled_from([b"", b"\xff"]),
+            "photo": st.sampled_from([b"", b"\xff", bytes(100)]),
+            "born": st.sampled_from([date(1, 1, 1), date(1582, 10, 10), date(2024, 2, 29)]),
         },
     )
     return st.tuples(times, missing, coded, amounts, others).map(
         lambda parts: {name: value for part in (good, *parts) for name, value in part.items()}
     )
+
+
+def odd_rows(month: str, count: int) -> list[Row]:
+    """``count`` odd rows and a reversal of each that has a fare: the same ones every time, for files of other tests."""
+    rows: list[Row] = []
+    every_time = settings(
+        TRIES, max_examples=count, derandomize=True, database=None, deadline=None, phases=[Phase.generate]
+    )
+    every_time(given(row=_odd_rows(month))(lambda row: rows.append(row)))()
+    return [*rows, *(_reversal(row, 4) for row in rows if row["fare_amount"])]
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -28,6 +28,8 @@ _INTEGERS = {
     "uint32": "bigint",
     "uint64": "decimal(20,0)",
 }
+_WIDENED = ("tinyint", "smallint", "int", "bigint")
+"""Types of which every value has a place in each type that the contract reads them as."""
 _NUMBERS = {**_INTEGERS, "float": "float", "double": "double"}
 _TEXTS = {"string": "string", "large_string": "string"}
 _TIMES = {f"timestamp[{unit}]": "timestamp_ntz" for unit in ("ms", "us")}
@@ -192,12 +194,27 @@ def normalise(source: DataFrame, layout: FileLayout) -> DataFrame:
 def _as_contracted(column: SourceColumn, layout: FileLayout) -> Column:
     if column.name not in layout.read:
         return F.lit(None).cast(column.type.ddl)
-    value = F.col(_quoted(layout.read[column.name][0])).cast(column.type.ddl)
-    if column.type is Type.DOUBLE:  # -0.0, as negating 0.0 gives, is equal to 0.0 for Spark but not for Sail
-        return F.when(value == 0, F.lit(0.0)).otherwise(value)
+    value = _cast(*layout.read[column.name], column.type.ddl)
+    if column.type is Type.DOUBLE:  # negating 0.0 and NaN gives others, equal for Spark; Sail's hashes tell them apart
+        return F.when(value == 0, F.lit(0.0)).when(F.isnan(value), F.lit(float("nan"))).otherwise(value)
     return value
+
+
+def _cast(name: str, kind: str, target: str) -> Column:
+    """The column ``name`` as ``target``, null where a value has no place in it.
+
+    CAST of such a value (the text "n/a", NaN as a whole number) raises on Spark 4 and on Sail and gives null, 0 or any
+    number on Spark 3.5. ``ingest_raw`` refuses it before; where it is null, the audits name it.
+    """
+    column = _quoted(name)
+    if kind == target or kind in _WIDENED:
+        return F.col(column).cast(target)
+    # In a CASE, because Sail compares a column with a number without casting it: 2^64-1 was null, and over 999.
+    return F.expr(f"CASE WHEN {column} IS NOT NULL THEN try_cast({column} AS {target}) END")
 
 
 def _as_text(name: str, kind: str) -> Column:
     value = F.col(_quoted(name))
-    return (F.base64(value) if kind == "binary" else value.cast("string")).alias(name)
+    # JVM Spark breaks the lines of base64 after 57 bytes, Sail does not.
+    text = F.translate(F.base64(value), "\r\n", "") if kind == "binary" else value.cast("string")
+    return text.alias(name)

@@ -122,15 +122,36 @@ def test_a_type_that_casts_without_loss_gives_the_same_rows(spark: SparkSession,
     assert one.exceptAll(other).count() == other.exceptAll(one).count() == 0
 
 
-def test_the_row_hash_tells_where_the_nulls_are_and_takes_negative_zero_for_zero(spark: SparkSession) -> None:
+def test_a_value_that_has_no_place_in_the_type_is_null_and_no_failure(spark: SparkSession, tmp_path: Path) -> None:
+    table = make_month("2024-02", 100, 1).slice(0, 4)
+    odd = {
+        "VendorID": pa.array([float("nan"), float("inf"), -1e300, None]),
+        "passenger_count": pa.array(["", "two", "1e3x", None]),
+        "tpep_dropoff_datetime": pa.array(["", "soon", "2024-02-30 10:00:00", None]),
+    }
+    for name, values in odd.items():
+        table = table.set_column(table.column_names.index(name), name, values)
+    rows = read(spark, table, f"{tmp_path}/f.parquet").select(*(name.lower() for name in odd)).collect()
+    assert [tuple(row) for row in rows] == [(None, None, None)] * 4
+
+
+def test_the_text_of_bytes_has_no_lines(spark: SparkSession, tmp_path: Path) -> None:
+    table = make_month("2024-02", 100, 1).slice(0, 1).append_column("photo", pa.array([bytes(60)]))
+    [row] = read(spark, table, f"{tmp_path}/f.parquet").collect()
+    assert json.loads(row.extra_columns) == {"photo": "A" * 80}
+
+
+def test_the_row_hash_tells_where_the_nulls_are_and_knows_no_negative_zero_or_nan(spark: SparkSession) -> None:
     rows = source_rows(
         spark,
         {"congestion_surcharge": 2.5, "airport_fee": None},
         {"congestion_surcharge": None, "airport_fee": 2.5},
         {"tolls_amount": 0.0},
         {"tolls_amount": -0.0},
+        {"tolls_amount": float("nan")},
+        {"tolls_amount": -float("nan")},
     )
-    assert rows.select("row_hash").distinct().count() == 3
+    assert rows.select("row_hash").distinct().count() == 4
 
 
 def test_a_name_that_stands_twice_is_refused(tmp_path: Path) -> None:
