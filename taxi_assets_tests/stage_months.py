@@ -12,11 +12,13 @@ import os
 import sys
 
 from glue_jobs.reporting import Reporter
+from glue_jobs.session import spark_session
 from glue_jobs.stage_trips import stage
 
 
 def main(folder: str, months: list[str]) -> None:
-    """Stage each month and print the facts, one JSON object a line."""
+    """Stage each month and print the facts, and whether the session is strict (ANSI), one JSON object a line."""
+    conf = json.loads(os.environ["CONF"])
     for month in months:
         out = f"{folder}/{month}/{os.environ['OUT']}"
         arguments = {
@@ -26,10 +28,11 @@ def main(folder: str, months: list[str]) -> None:
             "zones": f"{folder}/zones.csv",
             "trips_out": f"{out}/trips",
             "quarantine_out": f"{out}/quarantine",
-            "spark_conf": json.loads(os.environ["CONF"]),
+            "spark_conf": conf,
         }
         facts = stage(argparse.Namespace(**arguments), Reporter())
-        print(json.dumps({"month": month, **facts}), flush=True)
+        is_strict = spark_session("stage_months", conf).conf.get("spark.sql.ansi.enabled") == "true"
+        print(json.dumps({"month": month, "is_strict": is_strict, **facts}), flush=True)
 
 
 if __name__ == "__main__":
