@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import shutil
 import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pyarrow.parquet as pq
 from pyarrow import fs
@@ -38,10 +39,41 @@ def open_file_system(uri: str) -> tuple[fs.FileSystem, str]:
     return found, path
 
 
-@cache
 def s3_of(bucket: str) -> fs.FileSystem:
-    """One client a bucket: finding the bucket's region is a request. The endpoint is that of AWS_ENDPOINT_URL."""
-    return fs.FileSystem.from_uri(f"{_S3}{bucket}")[0]
+    """A client for a bucket, with the credentials that boto3 finds and, when they expire, refreshes.
+
+    PyArrow's own search does not know profiles that assume a role. The endpoint is that of AWS_ENDPOINT_URL.
+    """
+    found = _session().get_credentials()
+    return _s3_client(bucket, found.get_frozen_credentials() if found else None)
+
+
+@cache
+def _session() -> Any:
+    import boto3  # a quarter of a second that only S3 needs
+
+    return boto3.Session()
+
+
+@lru_cache(maxsize=16)
+def _s3_client(bucket: str, credentials: Any) -> fs.FileSystem:
+    """One client for each bucket and credentials: finding the bucket's region is a request."""
+    if credentials is None:
+        return fs.FileSystem.from_uri(f"{_S3}{bucket}")[0]
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    return fs.S3FileSystem(
+        access_key=credentials.access_key,
+        secret_key=credentials.secret_key,
+        session_token=credentials.token,
+        endpoint_override=endpoint,
+        region=_session().region_name if endpoint else fs.resolve_s3_region(bucket),
+    )
+
+
+def forget_s3() -> None:
+    """Look for credentials and regions anew."""
+    _session.cache_clear()
+    _s3_client.cache_clear()
 
 
 def split_s3(uri: str) -> tuple[str, str]:
@@ -154,10 +186,9 @@ def land(local: Path, uri: str, sha256: str) -> None:
 
 
 def _upload(local: Path, uri: str, sha256: str) -> None:
-    import boto3  # a quarter of a second that only S3 needs
     from boto3.s3.transfer import TransferConfig
 
-    client = boto3.client("s3")
+    client = _session().client("s3")
     bucket, key = split_s3(uri)
     listed = client.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1).get("Contents", [])
     if listed and listed[0]["Key"] == key:

@@ -5,6 +5,7 @@ Belongs here: what every AWS resource needs. Does not: any one service's work (`
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -18,6 +19,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 _ATTEMPTS = 8
 """Of each call, with exponential backoff and jitter, where AWS throttles or is unwell: about a minute in all."""
 
+_DOMAINS = {"cn-": "amazonaws.cn", "us-gov-": "amazonaws-us-gov.com"}
+"""Of the consoles of partitions other than ``aws``."""
 _REMEDIES = {
     "AccessDenied": "give the role the action that the message names (infra/api-calls.json lists what each role calls)",
     "AccessDeniedException": "give the role the action that the message names (infra/api-calls.json lists them)",
@@ -29,11 +32,23 @@ _REMEDIES = {
 }
 
 
-def client(service: str, region: str) -> Any:
+def client(service: str, region: str, attempts: int = _ATTEMPTS) -> Any:
     """A boto3 client that retries what is worth it. Credentials and endpoint are boto3's to find."""
-    return boto3.client(
-        service, region_name=region, config=Config(retries={"mode": "standard", "max_attempts": _ATTEMPTS})
-    )
+    retries = {"mode": "standard", "total_max_attempts": attempts}
+    return boto3.client(service, region_name=region, config=Config(retries=retries))
+
+
+def pyiceberg_s3_properties(region: str) -> dict[str, str]:
+    """How PyIceberg reaches S3: unlike boto3 it looks neither for an endpoint in the environment, nor for a profile
+    that assumes a role."""
+    properties = {"s3.region": region}
+    if endpoint := os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL"):
+        properties |= {"s3.endpoint": endpoint, "s3.force-virtual-addressing": "false"}
+    if found := boto3.Session().get_credentials():
+        now = found.get_frozen_credentials()
+        properties |= {"s3.access-key-id": now.access_key, "s3.secret-access-key": now.secret_key}
+        properties |= {"s3.session-token": now.token} if now.token else {}
+    return properties
 
 
 def error_code(error: ClientError) -> str:
@@ -43,18 +58,27 @@ def error_code(error: ClientError) -> str:
 
 @contextmanager
 def explained(doing: str) -> Iterator[None]:
-    """Say of an error of AWS what was being done and what to do; it becomes a dagster.Failure."""
+    """Say of an error of AWS what was being done and what to do; it becomes a dagster.Failure, not to be repeated.
+
+    What may pass was tried several times by then (``client``).
+    """
     try:
         yield
     except (ClientError, BotoCoreError) as error:
-        raise dg.Failure(f"{doing}: {error}. What to do: {remedy_of(error)}.") from error
+        said = f"{doing}: {error}. What to do: {remedy_of(error)}."
+        raise dg.Failure(said, allow_retries=False) from error
 
 
-def remedy_of(error: ClientError | BotoCoreError) -> str:
-    """What to do about an error of AWS."""
-    if isinstance(error, BotoCoreError):
-        return "check the network, TAXI_REGION and the AWS credentials"
+def remedy_of(error: ClientError | BotoCoreError | OSError) -> str:
+    """What to do about an error of AWS; as an OSError it comes from PyArrow's S3 client."""
+    if not isinstance(error, ClientError):
+        return "check the network, TAXI_REGION, the AWS credentials and what their role may do (infra/api-calls.json)"
     return _REMEDIES.get(error_code(error), "try again later; if it stays, look at the AWS Health Dashboard")
+
+
+def glue_job_name(prefix: str, job: str) -> str:
+    """The name in Glue of a job of ``glue_jobs``."""
+    return f"{prefix}{job.replace('_', '-')}"
 
 
 def glue_run_url(region: str, job: str, run: str) -> str:
@@ -76,7 +100,8 @@ def log_url(region: str, group: str, stream: str) -> str:
 
 
 def _console(region: str, service: str) -> str:
-    return f"https://{region}.console.aws.amazon.com/{service}/home?region={region}"
+    domain = next((domain for part, domain in _DOMAINS.items() if region.startswith(part)), "aws.amazon.com")
+    return f"https://{region}.console.{domain}/{service}/home?region={region}"
 
 
 def _twice_quoted(text: str) -> str:

@@ -53,7 +53,35 @@ _lake_option = click.option(
 )
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Commands(click.Group):
+    """Says in a sentence what AWS has against a command."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            if (said := _said_of_aws(error)) is None:
+                raise
+            _fail(said)
+
+
+def _said_of_aws(error: Exception) -> str | None:
+    """What an error that comes from AWS means; None for any other. Only a command that met AWS has imported it."""
+    if "botocore" not in sys.modules:
+        return None
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from taxi_assets.aws import remedy_of
+    from taxi_assets.lake.catalog import CatalogUnavailable
+
+    if isinstance(error, CatalogUnavailable):
+        return str(error)
+    if isinstance(error, BotoCoreError | ClientError) or (isinstance(error, OSError) and "AWS Error" in str(error)):
+        return f"{error}. What to do: {remedy_of(error)}."
+    return None
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="nyc-taxi-lakehouse")
 def main() -> None:
     """NYC taxi lakehouse: one month of TLC trips, from the source to five published tables.
@@ -262,13 +290,9 @@ def check(lake: str | None, as_json: bool) -> None:
 @_lake_option
 def update(lake: str | None) -> None:
     """Create missing tables, and give all of them the columns and comments of their contracts. No row is touched."""
-    from taxi_assets.lake.catalog import CatalogUnavailable
     from taxi_assets.lake.catalog_check import bring_up_to_date
 
-    try:
-        not_shown = bring_up_to_date(_existing_lake(lake))
-    except CatalogUnavailable as error:
-        _fail(str(error))
+    not_shown = bring_up_to_date(_existing_lake(lake))
     _out.print("The catalog has every table with the columns of its contract.")
     for remark in not_shown:
         _out.print(f"  not in raw.trips, {remark}", soft_wrap=True, highlight=False)
@@ -322,7 +346,7 @@ def query(sql: str, form: str, lake: str | None) -> None:
 
     opened = _existing_lake(lake)
     try:
-        with opened.connect() as connection:
+        with opened.connect(sql) as connection:
             answer = run_query(connection, sql)
             names, rows = list(answer.columns), answer.fetchall()
     except (duckdb.Error, QueryRefused) as error:

@@ -14,7 +14,8 @@ from taxi_assets.assets.common import CHECK_HISTORY_SPEC
 from taxi_assets.assets.curated import build_curated
 from taxi_assets.assets.raw import ingest_raw
 from taxi_assets.assets.staging import stage_trips
-from taxi_assets.automation.lost_runs import stop_jobs_of_canceled_runs, stop_jobs_of_failed_runs
+from taxi_assets.automation.lost_jobs import stop_lost_jobs
+from taxi_assets.deploy import build
 from taxi_assets.resources.engine import spark_conf
 from taxi_assets.resources.glue import GlueJobs
 from taxi_assets.resources.jobs import Jobs, LocalJobs
@@ -37,7 +38,7 @@ def build_definitions(settings: Settings, resource_overrides: Mapping[str, objec
     return dg.Definitions(
         assets=[ingest_raw, stage_trips, build_curated, CHECK_HISTORY_SPEC],
         jobs=[month_job],
-        sensors=[stop_jobs_of_failed_runs, stop_jobs_of_canceled_runs],
+        sensors=[stop_lost_jobs],
         executor=dg.in_process_executor,
         resources={
             "lake": LakeResource.of(settings),
@@ -62,6 +63,7 @@ def _jobs(settings: Settings) -> Jobs:
         region=settings.region,
         job_prefix=settings.glue_job_prefix,
         glue_version=settings.glue_version,
+        code_version=build().version,
         worker_type=settings.glue_worker_type,
         workers=settings.glue_workers,
         timeout_minutes=settings.glue_timeout_minutes,

@@ -20,7 +20,7 @@ import dagster_pipes
 
 import glue_jobs
 from glue_jobs.files import split_s3
-from taxi_assets.aws import client, explained
+from taxi_assets.aws import client, explained, glue_job_name
 from taxi_assets.settings import Settings
 
 JOBS = ("ingest_raw", "stage_trips", "replay_quarantine", "build_curated")
@@ -112,7 +112,7 @@ def _upload(s3: Any, root: str, files: dict[str, bytes]) -> None:
 
 
 def _point(glue: Any, settings: Settings, job: str, root: str, version: str) -> Deployed:
-    name = f"{settings.glue_job_prefix}{job.replace('_', '-')}"
+    name = glue_job_name(settings.glue_job_prefix, job)
     with explained(f"Glue job {name} could not be pointed at {root}"):
         now = glue.get_job(JobName=name)["Job"]
         update = {
@@ -124,6 +124,7 @@ def _point(glue: Any, settings: Settings, job: str, root: str, version: str) -> 
         arguments = {"--extra-py-files": f"{root}/{_ARCHIVE}", "--code-version": version}
         update["DefaultArguments"] = {**now.get("DefaultArguments", {}), **arguments}
         update["GlueVersion"] = settings.glue_version
+        update["MaxRetries"] = 0  # Dagster repeats; Glue would write to the same folders again
         if any(now.get(field) != value for field, value in update.items()):
             glue.update_job(JobName=name, JobUpdate=update)
     return Deployed(name, now.get("DefaultArguments", {}).get("--code-version", ""), version, settings.glue_version)

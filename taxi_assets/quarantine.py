@@ -40,7 +40,7 @@ def report(lake: Lake, month: str, reason: str | None, limit: int) -> Quarantine
     if live is None:
         raise NotStaged(f"{month} is not staged. What to do: taxi-assets run --month {month}")
     rows = "FROM staging.quarantine WHERE month = $month"
-    with lake.connect() as connection:
+    with lake.connect("FROM staging.quarantine") as connection:
         counted = connection.execute(
             "SELECT reason, count(*) FROM (SELECT unnest(string_split(quarantine_reasons, ',')) AS reason "
             f"{rows}) GROUP BY reason ORDER BY 2 DESC, 1",

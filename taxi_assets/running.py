@@ -215,6 +215,11 @@ def _message_of(error: SerializableErrorInfo) -> str:
             return "interrupted; nothing more is published, readers see what they saw. What to do: run the month again."
         if link.cls_name in (EngineUnavailable.__name__, PublishConflict.__name__, CatalogUnavailable.__name__):
             return link.message.partition(": ")[2].strip()
+        if "AWS Error" in link.message:  # from PyArrow's S3 client
+            return (
+                f"{link.message.strip()}. Readers see what they saw before. What to do: check the network, the AWS "
+                "credentials and what their role may do (infra/api-calls.json), then run the month again."
+            )
     return chain[-1].to_string()
 
 

@@ -197,7 +197,7 @@ def first_row(sql: str) -> dict[str, Any]:
 
 def all_rows(sql: str) -> list[dict[str, Any]]:
     """The rows of a query, by column."""
-    with connect() as connection:
+    with connect(copies=True) as connection:
         cursor = connection.execute(sql)
         names = [column[0] for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -99,7 +99,7 @@ def build_curated(
         for table in chosen
     ]
     for table, publication in publications:
-        with connect() as connection:
+        with connect(copies=True) as connection:
             rows = connection.sql(f"SELECT * FROM {scan(table, publication.path)}").df()
         metadata = {
             **publication_metadata(opened, table, publication, job_run.metadata),

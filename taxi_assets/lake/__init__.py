@@ -5,7 +5,6 @@ Belongs here: how tables are kept, in a folder and in S3. Does not: what is in t
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from glue_jobs.contracts import Table
-from taxi_assets.aws import client, glue_table_url
+from glue_jobs.contracts.raw import TRIPS_DATASET
+from taxi_assets.aws import client, glue_table_url, pyiceberg_s3_properties
 from taxi_assets.lake.catalog import LakeCatalog
 from taxi_assets.lake.check_history import CheckHistory
-from taxi_assets.lake.ledger import LandedFile, Ledger
+from taxi_assets.lake.ledger import Ledger
 from taxi_assets.lake.paths import LakePaths
 from taxi_assets.lake.publishing import Publication, Publisher
 from taxi_assets.lake.reading import open_views
@@ -62,20 +62,18 @@ class Lake:
         """The lake at ``s3://bucket/prefix``, with its catalog in the Glue Data Catalog of ``region``."""
         from taxi_assets.lake.external import RawTripsTable  # a laptop does not need it
 
-        # Unlike boto3 and the jobs' own reader, PyIceberg does not look for an endpoint in the environment.
-        endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-        elsewhere = {"s3.endpoint": endpoint, "s3.force-virtual-addressing": "false"} if endpoint else {}
-        properties = {"type": "glue", "glue.region": region, "s3.region": region, "warehouse": root, **elsewhere}
+        properties = {"type": "glue", "glue.region": region, "warehouse": root, **pyiceberg_s3_properties(region)}
         raw_trips = RawTripsTable(client("glue", region), f"{database_prefix}raw", LakePaths(root).raw)
         return cls(root, properties, database_prefix, raw_trips, region)
 
-    def connect(self) -> duckdb.DuckDBPyConnection:
-        """A DuckDB connection on the published versions; see ``reading.open_views``."""
-        return open_views(self.paths, self.catalog, self.ledger)
+    def connect(self, sql: str | None = None) -> duckdb.DuckDBPyConnection:
+        """A DuckDB connection on the published versions, or on those that ``sql`` names; see ``reading.open_views``."""
+        return open_views(self.paths, self.catalog, self.ledger, sql)
 
-    def show_raw(self, file: LandedFile) -> bool:
-        """Have the catalog's ``raw.trips`` point at a landed trip file; False if it cannot, or there is none."""
-        return self.raw_trips is not None and self.raw_trips.put(file)
+    def show_raw(self, month: str) -> bool:
+        """Have the catalog's ``raw.trips`` point at the month's file in force; False if it cannot, or there is none."""
+        file = self.ledger.current(month, TRIPS_DATASET)
+        return self.raw_trips is not None and file is not None and self.raw_trips.put(file)
 
     def links(self, table: Table) -> dict[str, Any]:
         """The table's name in the catalog, and the address of its page there if it has one."""

@@ -8,7 +8,6 @@ network reaches. PyArrow's, which the jobs use as well, is registered instead.
 
 from __future__ import annotations
 
-import atexit
 import shutil
 import tempfile
 import threading
@@ -26,34 +25,40 @@ from pyarrow import fs
 from glue_jobs.files import open_file_system
 
 
-def connect() -> duckdb.DuckDBPyConnection:
-    """A DuckDB connection in memory that also reads ``s3://`` paths; nothing is opened before one is read."""
+def connect(copies: bool = False) -> duckdb.DuckDBPyConnection:
+    """A DuckDB connection in memory that also reads ``s3://`` paths; nothing is opened before one is read.
+
+    With ``copies``, each file is fetched whole when it is first opened, and kept until ``forget_copies``: for audits,
+    which read the 116 to 124 files of a month some twenty times, a few columns at a time. Without, only the ranges
+    that a query needs are read.
+    """
     connection = duckdb.connect()
-    connection.register_filesystem(files_in_s3())
+    connection.register_filesystem(_copied_files() if copies else FilesInS3())
     return connection
 
 
+def forget_copies() -> None:
+    """Delete the copies of files that audits have read."""
+    if _copied_files.cache_info().currsize:
+        _copied_files().close()
+        _copied_files.cache_clear()
+
+
 @cache
-def files_in_s3() -> AbstractFileSystem:
-    """The one of this process: connections share the copies of files that it keeps."""
-    return FilesInS3()
+def _copied_files() -> CopiedFiles:
+    """Shared by the connections of this process."""
+    return CopiedFiles()
 
 
 class FilesInS3(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no types
-    """Read-only files in S3, each fetched whole when it is first opened, and kept for the life of the process.
-
-    Files of the lake never change under their name. The audits of a month read its 116 to 124 files some twenty
-    times, a few columns at a time: by ranges that would be tens of thousands of requests.
-    """
+    """Files in S3, read-only. Files of the lake never change under their name, so what is known of one stays true."""
 
     protocol = "s3"
     cachable = False
 
     def __init__(self) -> None:
         super().__init__()
-        self._folder: Path | None = None
         self._infos: dict[str, dict[str, Any]] = {}
-        self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     @classmethod
     def _strip_protocol(cls, path: Any) -> Any:
@@ -68,6 +73,14 @@ class FilesInS3(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no type
                 raise FileNotFoundError(path)
             self._infos[path] = {"name": path, "size": found.size, "type": "file", "mtime": found.mtime}
         return self._infos[path]
+
+    def exists(self, path: str, **_: Any) -> bool:
+        """Whether there is such a file. fsspec's own takes any error, as of expired credentials, for a no."""
+        try:
+            self.info(path)
+        except FileNotFoundError:
+            return False
+        return True
 
     def modified(self, path: str) -> datetime:
         """When the file was written."""
@@ -86,22 +99,31 @@ class FilesInS3(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no type
     def _open(self, path: str, mode: str = "rb", **_: Any) -> Any:
         if mode != "rb":
             raise PermissionError(f"{path}: files of the lake are only read here")
-        return self._local(path).open("rb")
+        return self._read(path)
 
-    def _local(self, path: str) -> Path:
+    def _read(self, path: str) -> Any:
+        system, key = open_file_system(path)
+        return system.open_input_file(key)
+
+
+class CopiedFiles(FilesInS3):
+    """The same, each fetched whole when it is first opened."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._copies = tempfile.TemporaryDirectory(prefix="taxi-lake-")
+        self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+
+    def close(self) -> None:
+        """Delete the copies."""
+        self._copies.cleanup()
+
+    def _read(self, path: str) -> Any:
+        copy = Path(self._copies.name, sha256(path.encode()).hexdigest())
         with self._locks[path]:
-            copy = self._copies() / sha256(path.encode()).hexdigest()
             if not copy.exists():
                 part = copy.with_suffix(".part")
-                system, key = open_file_system(path)
-                with system.open_input_stream(key) as stream, part.open("wb") as file:
+                with super()._read(path) as stream, part.open("wb") as file:
                     shutil.copyfileobj(stream, file, 1 << 20)
                 part.replace(copy)
-            return copy
-
-    def _copies(self) -> Path:
-        with self._locks[""]:
-            if self._folder is None:
-                self._folder = Path(tempfile.mkdtemp(prefix="taxi-lake-"))
-                atexit.register(shutil.rmtree, self._folder, ignore_errors=True)
-            return self._folder
+        return copy.open("rb")

@@ -140,6 +140,8 @@ class Publisher:
 
         def replace(iceberg: IcebergTable) -> None:
             now = next((entry for entry in self._publications(table, iceberg) if entry.month == month), None)
+            if now is not None and now != replacing and now.version == version:
+                return  # ours, by a commit whose answer was lost on the way
             if now != replacing:
                 raise PublishConflict(
                     f"{table.full_name}: version {now.version if now else 'none'} of {month} was published by another "

@@ -14,7 +14,7 @@ from glue_jobs.contracts.model import Type
 from glue_jobs.contracts.raw import TRIPS_DATASET, ZONES_DATASET
 from taxi_assets.lake.catalog import LakeCatalog
 from taxi_assets.lake.duck import connect
-from taxi_assets.lake.ledger import Ledger
+from taxi_assets.lake.ledger import LandedFile, Ledger
 from taxi_assets.lake.paths import LakePaths
 
 _DUCKDB_TYPES = {Type.STRING: "VARCHAR", Type.TIMESTAMP_NTZ: "TIMESTAMP"}
@@ -35,20 +35,28 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def open_views(paths: LakePaths, catalog: LakeCatalog, ledger: Ledger) -> duckdb.DuckDBPyConnection:
+def open_views(
+    paths: LakePaths, catalog: LakeCatalog, ledger: Ledger, sql: str | None = None
+) -> duckdb.DuckDBPyConnection:
     """A DuckDB connection with a view for each published table, that can read the lake and nothing else.
 
     Views: ``raw.trips`` (the source's files as they came, with their month), ``raw.zones``, ``raw.files``,
     ``staging.trips``, ``staging.quarantine``, ``curated.<table>`` and ``quality.check_history``. A table without
     files is an empty view.
     The files are those live at this moment: a later commit does not change what this connection sees.
+    With ``sql``, only the views that it names have rows: making a view reads the footer of every file of its table.
     """
     connection = connect()
     for schema in dict.fromkeys(table.layer for table in TABLES.values()):
         connection.execute(f"CREATE SCHEMA {schema}")
-    _create_raw_views(connection, ledger)
+    _create_raw_views(connection, [], [])
     for table in TABLES.values():
-        connection.execute(f"CREATE VIEW {table.full_name} AS {select_files(table, catalog.files(table))}")
+        _create_view(connection, table.full_name, select_files(table, []))
+    named = _views_of(connection, sql)
+    if {"raw.trips", "raw.zones"} & named:
+        _create_raw_views(connection, ledger.all_current(TRIPS_DATASET), ledger.all_current(ZONES_DATASET))
+    for name in TABLES.keys() & named:
+        _create_view(connection, name, select_files(TABLES[name], catalog.files(TABLES[name])))
     connection.execute(f"SET allowed_directories = [{quoted(paths.root + '/')}]")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
@@ -67,12 +75,26 @@ def run_query(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.DuckDBP
     return connection.sql(sql)
 
 
-def _create_raw_views(connection: duckdb.DuckDBPyConnection, ledger: Ledger) -> None:
-    trips = ledger.all_current(TRIPS_DATASET)
+def _views_of(connection: duckdb.DuckDBPyConnection, sql: str | None) -> set[str]:
+    """The views that ``sql`` names; all of them if that cannot be told from it."""
+    everything = {"raw.trips", "raw.zones", *TABLES}
+    try:
+        names = connection.get_table_names(sql, qualified=True) if sql else everything
+    except duckdb.Error:  # it names columns that the views have only with their files, or it is no good
+        return everything
+    return set(names) & everything or everything
+
+
+def _create_view(connection: duckdb.DuckDBPyConnection, name: str, select: str) -> None:
+    connection.execute(f"CREATE OR REPLACE VIEW {name} AS {select}")
+
+
+def _create_raw_views(
+    connection: duckdb.DuckDBPyConnection, trips: Sequence[LandedFile], zones: Sequence[LandedFile]
+) -> None:
     parts = [f"SELECT {quoted(file.month)} AS month, * FROM {parquet_scan([file.path])}" for file in trips]
     empty = "SELECT NULL::VARCHAR AS month WHERE false"
-    connection.execute(f"CREATE VIEW raw.trips AS {' UNION ALL BY NAME '.join(parts) or empty}")
-    zones = ledger.all_current(ZONES_DATASET)
+    _create_view(connection, "raw.trips", " UNION ALL BY NAME ".join(parts) or empty)
     # all_varchar keeps the names "N/A" what they are; the newest month's lookup stands for all.
     lookup = (
         f"SELECT LocationID::INTEGER AS LocationID, * EXCLUDE LocationID"
@@ -80,7 +102,7 @@ def _create_raw_views(connection: duckdb.DuckDBPyConnection, ledger: Ledger) -> 
         if zones
         else "SELECT NULL::INTEGER AS LocationID WHERE false"
     )
-    connection.execute(f"CREATE VIEW raw.zones AS {lookup}")
+    _create_view(connection, "raw.zones", lookup)
 
 
 def select_files(table: Table, files: Sequence[str]) -> str:

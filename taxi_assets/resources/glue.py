@@ -6,20 +6,21 @@ themselves, or putting their code where Glue finds it (``taxi_assets.deploy``).
 
 import json
 import os
-import socket
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import tenacity
-from botocore.exceptions import BotoCoreError, ClientError
-from dagster_aws.pipes import PipesS3MessageReader
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 from glue_jobs.files import split_s3
-from taxi_assets.aws import client, error_code, explained, glue_run_url, log_url
+from taxi_assets.aws import client, error_code, explained, glue_job_name, glue_run_url, log_url
+from taxi_assets.deploy import JOBS
+from taxi_assets.resources.glue_messages import RunMessages
 from taxi_assets.resources.jobs import JobRun, Jobs, as_options, facts_of
 
 _ACTIVE = frozenset({"STARTING", "RUNNING", "STOPPING", "WAITING"})
@@ -27,12 +28,13 @@ _WAITED_FOR = frozenset(
     {"ConcurrentRunsExceededException", "ResourceNumberLimitExceededException", "ThrottlingException"}
 )
 _OUTPUT_LOGS, _ERROR_LOGS = "/aws-glue/jobs/output", "/aws-glue/jobs/error"
-_LAST_LINES = 25
+_LINES_READ, _LINES_SHOWN = 200, 25
+_STOP_SECONDS = 300
 _DPU = {"G.1X": 1.0, "G.2X": 2.0, "G.4X": 4.0, "G.8X": 8.0}
 """DPUs of a worker (AWS Glue developer guide, worker types)."""
 _LEAST_SECONDS_BILLED = 60
 """AWS Glue pricing: by the second, one minute at least."""
-_DAGSTER_RUN, _WORKER = "--dagster-run-id", "--dagster-worker"
+_DAGSTER_RUN, _WORKER, _ATTEMPT = "--dagster-run-id", "--dagster-worker", "--attempt"
 
 _REMEDIES = {
     "FAILED": "read the log, mend the cause, then run the month again",
@@ -41,7 +43,7 @@ _REMEDIES = {
     "ERROR": "Glue itself failed; run the month again, and look at the AWS Health Dashboard if that fails too",
     "EXPIRED": "Glue found no capacity in time; run the month again, or ask for fewer workers (TAXI_GLUE_WORKERS)",
 }
-_DEPLOY = "the job's code is not where Glue looks for it: taxi-assets deploy"
+_LAUNCH = "if the message names scripts/, taxi-assets deploy, or let the job's role read them; else read the log"
 _RETRIED = frozenset({"FAILED", "ERROR", "EXPIRED"})
 """Ends that another attempt may better. A STOPPED run was somebody's decision, a TIMEOUT would come again."""
 
@@ -49,16 +51,17 @@ _RETRIED = frozenset({"FAILED", "ERROR", "EXPIRED"})
 class GlueJobs(Jobs):
     """Runs the jobs as Glue job runs named ``job_prefix`` + job, at ``workers`` workers of ``worker_type``.
 
-    ``lake`` is the lake's root in S3: messages, and Spark's event logs, go below its ``logs/``. A job that could not be
-    started because Glue is busy is tried again for ``start_minutes``; an attempt that failed for a cause that may pass
-    is repeated up to ``retries`` times, ``retry_seconds`` apart (Glue's own MaxRetries is 0: it would write to the same
-    folders again).
+    ``lake`` is the lake's root in S3: messages, and Spark's event logs, go below its ``logs/``. The Glue jobs must run
+    the code ``code_version`` (empty: whatever is deployed). A job that could not be started because Glue is busy is
+    tried again for ``start_minutes``; an attempt that failed for a cause that may pass is repeated up to ``retries``
+    times, ``retry_seconds`` apart.
     """
 
     lake: str
     region: str
     job_prefix: str
     glue_version: str
+    code_version: str
     worker_type: str
     workers: int
     timeout_minutes: int
@@ -78,53 +81,61 @@ class GlueJobs(Jobs):
             raise
 
     def _run_once(self, context: dg.AssetExecutionContext, job: str, arguments: Mapping[str, str]) -> JobRun:
-        name = self._name(job)
+        name = glue_job_name(self.job_prefix, job)
         glue = client("glue", self.region)
+        self._check_code(glue, name)
         self._stop_orphans(glue, context, name, arguments["month"])
-        with self._messages(context.run_id, job) as reader:
+        attempt = uuid.uuid4().hex[:8]
+        with self._messages(context, f"{context.run_id}/{job}-{attempt}") as reader:
             with dg.open_pipes_session(
                 context=context.op_execution_context,
                 context_injector=dg.PipesEnvContextInjector(),  # inline: the context is some kilobytes
                 message_reader=reader,
             ) as session:
-                options = as_options(arguments) | self._own_options(context)
-                run_id = self._start(glue, context, name, {**options, **session.get_bootstrap_cli_arguments()})
-                run = self._follow(glue, context, name, run_id)
-            state = run["JobRunState"]
-            url = glue_run_url(self.region, name, run_id)
-            said = f": {run['ErrorMessage']}" if run.get("ErrorMessage") else ""
-            end = f"Glue job {name}, run {run_id}, {state}{said}"
-            context.log.info(f"{end}; {url}")
-            if state != "SUCCEEDED":
-                self._fail(job, session.get_custom_messages(), run, end)
-            facts = facts_of(job, session.get_custom_messages(), end, self._last_lines(run_id))
+                options = as_options(arguments) | self._own_options(context, attempt)
+                run = self._run_to_end(
+                    glue, context, name, attempt, {**options, **session.get_bootstrap_cli_arguments()}
+                )
+            end = _end_of(name, run)
+            context.log.info(f"{end}; {glue_run_url(self.region, name, run['Id'])}")
+            if run["JobRunState"] != "SUCCEEDED":
+                self._fail(job, session.get_custom_messages(), name, run)
+            facts = facts_of(job, session.get_custom_messages(), end, self._last_lines(run["Id"]))
         return JobRun(facts, self._metadata(name, run), self._lineage(run))
 
-    def stop_runs_of(self, dagster_run_id: str) -> Sequence[str]:
+    def stop_lost(self, has_ended: Callable[[str], bool]) -> Sequence[str]:
         """See ``Jobs``."""
-        glue = client("glue", self.region)
+        glue, s3 = client("glue", self.region), client("s3", self.region)
         stopped = []
-        with explained(f"Glue runs of the ended Dagster run {dagster_run_id} could not be stopped"):
-            for name in self._all_names(glue):
-                for run in _active_runs(glue, name):
-                    if run.get("Arguments", {}).get(_DAGSTER_RUN) == dagster_run_id:
-                        glue.batch_stop_job_run(JobName=name, JobRunIds=[run["Id"]])
-                        stopped.append(f"{name} {run['Id']}")
+        for name in (glue_job_name(self.job_prefix, job) for job in JOBS):
+            with explained(f"the runs of Glue job {name} could not be listed"):
+                runs = _active_runs(glue, name)
+            for run in runs:
+                dagster_run = run.get("Arguments", {}).get(_DAGSTER_RUN, "")
+                if dagster_run and has_ended(dagster_run):
+                    _stop(glue, self.region, name, run["Id"])
+                    self._delete_messages(s3, dagster_run)
+                    stopped.append(f"{name} {run['Id']} of run {dagster_run}")
         return stopped
 
-    def _name(self, job: str) -> str:
-        return f"{self.job_prefix}{job.replace('_', '-')}"
+    def _check_code(self, glue: Any, name: str) -> None:
+        """Failure unless the job runs this checkout's code: what it writes is published under this one's contracts."""
+        with explained(f"Glue job {name} could not be read"):
+            deployed = glue.get_job(JobName=name)["Job"].get("DefaultArguments", {}).get("--code-version", "none")
+        if self.code_version not in ("", deployed):
+            raise dg.Failure(
+                f"Glue job {name} has code {deployed}, this process is of code {self.code_version}. "
+                "What to do: taxi-assets deploy, with the code that is to run.",
+                allow_retries=False,
+            )
 
-    def _all_names(self, glue: Any) -> list[str]:
-        pages = glue.get_paginator("list_jobs").paginate()
-        return [name for page in pages for name in page["JobNames"] if name.startswith(self.job_prefix)]
-
-    def _own_options(self, context: dg.AssetExecutionContext) -> dict[str, str]:
+    def _own_options(self, context: dg.AssetExecutionContext, attempt: str) -> dict[str, str]:
         return {
             "--spark-conf": json.dumps(self.spark.spark_config),
             "--log-format": "json",
             _DAGSTER_RUN: context.run_id,
             _WORKER: _this_worker(),
+            _ATTEMPT: attempt,
             # Glue's own
             "--enable-spark-ui": "true",
             "--spark-event-logs-path": f"{self.lake}/logs/spark-events/",
@@ -133,50 +144,31 @@ class GlueJobs(Jobs):
         }
 
     @contextmanager
-    def _messages(self, run_id: str, job: str) -> Iterator["_RunMessages"]:
+    def _messages(self, context: dg.AssetExecutionContext, folder: str) -> Iterator["RunMessages"]:
         """A reader of the messages of one Glue run, whose objects are deleted when they have been read."""
         s3 = client("s3", self.region)
-        bucket, root = split_s3(f"{self.lake}/logs/pipes/{run_id}/{job}-{uuid.uuid4().hex[:8]}")
         try:
-            yield _RunMessages(s3, bucket, root)
+            yield RunMessages(s3, *split_s3(f"{self.lake}/logs/pipes/{folder}"))
         finally:
-            with explained(f"the messages below s3://{bucket}/{root} could not be deleted"):
-                pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{root}/")
-                for key in [found["Key"] for page in pages for found in page.get("Contents", [])]:
-                    s3.delete_object(Bucket=bucket, Key=key)
+            try:
+                self._delete_messages(s3, folder)
+            except (ClientError, BotoCoreError) as error:  # what the run came to does not hang on it
+                context.log.warning(f"messages below {self.lake}/logs/pipes/{folder} could not be deleted: {error}")
 
-    def _start(self, glue: Any, context: dg.AssetExecutionContext, name: str, options: Mapping[str, str]) -> str:
-        """Start a run, waiting for others to end where Glue allows no more of them; returns its id."""
+    def _delete_messages(self, s3: Any, folder: str) -> None:
+        bucket, root = split_s3(f"{self.lake}/logs/pipes/{folder}/")
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=root):
+            for found in page.get("Contents", []):
+                s3.delete_object(Bucket=bucket, Key=found["Key"])
 
-        def say(attempt: tenacity.RetryCallState) -> None:
-            error = attempt.outcome.exception() if attempt.outcome else None
-            context.log.info(f"{name} could not be started yet ({error}); trying again")
-
-        attempts = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(
-                lambda error: isinstance(error, ClientError) and error_code(error) in _WAITED_FOR
-            ),
-            wait=tenacity.wait_random_exponential(multiplier=max(self.poll_seconds, 0.1), max=60),
-            stop=tenacity.stop_after_delay(self.start_minutes * 60),
-            before_sleep=say,
-            reraise=True,
-        )
-        with explained(f"Glue job {name} could not be started"):
-            run_id: str = attempts(
-                glue.start_job_run,
-                JobName=name,
-                Arguments=dict(options),
-                WorkerType=self.worker_type,
-                NumberOfWorkers=self.workers,
-                Timeout=self.timeout_minutes,
-            )["JobRunId"]
-        context.log.info(f"{name}: run {run_id} started; {glue_run_url(self.region, name, run_id)}")
-        return run_id
-
-    def _follow(self, glue: Any, context: dg.AssetExecutionContext, name: str, run_id: str) -> dict[str, Any]:
-        """The run at its end. It is stopped if this process is interrupted, or loses sight of it."""
-        state, ended = "", False
+    def _run_to_end(
+        self, glue: Any, context: dg.AssetExecutionContext, name: str, attempt: str, options: Mapping[str, str]
+    ) -> dict[str, Any]:
+        """Start a run and follow it to its end. It is stopped if this process is interrupted, or loses sight of it."""
+        run_id, state = "", ""
         try:
+            run_id = self._start(glue, context, name, attempt, options)
+            context.log.info(f"{name}: run {run_id} started; {glue_run_url(self.region, name, run_id)}")
             with explained(f"the state of run {run_id} of {name} is not known, so it is stopped"):
                 while True:
                     run: dict[str, Any] = glue.get_job_run(JobName=name, RunId=run_id)["JobRun"]
@@ -184,13 +176,50 @@ class GlueJobs(Jobs):
                         state = run["JobRunState"]
                         context.log.info(f"{name}: {state}")
                     if state not in _ACTIVE:
-                        ended = True
                         return run
                     time.sleep(self.poll_seconds)
         finally:
-            if not ended:
-                context.log.warning(f"{name}: stopping run {run_id}")
-                glue.batch_stop_job_run(JobName=name, JobRunIds=[run_id])
+            if not state or state in _ACTIVE:
+                for left in [run_id] if run_id else _runs_of_attempt(glue, name, attempt):
+                    context.log.warning(f"{name}: stopping run {left}")
+                    _stop(glue, self.region, name, left)
+
+    def _start(
+        self, glue: Any, context: dg.AssetExecutionContext, name: str, attempt: str, options: Mapping[str, str]
+    ) -> str:
+        """Start a run, waiting for others to end where Glue allows no more of them; returns its id.
+
+        A request whose answer was lost may have started one, and a second would write to the same folders: so the
+        client repeats nothing by itself, and before each further try the attempt's run is looked for.
+        """
+        once = client("glue", self.region, attempts=1)
+
+        def try_it() -> str:
+            if found := _runs_of_attempt(glue, name, attempt):
+                return found[0]
+            return str(
+                once.start_job_run(
+                    JobName=name,
+                    Arguments=dict(options),
+                    WorkerType=self.worker_type,
+                    NumberOfWorkers=self.workers,
+                    Timeout=self.timeout_minutes,
+                )["JobRunId"]
+            )
+
+        def say(tried: tenacity.RetryCallState) -> None:
+            error = tried.outcome.exception() if tried.outcome else None
+            context.log.info(f"{name} could not be started yet ({error}); trying again")
+
+        attempts = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(_may_pass),
+            wait=tenacity.wait_random_exponential(multiplier=max(self.poll_seconds, 0.1), max=60),
+            stop=tenacity.stop_after_delay(self.start_minutes * 60),
+            before_sleep=say,
+            reraise=True,
+        )
+        with explained(f"Glue job {name} could not be started"):
+            return attempts(try_it)
 
     def _stop_orphans(self, glue: Any, context: dg.AssetExecutionContext, name: str, month: str) -> None:
         """Stop what a worker that is gone has left running for this month, and wait for its end.
@@ -198,53 +227,57 @@ class GlueJobs(Jobs):
         It is not adopted: its messages went to the worker that is gone, and it writes to a folder of its own.
         """
         with explained(f"the runs of Glue job {name} could not be listed"):
-            orphans = [
-                run["Id"]
-                for run in _active_runs(glue, name)
-                if run.get("Arguments", {}).get("--month") == month and _is_orphan(context, run["Arguments"])
-            ]
-            for run_id in orphans:
-                context.log.warning(
-                    f"{name}: run {run_id} of {month} was left behind by a worker that is gone; stopping it"
+            active = [run for run in _active_runs(glue, name) if run.get("Arguments", {}).get("--month") == month]
+        orphans = {run["Id"]: run["Arguments"] for run in active if _is_orphan(context, run["Arguments"])}
+        for run_id in orphans:
+            context.log.warning(
+                f"{name}: run {run_id} of {month} was left behind by a worker that is gone; stopping it"
+            )
+            _stop(glue, self.region, name, run_id)
+        deadline = time.monotonic() + _STOP_SECONDS
+        while left := orphans.keys() & {run["Id"] for run in _active_runs(glue, name)}:
+            if time.monotonic() > deadline:
+                raise dg.Failure(
+                    f"{name}: {', '.join(sorted(left))} of {month} was left behind and does not stop. What to do: "
+                    f"stop it by hand, {glue_run_url(self.region, name, min(left))}, then run the month again."
                 )
-                glue.batch_stop_job_run(JobName=name, JobRunIds=[run_id])
-            while set(orphans) & {run["Id"] for run in _active_runs(glue, name)}:
-                time.sleep(self.poll_seconds)
+            time.sleep(self.poll_seconds)
+        for arguments in orphans.values():
+            if arguments.get(_DAGSTER_RUN):
+                self._delete_messages(client("s3", self.region), arguments[_DAGSTER_RUN])
 
-    def _fail(self, job: str, messages: Sequence[Any], run: Mapping[str, Any], end: str) -> None:
-        """Raise what a run's end other than SUCCEEDED means; a failure that the job reported itself comes first."""
+    def _fail(self, job: str, messages: Sequence[Any], name: str, run: Mapping[str, Any]) -> None:
+        """Raise what a run's end other than SUCCEEDED means; bad input that the job reported itself comes first."""
         state, lines = run["JobRunState"], self._last_lines(run["Id"])
         told: Mapping[str, Any] = {}
         try:
-            facts_of(job, messages, end, lines)
+            facts_of(job, messages, _end_of(name, run), lines)
         except dg.Failure as failure:
-            if failure.allow_retries is False:
+            if "problem" in failure.metadata:
                 raise
             told = failure.metadata
-        has_no_code = run.get("ErrorMessage", "").startswith("LAUNCH ERROR")
-        remedy = _DEPLOY if has_no_code else _REMEDIES.get(state, "look at the run in the Glue console")
+        could_not_launch = "LAUNCH ERROR" in run.get("ErrorMessage", "")
+        remedy = _LAUNCH if could_not_launch else _REMEDIES.get(state, "look at the run in the Glue console")
         raise dg.Failure(
-            f"{end}. Nothing was published. What to do: {remedy}.\n{lines}",
-            metadata={**told, **self._metadata(self._name(job), run)},
-            allow_retries=state in _RETRIED and not has_no_code,
+            f"{_end_of(name, run)}. Nothing was published. What to do: {remedy}.\n{lines}",
+            metadata={**told, **self._metadata(name, run)},
+            allow_retries=state in _RETRIED and not could_not_launch,
         )
 
     def _last_lines(self, run_id: str) -> str:
-        """The end of what a run wrote to standard error, else to standard output; empty if there is no log."""
+        """What the job itself logged as errors, which are JSON lines among Spark's, and the last lines of all."""
         logs = client("logs", self.region)
         for group in (_ERROR_LOGS, _OUTPUT_LOGS):
             try:
                 events = logs.get_log_events(
-                    logGroupName=group, logStreamName=run_id, limit=_LAST_LINES, startFromHead=False
+                    logGroupName=group, logStreamName=run_id, limit=_LINES_READ, startFromHead=False
                 )["events"]
-            except (
-                ClientError,
-                BotoCoreError,
-            ) as error:  # a run that never started has none; the failure is told anyway
+            except (ClientError, BotoCoreError) as error:  # a run that never started has none; its end is told anyway
                 dg.get_dagster_logger().debug("no log %s of %s: %s", group, run_id, error)
                 continue
-            if events:
-                return "\n".join(event["message"] for event in events)
+            if lines := [event["message"].rstrip() for event in events]:
+                own_errors = [line for line in lines if line.startswith("{") and '"level": "ERROR"' in line]
+                return "\n".join(dict.fromkeys([*own_errors, *lines[-_LINES_SHOWN:]]))
         return ""
 
     def _metadata(self, name: str, run: Mapping[str, Any]) -> dict[str, Any]:
@@ -269,41 +302,54 @@ class GlueJobs(Jobs):
         """Glue's own figure where it gives one (auto-scaling), else workers by their DPUs by the time billed."""
         if run.get("DPUSeconds"):
             return float(run["DPUSeconds"])
+        seconds = float(run.get("ExecutionTime", 0))
+        billed = max(seconds, _LEAST_SECONDS_BILLED) if seconds or run["JobRunState"] == "SUCCEEDED" else 0.0
         dpus: float = run.get("NumberOfWorkers", self.workers) * _DPU.get(
             run.get("WorkerType", ""), _DPU[self.worker_type]
         )
-        return round(dpus * max(float(run.get("ExecutionTime", 0)), _LEAST_SECONDS_BILLED), 1)
+        return round(dpus * billed, 1)
 
     def _lineage(self, run: Mapping[str, Any]) -> dict[str, str]:
-        code = run.get("Arguments", {}).get("--code-version")
         return {
             "engine": f"glue {run.get('GlueVersion', self.glue_version)}",
             "glue_run_id": run["Id"],
-            **({"code_version": code} if code else {}),
+            **({"code_version": self.code_version} if self.code_version else {}),
         }
 
 
-class _RunMessages(PipesS3MessageReader):
-    """Reads a run's messages below a prefix of its own, each second. Single-use, as its base is.
+def _end_of(name: str, run: Mapping[str, Any]) -> str:
+    said = f": {run['ErrorMessage']}" if run.get("ErrorMessage") else ""
+    return f"Glue job {name}, run {run['Id']}, {run['JobRunState']}{said}"
 
-    The base draws a prefix of thirty letters at the bucket's root, which no policy could name.
-    """
 
-    def __init__(self, s3: Any, bucket: str, key_prefix: str) -> None:
-        super().__init__(client=s3, bucket=bucket, interval=0)
-        self._key_prefix = key_prefix
-
-    @contextmanager
-    def get_params(self) -> Iterator[dict[str, Any]]:
-        """See PipesS3MessageReader."""
-        with super().get_params() as params:
-            yield {**params, "key_prefix": self._key_prefix}
+def _may_pass(error: BaseException) -> bool:
+    """Whether starting a run failed for a cause that time may cure, a lost answer among them."""
+    if isinstance(error, ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return error_code(error) in _WAITED_FOR or status >= 500
+    return isinstance(error, HTTPClientError)
 
 
 def _active_runs(glue: Any, name: str) -> list[dict[str, Any]]:
     """Runs that have not ended. Glue lists the newest first, and allows a job far fewer at once than one page holds."""
     runs = glue.get_job_runs(JobName=name, MaxResults=100)["JobRuns"]
     return [run for run in runs if run["JobRunState"] in _ACTIVE]
+
+
+def _runs_of_attempt(glue: Any, name: str, attempt: str) -> list[str]:
+    return [run["Id"] for run in _active_runs(glue, name) if run.get("Arguments", {}).get(_ATTEMPT) == attempt]
+
+
+def _stop(glue: Any, region: str, name: str, run_id: str) -> None:
+    """Stop a run; Failure that says to do it by hand if Glue does not. One that has ended already is fine."""
+    by_hand = (
+        f"run {run_id} of {name} could not be stopped and may still cost money; {glue_run_url(region, name, run_id)}"
+    )
+    with explained(by_hand):
+        errors = glue.batch_stop_job_run(JobName=name, JobRunIds=[run_id]).get("Errors", [])
+        if errors and glue.get_job_run(JobName=name, RunId=run_id)["JobRun"]["JobRunState"] in _ACTIVE - {"STOPPING"}:
+            detail = errors[0].get("ErrorDetail", {}).get("ErrorMessage", "")
+            raise dg.Failure(f"{by_hand}: {detail}. What to do: stop it by hand.", allow_retries=False)
 
 
 def _is_orphan(context: dg.AssetExecutionContext, arguments: Mapping[str, str]) -> bool:
@@ -319,22 +365,21 @@ def _is_orphan(context: dg.AssetExecutionContext, arguments: Mapping[str, str]) 
     run = context.instance.get_run_by_id(run_id) if run_id else None
     if run is not None and run.is_finished:
         return True
-    host, _, pid = worker.rpartition(":")
-    return host == socket.gethostname() and pid.isdigit() and not _is_alive(int(pid))
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # it is there, and somebody else's
-        return True
-    return True
+    machine, _, pid = worker.rpartition(":")
+    return machine != "" and machine == _this_machine() and pid.isdigit() and not Path(f"/proc/{pid}").exists()
 
 
 def _this_worker() -> str:
-    return f"{socket.gethostname()}:{os.getpid()}"
+    return f"{_this_machine()}:{os.getpid()}"
+
+
+def _this_machine() -> str:
+    """This boot of this machine and its process numbers, which containers have of their own; empty if not Linux."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot}/{Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        return ""
 
 
 def _seconds_in_all(run: Mapping[str, Any]) -> float:

@@ -12,7 +12,7 @@ import sys
 import threading
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,8 +58,8 @@ class Jobs(dg.ConfigurableResource["Jobs"], ABC):
         """
 
     @abstractmethod
-    def stop_runs_of(self, dagster_run_id: str) -> Sequence[str]:
-        """Stop the jobs that a Dagster run has left behind when it ended; returns what was stopped."""
+    def stop_lost(self, has_ended: Callable[[str], bool]) -> Sequence[str]:
+        """Stop the jobs whose Dagster run, by its id, ``has_ended``; returns what was stopped."""
 
 
 class LocalJobs(Jobs):
@@ -100,7 +100,7 @@ class LocalJobs(Jobs):
         engine = describe(self.engine, self.python)
         return JobRun(facts, {"engine": engine}, {"engine": engine})
 
-    def stop_runs_of(self, dagster_run_id: str) -> Sequence[str]:  # noqa: ARG002 -- they end with their engine
+    def stop_lost(self, has_ended: Callable[[str], bool]) -> Sequence[str]:  # noqa: ARG002 -- none is ever left
         """See ``Jobs``. A job of a worker that was killed ends with its engine, which ends with the worker."""
         return []
 
@@ -120,6 +120,7 @@ def facts_of(job: str, messages: Sequence[Any], end: str, last_lines: str) -> di
         raise dg.Failure(
             f"{job} ended without a completion report ({end}); nothing was published. What to do: read its last "
             f"lines below, then run the month again.\n{last_lines}",
+            allow_retries=False,  # whoever can tell that another attempt may help says so
             metadata={
                 "last_lines": dg.MetadataValue.md(f"```\n{last_lines}\n```"),
                 "seconds_of_finished_phases": {

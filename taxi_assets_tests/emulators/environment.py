@@ -71,5 +71,5 @@ def acting_as(url: str, role: Role) -> Iterator[None]:
 
 def _forget() -> None:
     boto3.DEFAULT_SESSION = None
-    files.s3_of.cache_clear()
-    duck.files_in_s3.cache_clear()
+    files.forget_s3()
+    duck.forget_copies()

@@ -53,6 +53,7 @@ class Faults:
     def __init__(self) -> None:
         self._faults: list[_Fault] = []
         self._ends: list[tuple[str, RunEnd]] = []
+        self._lost: list[tuple[str, str]] = []
         self._lock = threading.Lock()
 
     def throttle(self, service: str, action: str, times: int = 1) -> None:
@@ -75,6 +76,11 @@ class Faults:
         """Answer the next calls with this error, those alone whose resource contains ``resource_contains``."""
         self._add(_Fault(service, action, resource_contains, times, AwsError(code, message, status)))
 
+    def lose_answer(self, service: str, action: str) -> None:
+        """Carry the next such call out, and answer that something went wrong inside AWS."""
+        with self._lock:
+            self._lost.append((service, action))
+
     def before(
         self,
         service: str,
@@ -96,6 +102,7 @@ class Faults:
         with self._lock:
             self._faults.clear()
             self._ends.clear()
+            self._lost.clear()
 
     def meet(self, call: ApiCall) -> AwsError | None:
         """Do what was asked for before ``call``; the error to answer it with, if one is."""
@@ -104,6 +111,14 @@ class Faults:
             if not isinstance(fault, AwsError):
                 fault()
         return next((fault for fault in due if isinstance(fault, AwsError)), None)
+
+    def loses_answer(self, call: ApiCall) -> AwsError | None:
+        """What to answer instead of what ``call`` came to; None for that."""
+        with self._lock:
+            if (call.service, call.action) not in self._lost:
+                return None
+            self._lost.remove((call.service, call.action))
+            return AwsError("InternalServiceException", "the answer was lost", 500)
 
     def take_end(self, job: str) -> RunEnd | None:
         """How the run of ``job`` that now begins is to end, if that was asked for."""

@@ -37,6 +37,10 @@ class Application:
                 return answer(error, call, environ, start_response)
             for prepare in self.before:
                 prepare(call)
+            if (lost := self._faults.loses_answer(call)) is not None:
+                for _ in self._moto(environ, lambda *_: None):
+                    pass
+                return answer(lost, call, environ, start_response)
         answered: Iterable[bytes] = self._moto(environ, start_response)
         return answered
 
