@@ -139,6 +139,53 @@ def replay(month: str, lake: str | None, as_json: bool) -> None:
     _finish(_run_with_progress(_settings(lake, None), month, None, replay=True), as_json)
 
 
+@main.command()
+@click.option("--from", "first", required=True, metavar="YYYY-MM", help="First month.")
+@click.option("--to", "last", required=True, metavar="YYYY-MM", help="Last month.")
+@click.option("--force", is_flag=True, help="Also the months that are published whole.")
+@click.option("--source", help="https:// address, folder, or synthetic:rows=50000,seed=1.  [TAXI_SOURCE, or the TLC]")
+@_lake_option
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a month on standard output.")
+def backfill(first: str, last: str, force: bool, source: str | None, lake: str | None, as_json: bool) -> None:
+    """Process a range of months, one after the other; those that are published whole are left out.
+
+    Can be stopped and begun again at any time. A month that fails does not hold the others; after three in a row it
+    stops, because then it is not the months.
+
+    \b
+      taxi-assets backfill --from 2023-01 --to 2024-12
+      taxi-assets backfill --from 2024-02 --to 2024-02 --force
+    """
+    from taxi_assets.backfilling import backfill, least_cost, plan
+    from taxi_assets.resources.lake import LakeResource
+
+    _check_month(first)
+    _check_month(last)
+    settings = _settings(lake, source)
+    try:
+        chosen = plan(LakeResource.of(settings).open(), first, last, force)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    cost = least_cost(settings, len(chosen.to_run))
+    at_least = f", at least {cost:.2f} USD" if cost else ""
+    _err.print(f"{len(chosen.to_run)} months to run{at_least}; {len(chosen.good)} are published whole already")
+    failed = []
+    for progress in backfill(chosen.to_run, lambda month: _run_with_progress(settings, month, None)):
+        result, failed = progress.results[-1], progress.failed
+        if as_json:
+            click.echo(json.dumps(result.as_json()))
+        said = f"{result.published_rows:,} trips" if result.succeeded else "failed"
+        so_far = f", {progress.cost_so_far:.2f} USD so far" if progress.cost_so_far else ""
+        rest = f"{len(progress.left)} months left, about {progress.seconds_left / 60:.0f} min"
+        rest += f" and {progress.cost_left:.2f} USD" if progress.cost_left else ""
+        _err.print(f"{result.month}: {said}, {result.seconds['total']:.0f} s{so_far}; {rest}", highlight=False)
+        if not result.succeeded:
+            _print_result(result)
+    for result in failed:
+        _err.print(f"[red]not published:[/red] {result.month}", highlight=False)
+    sys.exit(1 if failed else 0)
+
+
 @main.group()
 def quarantine() -> None:
     """The rows that are no usable trip, and why."""

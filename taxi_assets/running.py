@@ -7,6 +7,7 @@ Belongs here: executing the Dagster job for one partition, its progress, its res
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 import time
 import uuid
@@ -29,14 +30,7 @@ from taxi_assets.settings import Profile, Settings
 
 STEPS = ("ingest_raw", "stage_trips", "build_curated")
 _POLL_SECONDS = 0.2
-_DAGSTER_YAML = """\
-telemetry:
-  enabled: false
-# Each run has an engine of its own, of up to 2.6 GB: a backfill runs month by month.
-concurrency:
-  runs:
-    max_concurrent_runs: 1
-"""
+_LAPTOP_INSTANCE = Path(__file__).parent / "instance" / "laptop.yaml"
 
 Listener = Callable[[str, str], None]
 """Called with a step's name and what it just said."""
@@ -102,7 +96,7 @@ def dagster_home(settings: Settings) -> Path:
     home.mkdir(parents=True, exist_ok=True)
     config = home / "dagster.yaml"
     if not config.exists():
-        config.write_text(_DAGSTER_YAML)
+        shutil.copyfile(_LAPTOP_INSTANCE, config)
     return home
 
 

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -223,6 +224,38 @@ def test_what_differs_in_the_catalog_is_named_and_repaired(
     assert {fault.repair for fault in faults} == {"taxi-assets catalog update"}
     assert bring_up_to_date(lake) == []
     assert check_catalog(lake) == []
+
+
+def test_a_file_of_other_types_than_todays_is_not_in_the_plain_table(
+    published: tuple[Settings, AwsEmulator, MonthResult],
+) -> None:
+    settings, aws, _ = published
+    lake = opened(settings)
+    file = lake.ledger.current(MONTH, TRIPS_DATASET)
+    assert file is not None
+    assert lake.raw_trips is not None
+    earlier = replace(file, physical_schema=json.dumps({**json.loads(file.physical_schema), "VendorID": "int64"}))
+    assert not lake.raw_trips.put(earlier)  # readers would refuse the whole table
+    assert lake.raw_trips.locations() == {}
+    shown = aws.client("glue").get_table(DatabaseName="taxi_raw", Name="trips")["Table"]
+    fewer = {name: shown[name] for name in ("Name", "TableType", "PartitionKeys", "StorageDescriptor", "Parameters")}
+    fewer["StorageDescriptor"]["Columns"].pop()
+    aws.client("glue").update_table(DatabaseName="taxi_raw", TableInput=fewer)
+    assert [fault.problem for fault in check_catalog(lake)] == [
+        "the plain table over the raw files is missing, or has other columns"
+    ]
+    assert bring_up_to_date(lake) == []
+    assert lake.raw_trips.columns() == expected_columns()
+    assert check_catalog(lake) == []
+
+
+def test_the_quarantine_of_a_month_can_be_replayed(published: tuple[Settings, AwsEmulator, MonthResult]) -> None:
+    settings, aws, first = published
+    result = run_month(settings, MONTH, ["daily_metrics"], lambda *_: None, replay=True)
+    assert result.succeeded, result.error
+    assert (result.released_rows, result.published_rows) == (0, first.published_rows)
+    assert aws.runs("taxi-replay-quarantine")[0].state == "SUCCEEDED"
+    assert run_it(settings).succeeded
 
 
 def test_a_live_file_that_is_gone_is_named(published: tuple[Settings, AwsEmulator, MonthResult]) -> None:

@@ -1,4 +1,4 @@
-"""Faults put into the jobs: each is named by a blocking check, and nothing is published."""
+"""Faults put into the jobs: each is named by a blocking check, and what it is about is not published."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from glue_jobs.contracts import MONTHLY_TABLES
+from glue_jobs.contracts import CURATED_TABLES, MONTHLY_TABLES
 from taxi_assets.lake import Lake
 from taxi_assets.running import MonthResult
 from taxi_assets_tests.conftest import MONTH, write_source
@@ -151,7 +151,7 @@ def lake(run: Callable[..., MonthResult], tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.mark.parametrize("name", MUTANTS)
-def test_a_fault_in_a_job_is_named_by_a_blocking_check_and_nothing_is_published(
+def test_a_fault_in_a_job_is_named_by_a_blocking_check_and_what_it_is_about_is_not_published(
     run: Callable[..., MonthResult],
     lake: tuple[Path, Path],
     monkeypatch: pytest.MonkeyPatch,
@@ -161,7 +161,8 @@ def test_a_fault_in_a_job_is_named_by_a_blocking_check_and_nothing_is_published(
     mutant = MUTANTS[name]
     opened = Lake.in_folder(lake[0])
     in_curated = all(check.startswith("curated/") for check in mutant.caught_by)
-    guarded = {n: table for n, table in MONTHLY_TABLES.items() if table.layer == "curated" or not in_curated}
+    faulty = {check.partition(":")[0].replace("/", ".") for check in mutant.caught_by}
+    guarded = {n: table for n, table in MONTHLY_TABLES.items() if not in_curated or n in faulty}
     before = {n: opened.publisher.live(table, MONTH) for n, table in guarded.items()}
     run_mutant(monkeypatch, tmp_path, mutant.file, mutant.line, mutant.otherwise)
     result = run(*lake)
@@ -170,6 +171,11 @@ def test_a_fault_in_a_job_is_named_by_a_blocking_check_and_nothing_is_published(
     for check in mutant.caught_by:
         assert check in result.error
     assert {n: opened.publisher.live(table, MONTH) for n, table in guarded.items()} == before
+    refused = {check.partition(":")[0].replace("/", ".") for check in result.failed_checks}
+    if in_curated:  # a table that is at fault does not hold the others
+        others = {table.name for table in CURATED_TABLES.values() if table.full_name not in refused}
+        assert set(result.tables) == others
+        assert all(f"{name}: version" not in result.error for name in others)
     with opened.connect() as connection:
         kept = connection.execute(
             "SELECT DISTINCT asset || ': ' || check_name FROM quality.check_history WHERE run_id = ? AND NOT passed",

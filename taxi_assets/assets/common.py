@@ -15,12 +15,16 @@ from glue_jobs.contracts import CHECK_HISTORY, Table
 from glue_jobs.contracts.rules import RULES_VERSION
 from taxi_assets.asset_checks.audit import Answer
 from taxi_assets.asset_keys import CHECK_HISTORY_KEY, asset_key
+from taxi_assets.automation.conditions import follow
+from taxi_assets.automation.freshness import policy
 from taxi_assets.lake import Lake, Publication
 from taxi_assets.lake.catalog import comment
 from taxi_assets.partitions import MONTHS
 
 OWNERS = ["team:data-platform"]
 PREVIEW_ROWS = 8
+RUNS_POOL = "engine"
+"""Steps of this pool use an engine, or audit a month: how many at once is the Dagster instance's to say."""
 
 
 def table_spec(table: Table, deps: Iterable[dg.AssetKey], kinds: set[str], skippable: bool = True) -> dg.AssetSpec:
@@ -52,6 +56,8 @@ def table_spec(table: Table, deps: Iterable[dg.AssetKey], kinds: set[str], skipp
         },
         code_version=str(table.version),
         skippable=skippable,
+        freshness_policy=policy(table.layer),
+        automation_condition=follow() if table.layer in ("staging", "curated") else None,
     )
 
 

@@ -11,6 +11,7 @@ from taxi_assets.asset_checks.audit import ask_all, scan
 from taxi_assets.asset_checks.curated import AUDITS, CuratedMonth
 from taxi_assets.asset_keys import STAGING_TRIPS, asset_key
 from taxi_assets.assets.common import (
+    RUNS_POOL,
     keep,
     preview,
     publication_metadata,
@@ -35,6 +36,7 @@ _KINDS = {"pyspark", "iceberg"}
     specs=[table_spec(table, [STAGING_TRIPS], _KINDS) for table in CURATED_TABLES.values()],
     check_specs=[one.spec for one in AUDITS],
     partitions_def=MONTHS,
+    pool=RUNS_POOL,
     can_subset=True,
 )
 def build_curated(
@@ -42,7 +44,8 @@ def build_curated(
 ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
     """Build the selected tables of the month from the published staging.
 
-    They are audited together and then committed one right after the other: if an audit fails, none is.
+    They are audited together and then committed one right after the other; a table whose audits fail is not, which
+    does not hold the others back.
     """
     month = context.partition_key
     opened = lake.open()
@@ -79,10 +82,9 @@ def build_curated(
     )
     answers = ask_all(AUDITS, built, context.selected_asset_keys)
     keep(context, opened, answers, version)
-    if any(answer.holds_back for answer in answers):
-        yield from (answer.result for answer in answers)
-        seen = "; ".join(f"{table.name}: {readers_see(live[table.name])}" for table in chosen)
-        raise refusal(answers, month, built.tables.values(), seen)
+    refused = {answer.asset for answer in answers if answer.holds_back}
+    held_back = [table for table in chosen if asset_key(table) in refused]
+    passed = [table for table in chosen if asset_key(table) not in refused]
     lineage = {
         "run_id": context.run_id,
         **job_run.lineage,
@@ -96,7 +98,7 @@ def build_curated(
 
     publications = [
         (table, opened.publisher.publish(table, month, version, lineage_of(table), replacing=live[table.name]))
-        for table in chosen
+        for table in passed
     ]
     for table, publication in publications:
         with connect(copies=True) as connection:
@@ -116,3 +118,8 @@ def build_curated(
         yield dg.MaterializeResult(
             asset_key=asset_key(table), metadata=metadata, check_results=results_of(answers, asset_key(table))
         )
+    if held_back:
+        yield from (answer.result for answer in answers if answer.asset in refused)
+        seen = "; ".join(f"{table.name}: {readers_see(live[table.name])}" for table in held_back)
+        others = f" Published: {', '.join(table.name for table in passed)}." if passed else ""
+        raise refusal(answers, month, [built.tables[table.name] for table in held_back], f"{seen}.{others}".rstrip("."))

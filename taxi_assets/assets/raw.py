@@ -13,7 +13,8 @@ from glue_jobs.contracts.raw import TRIPS_DATASET, ZONES_DATASET
 from taxi_assets.asset_checks.audit import ask_all
 from taxi_assets.asset_checks.raw import AUDITS, LandedMonth
 from taxi_assets.asset_keys import RAW_TRIPS, RAW_ZONES
-from taxi_assets.assets.common import OWNERS, keep, markdown_table, refusal, results_of, seconds_table
+from taxi_assets.assets.common import OWNERS, RUNS_POOL, keep, markdown_table, refusal, results_of, seconds_table
+from taxi_assets.automation.freshness import policy
 from taxi_assets.lake import Lake
 from taxi_assets.lake.ledger import LandedFile
 from taxi_assets.partitions import MONTHS
@@ -35,6 +36,7 @@ _TRIP_SCHEMA = dg.TableSchema(
             kinds={"python", "parquet"},
             owners=OWNERS,
             metadata={"dagster/column_schema": _TRIP_SCHEMA, "ledger": FILES.full_name},
+            freshness_policy=policy("raw"),
         ),
         dg.AssetSpec(
             RAW_ZONES,
@@ -47,6 +49,7 @@ _TRIP_SCHEMA = dg.TableSchema(
     ],
     check_specs=[one.spec for one in AUDITS],
     partitions_def=MONTHS,
+    pool=RUNS_POOL,
 )
 def ingest_raw(
     context: dg.AssetExecutionContext, jobs: Jobs, lake: LakeResource, source: SourceResource

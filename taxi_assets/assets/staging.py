@@ -14,6 +14,7 @@ from taxi_assets.asset_checks.staged_month import StagedMonth
 from taxi_assets.asset_checks.staging import AUDITS
 from taxi_assets.asset_keys import QUARANTINE_KEY, RAW_TRIPS, RAW_ZONES, STAGING_TRIPS, asset_key
 from taxi_assets.assets.common import (
+    RUNS_POOL,
     keep,
     markdown_table,
     publication_metadata,
@@ -43,6 +44,7 @@ class StagingConfig(dg.Config):
     specs=[table_spec(table, [RAW_TRIPS, RAW_ZONES], _KINDS) for table in (TRIPS, QUARANTINE)],
     check_specs=[one.spec for one in AUDITS],
     partitions_def=MONTHS,
+    pool=RUNS_POOL,
 )
 def stage_trips(
     context: dg.AssetExecutionContext, config: StagingConfig, jobs: Jobs, lake: LakeResource

@@ -30,7 +30,7 @@ _WAITED_FOR = frozenset(
 _OUTPUT_LOGS, _ERROR_LOGS = "/aws-glue/jobs/output", "/aws-glue/jobs/error"
 _LINES_READ, _LINES_SHOWN = 200, 25
 _STOP_SECONDS = 300
-_DPU = {"G.1X": 1.0, "G.2X": 2.0, "G.4X": 4.0, "G.8X": 8.0}
+DPUS = {"G.1X": 1.0, "G.2X": 2.0, "G.4X": 4.0, "G.8X": 8.0}
 """DPUs of a worker (AWS Glue developer guide, worker types)."""
 _LEAST_SECONDS_BILLED = 60
 """AWS Glue pricing: by the second, one minute at least."""
@@ -304,8 +304,8 @@ class GlueJobs(Jobs):
             return float(run["DPUSeconds"])
         seconds = float(run.get("ExecutionTime", 0))
         billed = max(seconds, _LEAST_SECONDS_BILLED) if seconds or run["JobRunState"] == "SUCCEEDED" else 0.0
-        dpus: float = run.get("NumberOfWorkers", self.workers) * _DPU.get(
-            run.get("WorkerType", ""), _DPU[self.worker_type]
+        dpus: float = run.get("NumberOfWorkers", self.workers) * DPUS.get(
+            run.get("WorkerType", ""), DPUS[self.worker_type]
         )
         return round(dpus * billed, 1)
 
