@@ -22,10 +22,10 @@ import pyarrow.parquet as pq
 
 from glue_jobs.contracts import raw, tlc
 from glue_jobs.contracts.eras import era_of
-from glue_jobs.errors import InputError
+from glue_jobs.errors import InputError, SourceUnavailable
 from glue_jobs.files import land, parquet_schema, parse_zones
 from glue_jobs.reporting import Reporter, argument_parser, progress_line, run_job
-from glue_jobs.sources import Fetched, Progress, open_source
+from glue_jobs.sources import Fetched, Progress, open_source, open_trip_source
 from glue_jobs.transforms.judge import month_bounds
 from glue_jobs.transforms.normalise import ARROW_TYPES, FileLayout, drift_of, layout_of
 
@@ -35,7 +35,8 @@ _FETCH_AGAIN = "fetch the file again from the source; if it is the same there, w
 
 def ingest(arguments: argparse.Namespace, reporter: Reporter) -> dict[str, Any]:
     """Land the month's files; returns the facts of the report. InputError if a file is not what it should be."""
-    source = open_source(arguments.source)
+    source = open_trip_source(arguments.source)
+    source_of_zones = open_source(arguments.zones_source or arguments.source)
     month = arguments.month
     year, number = month.split("-")
     with tempfile.TemporaryDirectory(prefix="ingest_raw-") as folder:
@@ -45,8 +46,8 @@ def ingest(arguments: argparse.Namespace, reporter: Reporter) -> dict[str, Any]:
         with reporter.phase("verify trips"):
             verified = verify_trips(trips, fetched_trips.url, month)
         with reporter.phase("fetch zones"):
-            fetched_zones = source.fetch_zones(zones, _logged_progress(zones.name))
-            zone_rows = len(parse_zones(zones.read_bytes(), fetched_zones.url))
+            fetched_zones = source_of_zones.fetch_zones(zones, _logged_progress(zones.name))
+            zone_rows = _count_zones(zones, fetched_zones.url)
         with reporter.phase("land"):
             return {
                 "trips": _land(
@@ -56,6 +57,14 @@ def ingest(arguments: argparse.Namespace, reporter: Reporter) -> dict[str, Any]:
                 "zones": _land(zones, f"{arguments.raw_dir}/dataset={raw.ZONES_DATASET}", fetched_zones)
                 | {"rows": zone_rows, "physical_schema": dict.fromkeys(tlc.ZONE_COLUMNS, "string")},
             }
+
+
+def _count_zones(path: Path, url: str) -> int:
+    """Rows of the zone lookup. A bad one is no verdict on the month's trips: with the next lookup they may be fine."""
+    try:
+        return len(parse_zones(path.read_bytes(), url))
+    except InputError as error:
+        raise SourceUnavailable(error.problem, error.remedy) from error
 
 
 def verify_trips(path: Path, url: str, month: str) -> dict[str, Any]:
@@ -146,7 +155,8 @@ def _verify_is_parquet(path: Path, url: str) -> None:
         file.seek(max(0, path.stat().st_size - 4))
         tail = file.read(4)
     if head.lstrip()[:1] == b"<":
-        raise InputError(f"{url} is a web page, not Parquet: it begins with {head[:40]!r}", _FETCH_AGAIN)
+        # The source is unwell and answers so for any file: not what it has for this month.
+        raise SourceUnavailable(f"{url} is a web page, not Parquet: it begins with {head[:40]!r}", _FETCH_AGAIN)
     if not head.startswith(b"PAR1"):
         raise InputError(f"{url} is not Parquet: it begins with {head[:16]!r}", _FETCH_AGAIN)
     if tail != b"PAR1":
@@ -186,7 +196,10 @@ def _logged_progress(name: str) -> Progress:
 def main() -> None:
     """Entry point."""
     parser = argument_parser(__doc__ or "")
-    parser.add_argument("--source", required=True, help="https:// address, folder, or synthetic:rows=…,seed=…")
+    parser.add_argument(
+        "--source", required=True, help="https:// address, folder, synthetic:rows=…,seed=…, or inbox:FOLDER"
+    )
+    parser.add_argument("--zones-source", default="", help="where the zone lookup comes from, if not from there")
     parser.add_argument("--raw-dir", required=True, help="URI of the lake's raw layer")
     run_job("ingest_raw", parser, ingest)
 

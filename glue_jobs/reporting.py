@@ -32,7 +32,7 @@ from glue_jobs.errors import InputError
 
 COMPLETED, FAILED, PHASE = "completed", "failed", "phase"
 """The kinds of a job's messages: ``{"kind", "job", "phase", "seconds"}`` after each phase, and at its end
-``{"kind", "job", "facts"}`` or ``{"kind", "job", "problem", "remedy"}``."""
+``{"kind", "job", "facts"}`` or ``{"kind", "job", "problem", "remedy", "cause"}``."""
 
 _SECONDS_BETWEEN_UPLOADS = 1.0
 _log = logging.getLogger("glue_jobs")
@@ -121,7 +121,8 @@ def run_job(
             facts = body(arguments, reporter)
         except InputError as error:
             _log.error("%s", error)
-            pipes.report_custom_message({"kind": FAILED, "job": job, "problem": error.problem, "remedy": error.remedy})
+            told = {"problem": error.problem, "remedy": error.remedy, "cause": error.cause}
+            pipes.report_custom_message({"kind": FAILED, "job": job, **told})
             sys.exit(1)
         except Exception:
             _log.exception("%s of %s failed", job, arguments.month)

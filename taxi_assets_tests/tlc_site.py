@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from hashlib import md5
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -16,12 +18,26 @@ Behaviour = Callable[[BaseHTTPRequestHandler], bool]
 
 @dataclass
 class TlcSite:
-    """Serves ``folder``. A path that is not there answers 403, as the TLC's does. ``misbehave`` comes first."""
+    """Serves ``folder``. A path that is not there answers 403, as the TLC's does.
+
+    ``misbehave`` comes first, one behaviour for each request; ``always`` is for all requests until it is taken away.
+    An ETag is a hash of the content and of ``touched``, by path.
+    """
 
     folder: Path
     address: str = ""
     requests: list[tuple[str, str, str | None]] = field(default_factory=list)
     misbehave: list[Behaviour] = field(default_factory=list)
+    always: Behaviour | None = None
+    touched: dict[str, int] = field(default_factory=dict)
+
+    def etag(self, path: str) -> str:
+        """The ETag of what is served below ``path``, without quotes."""
+        return _etag_of((self.folder / path).read_bytes(), self.touched.get(path, 0))
+
+
+def _etag_of(content: bytes, touched: int = 0) -> str:
+    return md5(content + b"touched" * touched).hexdigest()
 
 
 @contextmanager
@@ -42,11 +58,13 @@ def serving(folder: Path) -> Iterator[TlcSite]:
             site.requests.append((self.command, self.path, self.headers.get("Range")))
             if site.misbehave and site.misbehave.pop(0)(self):
                 return
+            if site.always is not None and site.always(self):
+                return
             path = site.folder / self.path.lstrip("/")
             if not path.is_file():
                 send(self, 403, b"<Error><Code>AccessDenied</Code></Error>", with_body=with_body)
                 return
-            body, etag = path.read_bytes(), f'"{path.stat().st_mtime_ns:x}"'
+            body, etag = path.read_bytes(), f'"{site.etag(self.path.lstrip("/"))}"'
             wanted = self.headers.get("Range")
             if wanted and self.headers.get("If-Range") == etag:
                 start = int(wanted.removeprefix("bytes=").rstrip("-"))
@@ -69,10 +87,18 @@ def serving(folder: Path) -> Iterator[TlcSite]:
         thread.join()
 
 
-def send(handler: BaseHTTPRequestHandler, status: int, body: bytes, etag: str = "", with_body: bool = True) -> None:
+def send(
+    handler: BaseHTTPRequestHandler,
+    status: int,
+    body: bytes,
+    etag: str = "",
+    with_body: bool = True,
+    content_type: str = "binary/octet-stream",
+) -> None:
     """One whole answer."""
     handler.send_response(status)
     handler.send_header("Content-Length", str(len(body)))
+    handler.send_header("Content-Type", content_type)
     if etag:
         handler.send_header("ETag", etag)
     handler.end_headers()
@@ -90,6 +116,23 @@ def status(code: int) -> Behaviour:
     return behave
 
 
+def slow(seconds: float) -> Behaviour:
+    """Wait before the answer."""
+
+    def behave(handler: BaseHTTPRequestHandler) -> bool:
+        time.sleep(seconds)
+        return False
+
+    return behave
+
+
+def web_page(handler: BaseHTTPRequestHandler) -> bool:
+    """Answer 200 with a web page, as a site under maintenance does."""
+    body = b"<!DOCTYPE html><html><body>We will be right back.</body></html>"
+    send(handler, 200, body, with_body=handler.command == "GET", content_type="text/html; charset=utf-8")
+    return True
+
+
 def break_off(folder: Path, after: int) -> Behaviour:
     """Announce the whole file, send ``after`` bytes of it, and hang up."""
 
@@ -98,7 +141,7 @@ def break_off(folder: Path, after: int) -> Behaviour:
         body = path.read_bytes()
         handler.send_response(200)
         handler.send_header("Content-Length", str(len(body)))
-        handler.send_header("ETag", f'"{path.stat().st_mtime_ns:x}"')
+        handler.send_header("ETag", f'"{_etag_of(body)}"')
         handler.end_headers()
         handler.wfile.write(body[:after])
         handler.close_connection = True

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Protocol
 
@@ -13,22 +14,57 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Fetched:
-    """Where a file came from, and the tag that the source gives its content (empty if it gives none)."""
+    """Where a file came from, and the tag that tells its content from another, the same as in a ``Sighting``."""
 
     url: str
     etag: str
 
 
-class Source(Protocol):
-    """A source of one trip file a month and of the zone lookup."""
+class Seen(str, Enum):
+    """What a look at a month's file came to."""
+
+    THERE = "there"
+    NOT_PUBLISHED = "not published"
+    THROTTLED = "throttled"
+    UNREACHABLE = "unreachable"
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """A look at a month's file, of which nothing was read. ``url`` is where it lies, or would.
+
+    ``tag``, if it is there, tells its content from another: the source's ETag, or size and time of change. ``why`` says
+    in words what a state other than ``THERE`` rests on.
+    """
+
+    state: Seen
+    url: str
+    tag: str = ""
+    bytes: int = 0
+    why: str = ""
+
+
+class TripSource(Protocol):
+    """A source of one trip file a month."""
 
     def fetch_trips(self, month: str, destination: Path, progress: Progress) -> Fetched:
         """Write the trip file of ``month`` to ``destination``.
 
-        Raises NotPublishedYet if the source has none yet, InputError if it cannot be had.
+        Raises NotPublishedYet if the source has none yet, SourceUnavailable if it cannot be had.
         """
         ...
 
+
+class Source(TripSource, Protocol):
+    """A source of trip files and of the zone lookup, which can be looked at without reading a file."""
+
     def fetch_zones(self, destination: Path, progress: Progress) -> Fetched:
-        """Write the zone lookup to ``destination``; InputError if it cannot be had."""
+        """Write the zone lookup to ``destination``; SourceUnavailable if it cannot be had."""
+        ...
+
+    def look(self, months: Sequence[str], deadline_seconds: float) -> dict[str, Sighting]:
+        """What is there of ``months``, in their order, as far as ``deadline_seconds`` suffice.
+
+        A source that throttles or is out of reach is not asked further: that month's sighting is the last.
+        """
         ...

@@ -8,21 +8,25 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import requests
 
 from glue_jobs.contracts import tlc
-from glue_jobs.errors import InputError, NotPublishedYet
-from glue_jobs.sources.base import Fetched, Progress
+from glue_jobs.errors import NotPublishedYet, SourceUnavailable
+from glue_jobs.sources.base import Fetched, Progress, Seen, Sighting
 
 KNOWN_GOOD_MONTH = "2024-01"
 ATTEMPTS = 5
 TIMEOUT_SECONDS = (10, 60)
 """To connect, and between two pieces of a body."""
+LOOK_TIMEOUT_SECONDS = 4.0
+"""The same two, where nobody waits for a body."""
 CHUNK_BYTES = 1 << 20
 """A transfer that breaks off is resumed from its last whole chunk."""
 _RETRIED = frozenset({429, 500, 502, 503, 504})
+_AS_IT_IS = {"Accept-Encoding": "identity"}
 
 _log = logging.getLogger(__name__)
 
@@ -67,13 +71,45 @@ class HttpSource:
                     self._refuse(url, response.status_code, month)
                     etag = response.headers.get("ETag", "")
                     _receive(response, destination, progress)
-                    return Fetched(url=url, etag=etag.strip('"'))
+                    return Fetched(url=url, etag=_tag_of(response.headers))
             except (requests.RequestException, _BrokenOff) as error:
                 problem = f"the transfer failed ({error})"
-        raise InputError(f"{url} could not be read in {ATTEMPTS} attempts: {problem}", "run the month again later")
+        raise SourceUnavailable(
+            f"{url} could not be read in {ATTEMPTS} attempts: {problem}", "run the month again later"
+        )
+
+    def look(self, months: Sequence[str], deadline_seconds: float) -> dict[str, Sighting]:
+        """See ``Source``. A HEAD for each month, and one for a month that is known to be there if a 403 came."""
+        ends = time.monotonic() + deadline_seconds
+        seen: dict[str, Sighting] = {}
+        refusal_means: Sighting | None = None
+        with requests.Session() as session:
+            for month in months:
+                if time.monotonic() >= ends:
+                    break
+                url = f"{self._root}/{tlc.trip_file_path(month)}"
+                answer = _head(session, url, ends)
+                if isinstance(answer, requests.Response) and answer.status_code in (403, 404):
+                    refusal_means = refusal_means or self._what_refusal_means(session, url, answer.status_code, ends)
+                    seen[month] = Sighting(refusal_means.state, url, why=refusal_means.why)
+                else:
+                    seen[month] = _sighting_of(url, answer)
+                if seen[month].state in (Seen.THROTTLED, Seen.UNREACHABLE):
+                    break
+        return seen
+
+    def _what_refusal_means(self, session: requests.Session, url: str, status: int, ends: float) -> Sighting:
+        known_good = f"{self._root}/{tlc.trip_file_path(KNOWN_GOOD_MONTH)}"
+        probe = _head(session, known_good, ends)
+        if isinstance(probe, str):
+            return Sighting(Seen.UNREACHABLE, url, why=probe)
+        if probe.status_code == 200:
+            return Sighting(Seen.NOT_PUBLISHED, url, why=f"it answers {status} while {KNOWN_GOOD_MONTH} is there")
+        state = Seen.THROTTLED if probe.status_code in (403, 429) else Seen.UNREACHABLE
+        return Sighting(state, url, why=f"it answers {status}, and {KNOWN_GOOD_MONTH} {probe.status_code}")
 
     def _request(self, url: str, destination: Path, etag: str) -> requests.Response:
-        headers = {"Accept-Encoding": "identity"}
+        headers = dict(_AS_IT_IS)
         if etag and destination.exists():
             headers |= {"Range": f"bytes={destination.stat().st_size}-", "If-Range": etag}
         return requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_SECONDS)
@@ -90,11 +126,42 @@ class HttpSource:
                     f"{month} is not published yet: {url} answers 403 while {KNOWN_GOOD_MONTH} is there",
                     "wait; the TLC publishes a month 38 to 63 days after it ends",
                 )
-            raise InputError(
+            raise SourceUnavailable(
                 f"{self._root} refuses us: {url} answers 403 and so does {KNOWN_GOOD_MONTH} ({probe.status_code})",
                 "wait an hour and run the month again; the site throttles eager readers",
             )
-        raise InputError(f"{url} answers {status}", "check the address of the source (TAXI_SOURCE) and the month")
+        raise SourceUnavailable(
+            f"{url} answers {status}", "check the address of the source (TAXI_SOURCE) and the month"
+        )
+
+
+def _head(session: requests.Session, url: str, ends: float) -> requests.Response | str:
+    """The answer to a HEAD, or why there is none. It is not tried again: the next look is soon enough."""
+    seconds = min(LOOK_TIMEOUT_SECONDS, max(ends - time.monotonic(), 0.5))
+    try:
+        return session.head(url, headers=_AS_IT_IS, timeout=seconds, allow_redirects=True)
+    except requests.RequestException as error:
+        return f"it does not answer ({error})"
+
+
+def _sighting_of(url: str, answer: requests.Response | str) -> Sighting:
+    """What any answer but a refusal means."""
+    if isinstance(answer, str):
+        return Sighting(Seen.UNREACHABLE, url, why=answer)
+    if answer.status_code == 429:
+        return Sighting(Seen.THROTTLED, url, why="it answers 429")
+    if answer.status_code != 200:
+        return Sighting(Seen.UNREACHABLE, url, why=f"it answers {answer.status_code}")
+    if answer.headers.get("Content-Type", "").startswith("text/html"):
+        return Sighting(Seen.UNREACHABLE, url, why="a web page is in its place")
+    return Sighting(Seen.THERE, url, _tag_of(answer.headers), int(answer.headers.get("Content-Length", 0)))
+
+
+def _tag_of(headers: Mapping[str, str]) -> str:
+    """The ETag without its quotes, else size and time of change, as far as the server tells them."""
+    if etag := headers.get("ETag", "").removeprefix("W/").strip('"'):
+        return etag
+    return "-".join(filter(None, (headers.get("Content-Length"), headers.get("Last-Modified"))))
 
 
 def _receive(response: requests.Response, destination: Path, progress: Progress) -> None:

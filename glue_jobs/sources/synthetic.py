@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,8 @@ import pyarrow.parquet as pq
 
 from glue_jobs.contracts import tlc
 from glue_jobs.contracts.eras import NULL, era_of
-from glue_jobs.errors import InputError
-from glue_jobs.sources.base import Fetched, Progress
+from glue_jobs.errors import SourceUnavailable
+from glue_jobs.sources.base import Fetched, Progress, Seen, Sighting
 from glue_jobs.transforms.judge import month_bounds
 
 Array = npt.NDArray[Any]
@@ -77,16 +77,16 @@ class SyntheticSource:
 
     @classmethod
     def from_spec(cls, spec: str) -> SyntheticSource:
-        """From ``synthetic`` or ``synthetic:rows=50000,seed=1``; InputError if it reads otherwise."""
+        """From ``synthetic`` or ``synthetic:rows=50000,seed=1``; SourceUnavailable if it reads otherwise."""
         remedy = f"write synthetic:rows=50000,seed=1 (at least {MIN_ROWS} rows)"
         options = {"rows": DEFAULT_ROWS, "seed": 1}
         for pair in filter(None, spec.partition(":")[2].split(",")):
             name, _, value = pair.partition("=")
             if name not in options or not value.isdigit():
-                raise InputError(f"{pair!r} in {spec} is not understood", remedy)
+                raise SourceUnavailable(f"{pair!r} in {spec} is not understood", remedy)
             options[name] = int(value)
         if options["rows"] < MIN_ROWS:
-            raise InputError(f"{spec} asks for {options['rows']} rows", remedy)
+            raise SourceUnavailable(f"{spec} asks for {options['rows']} rows", remedy)
         return cls(**options)
 
     def fetch_trips(self, month: str, destination: Path, progress: Progress) -> Fetched:
@@ -94,7 +94,7 @@ class SyntheticSource:
         pq.write_table(make_month(month, self._rows, self._seed), destination, compression="zstd")
         size = destination.stat().st_size
         progress(size, size)
-        return Fetched(url=f"synthetic:rows={self._rows},seed={self._seed}/{tlc.trip_file_path(month)}", etag="")
+        return Fetched(url=self._url(month), etag=self._spec)
 
     def fetch_zones(self, destination: Path, progress: Progress) -> Fetched:
         """See ``Source``. Real ids, boroughs and service zones; made-up names but for the airports."""
@@ -102,6 +102,17 @@ class SyntheticSource:
         destination.write_bytes(content)
         progress(len(content), len(content))
         return Fetched(url=f"synthetic/{tlc.ZONE_FILE_PATH}", etag="")
+
+    def look(self, months: Sequence[str], deadline_seconds: float) -> dict[str, Sighting]:  # noqa: ARG002 -- no wait
+        """See ``Source``. Every month is there; what it was asked for is what tells its content from another."""
+        return {month: Sighting(Seen.THERE, self._url(month), self._spec) for month in months}
+
+    @property
+    def _spec(self) -> str:
+        return f"synthetic:rows={self._rows},seed={self._seed}"
+
+    def _url(self, month: str) -> str:
+        return f"{self._spec}/{tlc.trip_file_path(month)}"
 
 
 def make_zones() -> bytes:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from glue_jobs.contracts import CHECK_HISTORY, Table
 from glue_jobs.contracts.rules import RULES_VERSION
+from glue_jobs.errors import DATA
 from taxi_assets.asset_checks.audit import Answer
 from taxi_assets.asset_keys import CHECK_HISTORY_KEY, asset_key
 from taxi_assets.automation.conditions import follow
@@ -84,7 +85,9 @@ def keep(context: dg.AssetExecutionContext, lake: Lake, answers: Sequence[Answer
     )
 
 
-def refusal(answers: Sequence[Answer], month: str, folders: Iterable[str], readers_see: str) -> dg.Failure:
+def refusal(
+    answers: Sequence[Answer], month: str, folders: Iterable[str], readers_see: str, cause: str = DATA
+) -> dg.Failure:
     """The failure that says which audits failed, what readers see meanwhile and where to look."""
     names = [
         f"{answer.asset.to_user_string()}: {answer.name} ({answer.outcome.actual})"
@@ -95,6 +98,7 @@ def refusal(answers: Sequence[Answer], month: str, folders: Iterable[str], reade
         f"{month} was not published, because audits failed: {'; '.join(names)}. Readers still see {readers_see}. "
         f"What to do: look at the checks' metadata and at the files in {', '.join(folders)}, mend the cause, then "
         "run the month again.",
+        metadata={"cause": cause},
         allow_retries=False,
     )
 

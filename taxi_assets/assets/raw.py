@@ -26,6 +26,19 @@ _TRIP_SCHEMA = dg.TableSchema(
 )
 
 
+LANDING = "landing"
+"""The cause when audits of a landed file fail: they compare it with what was fetched, and judge no trip."""
+
+
+class IngestConfig(dg.Config):
+    """``source``: where the trip file comes from instead of the source that is set, which still gives the zones.
+
+    As ``TAXI_SOURCE``, or ``inbox:`` and a folder, or ``s3://…``, with the file directly in it.
+    """
+
+    source: str = ""
+
+
 @dg.multi_asset(
     name="ingest_raw",
     specs=[
@@ -52,12 +65,13 @@ _TRIP_SCHEMA = dg.TableSchema(
     pool=RUNS_POOL,
 )
 def ingest_raw(
-    context: dg.AssetExecutionContext, jobs: Jobs, lake: LakeResource, source: SourceResource
+    context: dg.AssetExecutionContext, config: IngestConfig, jobs: Jobs, lake: LakeResource, source: SourceResource
 ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
     """Fetch the month's files from the source, verify and land them, enter them in the ledger."""
     month = context.partition_key
     opened = lake.open()
-    job_run = jobs.run(context, "ingest_raw", {"month": month, "source": source.spec, "raw_dir": opened.paths.raw})
+    places = {"source": config.source, "zones_source": source.spec} if config.source else {"source": source.spec}
+    job_run = jobs.run(context, "ingest_raw", {"month": month, **places, "raw_dir": opened.paths.raw})
     facts = job_run.facts
     landed = LandedMonth(month, facts["trips"], facts["zones"])
     answers = ask_all(AUDITS, landed, (RAW_TRIPS, RAW_ZONES))
@@ -65,7 +79,8 @@ def ingest_raw(
     if any(answer.holds_back for answer in answers):
         yield from (answer.result for answer in answers)
         before = opened.ledger.current(month, TRIPS_DATASET)
-        raise refusal(answers, month, [landed.trips["path"]], before.path if before else "nothing of it, as before")
+        seen = before.path if before else "nothing of it, as before"
+        raise refusal(answers, month, [landed.trips["path"]], seen, LANDING)
     for key, dataset, file_facts in (
         (RAW_TRIPS, TRIPS_DATASET, landed.trips),
         (RAW_ZONES, ZONES_DATASET, landed.zones),

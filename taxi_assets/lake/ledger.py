@@ -6,7 +6,7 @@ Belongs here: reading and writing ``raw.files``. Does not: the files themselves.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
@@ -73,12 +73,24 @@ class Ledger:
 
     def all_current(self, dataset: str, month: str | None = None) -> list[LandedFile]:
         """The files in force, one a month, in order."""
-        ledger = self._catalog.find(FILES)
-        if ledger is None:
-            return []
-        condition = f"dataset == '{dataset}'" + (f" and month == '{month}'" if month else "")
-        scan = ledger.scan(row_filter=condition)
-        latest: dict[str, LandedFile] = {}
-        for row in sorted(scan.to_arrow().to_pylist(), key=lambda row: row["landed_at"]):
-            latest[row["month"]] = LandedFile(**row)
+        entries = self._entries(dataset, None if month is None else [month])
+        latest = {file.month: file for file in entries}
         return [latest[month] for month in sorted(latest)]
+
+    def history(self, dataset: str, months: Collection[str]) -> dict[str, list[LandedFile]]:
+        """All that was landed of each of ``months``, in the order of time: the last one is in force."""
+        found: dict[str, list[LandedFile]] = {month: [] for month in months}
+        for file in self._entries(dataset, months):
+            found[file.month].append(file)
+        return found
+
+    def _entries(self, dataset: str, months: Collection[str] | None) -> list[LandedFile]:
+        """The ledger's rows, the oldest first; of all months without ``months``."""
+        ledger = self._catalog.find(FILES)
+        if ledger is None or (months is not None and not months):
+            return []
+        named = "', '".join(sorted(months or ()))
+        condition = f"dataset == '{dataset}'" + (f" and month in ('{named}')" if months is not None else "")
+        scan = ledger.scan(row_filter=condition)
+        rows = sorted(scan.to_arrow().to_pylist(), key=lambda row: row["landed_at"])
+        return [LandedFile(**row) for row in rows]

@@ -112,7 +112,7 @@ def facts_of(job: str, messages: Sequence[Any], end: str, last_lines: str) -> di
         if report["kind"] == FAILED:
             raise dg.Failure(
                 f"{report['problem']}. What to do: {report['remedy']}.",
-                metadata={"problem": report["problem"], "remedy": report["remedy"]},
+                metadata={name: report[name] for name in ("problem", "remedy", "cause")},
                 allow_retries=False,
             )
     completed = [report["facts"] for report in reports if report["kind"] == COMPLETED]

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import argparse
 import hashlib
 import os
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,13 +12,16 @@ import pyarrow.compute as pc
 import pytest
 
 from glue_jobs.contracts import tlc
-from glue_jobs.errors import InputError, NotPublishedYet
-from glue_jobs.sources import http, open_source
+from glue_jobs.errors import DATA, SOURCE, InputError, NotPublishedYet, SourceUnavailable
+from glue_jobs.ingest_raw import ingest
+from glue_jobs.reporting import Reporter
+from glue_jobs.sources import Seen, Sighting, Source, http, open_source, open_trip_source
 from glue_jobs.sources.folder import FolderSource
 from glue_jobs.sources.http import ATTEMPTS, KNOWN_GOOD_MONTH, HttpSource
+from glue_jobs.sources.inbox import InboxSource
 from glue_jobs.sources.synthetic import DIRT_PER_MILLION, SyntheticSource, make_month
 from taxi_assets_tests.conftest import MONTH, write_source
-from taxi_assets_tests.tlc_site import break_off, serving, status
+from taxi_assets_tests.tlc_site import Behaviour, TlcSite, break_off, serving, slow, status, web_page
 
 
 def sha256(path: Path) -> str:
@@ -110,7 +116,9 @@ def test_a_folder_without_the_month_says_what_it_has(folder: Path, tmp_path: Pat
         FolderSource(str(folder)).fetch_trips("2024-03", tmp_path / "got", ignore)
 
 
-@pytest.mark.parametrize("spec", ["synthetic:rows=abc", "synthetic:colour=3", "synthetic:rows=5", "s3://bucket/x"])
+@pytest.mark.parametrize(
+    "spec", ["synthetic:rows=abc", "synthetic:colour=3", "synthetic:rows=5", "s3://bucket/x", "inbox:/x"]
+)
 def test_a_source_that_cannot_be_understood_is_refused(spec: str) -> None:
     with pytest.raises(InputError):
         open_source(spec)
@@ -120,6 +128,8 @@ def test_the_kind_of_source_follows_from_its_spelling() -> None:
     assert isinstance(open_source("https://example.org/tlc"), HttpSource)
     assert isinstance(open_source("synthetic"), SyntheticSource)
     assert isinstance(open_source("/some/folder"), FolderSource)
+    assert isinstance(open_trip_source("inbox:s3://bucket/x"), InboxSource)
+    assert isinstance(open_trip_source("/some/folder"), FolderSource)
 
 
 def test_a_synthetic_month_is_the_same_for_the_same_seed() -> None:
@@ -155,3 +165,163 @@ def test_a_synthetic_month_has_refunds_flex_fares_and_every_dirt() -> None:
 )
 def test_a_synthetic_month_has_the_columns_of_its_era(month: str, name: str, kind: str) -> None:
     assert str(make_month(month, 200, 1).schema.field(name).type) == kind
+
+
+@pytest.fixture
+def site(folder: Path) -> Iterator[TlcSite]:
+    """A site with ``MONTH`` and the known month."""
+    write_source(folder, KNOWN_GOOD_MONTH, rows=100)
+    with serving(folder) as site:
+        yield site
+
+
+def states(seen: dict[str, Sighting]) -> dict[str, str]:
+    return {month: sighting.state.value for month, sighting in seen.items()}
+
+
+def test_a_look_tells_what_is_there_and_what_is_not_yet_and_reads_no_file(site: TlcSite) -> None:
+    seen = HttpSource(site.address).look(["2026-09", "2026-08", MONTH], 10)
+    assert states(seen) == {"2026-09": "not published", "2026-08": "not published", MONTH: "there"}
+    assert seen[MONTH].bytes == (site.folder / tlc.trip_file_path(MONTH)).stat().st_size
+    assert seen["2026-09"].why == f"it answers 403 while {KNOWN_GOOD_MONTH} is there"
+    assert [method for method, _, _ in site.requests] == ["HEAD"] * 4  # the known month once
+
+
+def test_the_tag_of_a_look_is_the_tag_of_what_is_fetched(site: TlcSite, tmp_path: Path) -> None:
+    sources: list[Source] = [
+        HttpSource(site.address),
+        FolderSource(str(site.folder)),
+        SyntheticSource.from_spec("synthetic:rows=500,seed=3"),
+    ]
+    for source in sources:
+        seen = source.look([MONTH], 10)[MONTH]
+        fetched = source.fetch_trips(MONTH, tmp_path / "got", ignore)
+        assert seen.tag
+        assert (seen.tag, seen.url) == (fetched.etag, fetched.url)
+
+
+@pytest.mark.parametrize(
+    ("headers", "tag"),
+    [
+        ({"ETag": '"abc-3"', "Content-Length": "5"}, "abc-3"),
+        ({"ETag": 'W/"abc-3"'}, "abc-3"),
+        ({"Content-Length": "5", "Last-Modified": "Mon, 01 Jan 2024"}, "5-Mon, 01 Jan 2024"),
+        ({"Content-Length": "5"}, "5"),
+    ],
+)
+def test_without_an_etag_size_and_time_are_the_tag(headers: dict[str, str], tag: str) -> None:
+    assert http._tag_of(headers) == tag
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "state", "why"),
+    [
+        (status(403), Seen.THROTTLED, f"it answers 403, and {KNOWN_GOOD_MONTH} 403"),
+        (status(429), Seen.THROTTLED, "it answers 429"),
+        (status(503), Seen.UNREACHABLE, "it answers 503"),
+        (status(404), Seen.UNREACHABLE, f"it answers 404, and {KNOWN_GOOD_MONTH} 404"),
+        (web_page, Seen.UNREACHABLE, "a web page is in its place"),
+    ],
+)
+def test_a_site_that_is_unwell_is_asked_no_further(site: TlcSite, behaviour: Behaviour, state: Seen, why: str) -> None:
+    site.always = behaviour
+    seen = HttpSource(site.address).look([MONTH, "2024-03", "2024-04"], 10)
+    assert [(month, sighting.state, sighting.why) for month, sighting in seen.items()] == [(MONTH, state, why)]
+    assert len(site.requests) <= 2
+
+
+def test_a_month_that_is_there_before_the_trouble_is_seen(site: TlcSite) -> None:
+    site.misbehave = [lambda _: False, status(500)]
+    assert states(HttpSource(site.address).look([MONTH, "2024-03", "2024-04"], 10)) == {
+        MONTH: "there",
+        "2024-03": "unreachable",
+    }
+
+
+def test_a_slow_site_and_one_that_is_not_there_are_out_of_reach_within_seconds(
+    site: TlcSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "LOOK_TIMEOUT_SECONDS", 0.2)
+    site.always = slow(1)
+    assert states(HttpSource(site.address).look([MONTH, "2024-03"], 10)) == {MONTH: "unreachable"}
+    assert states(HttpSource("http://127.0.0.1:9").look([MONTH], 10)) == {MONTH: "unreachable"}
+
+
+def test_a_look_ends_at_its_deadline(site: TlcSite) -> None:
+    site.always = slow(0.2)
+    begun = time.monotonic()
+    seen = HttpSource(site.address).look([f"2023-{number:02}" for number in range(1, 13)], 0.5)
+    assert 1 <= len(seen) < 12
+    assert time.monotonic() - begun < 5
+
+
+def test_a_folder_knows_what_it_has_and_one_that_is_not_mounted_is_out_of_reach(folder: Path, tmp_path: Path) -> None:
+    assert states(FolderSource(str(folder)).look([MONTH, "2024-03"], 10)) == {
+        MONTH: "there",
+        "2024-03": "not published",
+    }
+    assert states(FolderSource(str(tmp_path / "gone")).look([MONTH, "2024-03"], 10)) == {MONTH: "unreachable"}
+
+
+def test_a_file_that_grows_while_it_is_copied_is_not_taken(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = folder / tlc.trip_file_path(MONTH)
+
+    def copy_half(source: Path, destination: Path) -> None:
+        destination.write_bytes(source.read_bytes())
+        with source.open("ab") as file:
+            file.write(b"more")
+
+    monkeypatch.setattr("shutil.copyfile", copy_half)
+    with pytest.raises(SourceUnavailable, match="changed while it was read"):
+        FolderSource(str(folder)).fetch_trips(MONTH, tmp_path / "got", ignore)
+    assert original.is_file()
+
+
+def test_an_inbox_has_its_files_directly_in_it(folder: Path, tmp_path: Path) -> None:
+    original = folder / tlc.trip_file_path(MONTH)
+    source = InboxSource(str(original.parent))
+    assert source.fetch_trips(MONTH, tmp_path / "got", ignore).url == original.as_uri()
+    with pytest.raises(SourceUnavailable, match=r"yellow_tripdata_2024-03\.parquet cannot be read"):
+        source.fetch_trips("2024-03", tmp_path / "got", ignore)
+
+
+def ingested(source: str, tmp_path: Path, zones_source: str = "", month: str = MONTH) -> dict[str, dict[str, str]]:
+    arguments = argparse.Namespace(source=source, zones_source=zones_source, month=month, raw_dir=str(tmp_path / "raw"))
+    return ingest(arguments, Reporter())
+
+
+def test_trips_of_an_inbox_are_landed_with_the_zones_of_the_source(folder: Path, tmp_path: Path) -> None:
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    dropped = (folder / tlc.trip_file_path(MONTH)).rename(inbox / tlc.trip_file_name(MONTH))
+    facts = ingested(f"inbox:{inbox}", tmp_path, str(folder))
+    assert facts["trips"]["url"] == dropped.as_uri()
+    assert facts["zones"]["url"] == (folder / tlc.ZONE_FILE_PATH).as_uri()
+
+
+def test_bad_data_and_a_source_that_cannot_be_read_are_told_apart(
+    site: TlcSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is wrong with a month's own bytes stays wrong; all else may pass, a bad zone lookup too."""
+    monkeypatch.setattr(
+        http.HttpSource, "__init__", lambda self, root: self.__dict__.update(_root=root, _pause_seconds=0)
+    )
+
+    def cause(month: str = MONTH) -> str:
+        with pytest.raises(InputError) as refused:
+            ingested(site.address, tmp_path, month=month)
+        return refused.value.cause
+
+    assert cause("2024-03") == SOURCE
+    for behaviour in (status(403), status(429), status(503), status(404), web_page):
+        site.always = behaviour
+        assert cause() == SOURCE
+    site.always = None
+    path = site.folder / tlc.ZONE_FILE_PATH
+    path.write_text("LocationID,Borough")
+    assert cause() == SOURCE
+    path = site.folder / tlc.trip_file_path(MONTH)
+    path.write_bytes(path.read_bytes()[:-2000])
+    assert cause() == DATA

@@ -34,9 +34,10 @@ def test_a_job_that_ends_in_silence_has_failed_even_with_exit_code_0(messages: l
 
 
 def test_a_job_that_refuses_its_input_says_the_problem_and_the_remedy() -> None:
-    failed = {"kind": "failed", "job": "stage_trips", "problem": "f.parquet is cut off", "remedy": "fetch it again"}
-    with pytest.raises(dg.Failure, match=r"f\.parquet is cut off\. What to do: fetch it again\."):
-        facts_of("stage_trips", [failed], "exit code 1", "")
+    told = {"problem": "f.parquet is cut off", "remedy": "fetch it again", "cause": "data"}
+    with pytest.raises(dg.Failure, match=r"f\.parquet is cut off\. What to do: fetch it again\.") as refused:
+        facts_of("stage_trips", [{"kind": "failed", "job": "stage_trips", **told}], "exit code 1", "")
+    assert refused.value.metadata["cause"].value == "data"
 
 
 def test_the_last_lines_of_a_job_are_kept() -> None:
