@@ -37,7 +37,10 @@ class Settings(BaseSettings):
     ``lake``: folder of the lake, ``s3://bucket`` or ``s3://bucket/prefix`` with the profile ``aws``. ``source``:
     https:// address or folder in the TLC's layout, or ``synthetic:rows=50000,seed=1``. ``engine``, for the profile
     ``local``: ``sail``, ``spark`` (JVM) or a Spark Connect address ``sc://host:port``; ``jobs_python``, for it too: the
-    Python that runs the jobs, whose PySpark is the Spark of ``spark``. The others are for the profile ``aws``:
+    Python that runs the jobs, whose PySpark is the Spark of ``spark``. ``watch``: whether the source is watched by
+    itself (with the profile ``aws`` unless told otherwise), from the month ``watch_from`` on (else the twelve newest),
+    every ``watch_minutes``. The others are for the profile ``aws``: ``drop_queue_url``, the SQS queue that hears of
+    files dropped into the lake's inbox;
     ``region``; ``glue_job_prefix`` and ``database_prefix``, which the names of Glue jobs and catalog databases begin
     with; version, worker type and number of workers of the Glue jobs, their longest run in minutes, seconds between two
     looks at a run, how often an attempt that failed for a passing cause is repeated, and the price of a DPU-hour in
@@ -51,6 +54,10 @@ class Settings(BaseSettings):
     source: str = TLC_SITE
     engine: str = SAIL
     jobs_python: Path = Path(sys.executable)
+    watch: bool | None = None
+    watch_from: Annotated[str, Field(pattern=r"^(20\d\d-(0[1-9]|1[0-2]))?$")] = ""
+    watch_minutes: Annotated[int, Field(ge=1)] = 60
+    drop_queue_url: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = ""
     region: Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")] = "us-east-1"
     glue_job_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]*$")] = "taxi-"
     database_prefix: Annotated[str, Field(pattern=r"^[a-z0-9_]*$")] = "taxi_"
@@ -61,6 +68,14 @@ class Settings(BaseSettings):
     glue_poll_seconds: Annotated[float, Field(gt=0)] = 5.0
     glue_retries: Annotated[int, Field(ge=0)] = 2
     glue_usd_per_dpu_hour: Annotated[float, Field(ge=0)] = 0.44
+
+    @property
+    def watches_by_itself(self) -> bool:
+        """Whether the source is watched without anybody switching it on.
+
+        Not on a laptop: whoever opens the UI there has not asked for twelve months to be downloaded.
+        """
+        return self.profile is Profile.AWS if self.watch is None else self.watch
 
     @model_validator(mode="wrap")
     @classmethod
