@@ -15,6 +15,7 @@ from taxi_assets.assets.curated import build_curated
 from taxi_assets.assets.raw import ingest_raw
 from taxi_assets.assets.staging import stage_trips
 from taxi_assets.automation.conditions import follow_upstream
+from taxi_assets.automation.dropped_files import dropped_files
 from taxi_assets.automation.lost_jobs import stop_lost_jobs
 from taxi_assets.automation.source_watcher import source_watcher
 from taxi_assets.automation.verification import verify_each_month, verify_published
@@ -42,7 +43,7 @@ def build_definitions(settings: Settings, resource_overrides: Mapping[str, objec
         assets=[ingest_raw, stage_trips, build_curated, CHECK_HISTORY_SPEC],
         jobs=[month_job, verify_published],
         schedules=[verify_each_month],
-        sensors=[follow_upstream, stop_lost_jobs, source_watcher(settings)],
+        sensors=[follow_upstream, stop_lost_jobs, source_watcher(settings), dropped_files(settings)],
         executor=dg.in_process_executor,
         resources={
             "lake": LakeResource.of(settings),

@@ -12,15 +12,17 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
 
-from glue_jobs.contracts import CURATED_TABLES, FILES, MONTHLY_TABLES, QUARANTINE, TABLES, TRIPS
+from glue_jobs.contracts import CURATED_TABLES, FILES, MONTHLY_TABLES, QUARANTINE, TABLES, TRIPS, tlc
 from glue_jobs.contracts.raw import TRIPS_DATASET
 from taxi_assets.asset_keys import RAW_TRIPS, STAGING_TRIPS, asset_key
+from taxi_assets.automation.dropped_files import DROPS, dropped_files
 from taxi_assets.deploy import deploy
 from taxi_assets.lake import Lake
 from taxi_assets.lake.catalog import comment, partition_spec
@@ -30,8 +32,9 @@ from taxi_assets.resources.lake import LakeResource
 from taxi_assets.running import MonthResult, run_month
 from taxi_assets.settings import Profile, Settings
 from taxi_assets.status import lake_status
+from taxi_assets_tests.automation.daemon import Clock, Daemon, execute, location_with
 from taxi_assets_tests.conftest import MONTH, write_source
-from taxi_assets_tests.emulators.aws import JOBS, AwsEmulator, Role, deployed_name
+from taxi_assets_tests.emulators.aws import ACCOUNT, JOBS, REGION, AwsEmulator, Role, deployed_name
 from taxi_assets_tests.emulators.environment import acting_as
 from taxi_assets_tests.emulators.glue_runs import JobRun
 from taxi_assets_tests.emulators.recording import ApiCall
@@ -418,6 +421,45 @@ def test_two_runs_of_different_months_both_land(published: tuple[Settings, AwsEm
     assert [other.succeeded for other in others] == [True]
     status = lake_status(opened(settings))
     assert [(month.month, month.remarks) for month in status] == [("2024-01", ()), (MONTH, ())]
+
+
+def test_a_file_dropped_into_the_bucket_is_landed_by_a_glue_run(
+    published: tuple[Settings, AwsEmulator, MonthResult], tmp_path: Path
+) -> None:
+    settings, aws, _ = published
+    file = tlc.trip_file_name("2024-03")
+    uri = f"{settings.lake}/raw/inbox/{file}"
+    url = aws.client("sqs").create_queue(QueueName="taxi-drops")["QueueUrl"]
+    s3 = aws.client("s3")
+    s3.put_bucket_notification_configuration(
+        Bucket=BUCKET,
+        NotificationConfiguration={
+            "QueueConfigurations": [
+                {"QueueArn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:taxi-drops", "Events": ["s3:ObjectCreated:*"]}
+            ]
+        },
+    )
+    settings = settings.model_copy(update={"drop_queue_url": url})
+    clock = Clock(datetime.now(timezone.utc))
+    daemon = Daemon(location_with(settings, dropped_files(settings, clock)), DROPS, tmp_path / "home", clock)
+    s3.upload_file(str(write_source(tmp_path, "2024-03")), BUCKET, "lake/raw/inbox/" + file)
+    (request,) = daemon.look().run_requests or []
+    result = execute(daemon, request)
+    assert result.success
+    landed = opened(settings).ledger.current("2024-03", TRIPS_DATASET)
+    assert landed is not None
+    assert (landed.url, landed.etag) == (uri, request.tags["taxi/content"])
+    wait_for(lambda: _is_settled(daemon, url, aws), 90)
+    assert s3.head_object(Bucket=BUCKET, Key="lake/raw/inbox/" + file)
+
+
+def _is_settled(daemon: Daemon, queue: str, aws: AwsEmulator) -> bool:
+    """Whether a tick, once the message is shown again, has deleted it."""
+    assert daemon.tick() == []
+    told = aws.client("sqs").get_queue_attributes(
+        QueueUrl=queue, AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    )["Attributes"]
+    return set(told.values()) == {"0"}
 
 
 def test_the_recorded_api_calls_of_each_role_are_those_of_the_file(

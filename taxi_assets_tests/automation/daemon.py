@@ -139,3 +139,15 @@ class Daemon:
                 step_key="ingest_raw" if data else None,
             )
             self.instance.report_dagster_event(event, run.run_id)
+
+
+def execute(daemon: Daemon, request: dg.RunRequest) -> dg.ExecuteInProcessResult:
+    """Really run what a sensor asked for."""
+    return daemon.defs.resolve_implicit_global_asset_job_def().execute_in_process(
+        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}, **(request.run_config or {})},
+        instance=daemon.instance,
+        partition_key=request.partition_key,
+        asset_selection=list(request.asset_selection or []),
+        tags=dict(request.tags),
+        raise_on_error=False,
+    )

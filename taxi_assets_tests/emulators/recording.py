@@ -150,12 +150,14 @@ def _body(environ: dict[str, Any]) -> bytes:
 
 
 def _json_resource(body: bytes) -> str:
-    """``database.table``, a job's name, a log group with its stream: whatever the parameters name."""
+    """``database.table``, a job's or queue's name, a log group with its stream: whatever the parameters name."""
     given = json.loads(body or b"{}")
     table_input = given.get("TableInput") or given.get("DatabaseInput") or {}
     name = given.get("JobName") or given.get("TableName") or given.get("Name") or table_input.get("Name", "")
     if "DatabaseName" in given:
         return f"{given['DatabaseName']}.{name}" if name else str(given["DatabaseName"])
+    if "QueueUrl" in given:
+        return str(given["QueueUrl"]).rpartition("/")[2]
     if "logGroupName" in given:
         return ":".join(given[part] for part in ("logGroupName", "logStreamName") if part in given)
     return str(name or given.get("SecretId") or given.get("ResourceArn") or "")
