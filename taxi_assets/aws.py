@@ -19,23 +19,32 @@ from botocore.exceptions import BotoCoreError, ClientError
 _ATTEMPTS = 8
 """Of each call, with exponential backoff and jitter, where AWS throttles or is unwell: about a minute in all."""
 
+_SECONDS = 60.0
+"""boto3's own timeout."""
+
 _DOMAINS = {"cn-": "amazonaws.cn", "us-gov-": "amazonaws-us-gov.com"}
 """Of the consoles of partitions other than ``aws``."""
 _REMEDIES = {
     "AccessDenied": "give the role the action that the message names (infra/api-calls.json lists what each role calls)",
     "AccessDeniedException": "give the role the action that the message names (infra/api-calls.json lists them)",
+    "AuthorizationError": "give the role the action that the message names (infra/api-calls.json lists them)",
     "EntityNotFoundException": "make it with Terraform, or check TAXI_GLUE_JOB_PREFIX, TAXI_REGION and the account",
     "ExpiredToken": "log in to AWS again",
     "ExpiredTokenException": "log in to AWS again",
+    "NotFound": "make the topic with Terraform, or check TAXI_ALERT_TOPIC_ARN",
     "NoSuchBucket": "check TAXI_LAKE, or make the bucket with Terraform",
     "UnrecognizedClientException": "check the AWS credentials",
 }
 
 
-def client(service: str, region: str, attempts: int = _ATTEMPTS) -> Any:
-    """A boto3 client that retries what is worth it. Credentials and endpoint are boto3's to find."""
+def client(service: str, region: str, attempts: int = _ATTEMPTS, timeout: float = _SECONDS) -> Any:
+    """A boto3 client that retries what is worth it. Credentials and endpoint are boto3's to find.
+
+    ``timeout``: seconds that an attempt may take to connect, and that it may wait for an answer.
+    """
     retries = {"mode": "standard", "total_max_attempts": attempts}
-    return boto3.client(service, region_name=region, config=Config(retries=retries))
+    config = Config(retries=retries, connect_timeout=timeout, read_timeout=timeout)
+    return boto3.client(service, region_name=region, config=config)
 
 
 def pyiceberg_s3_properties(region: str) -> dict[str, str]:

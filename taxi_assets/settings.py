@@ -13,7 +13,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic import Field, ModelWrapValidatorHandler, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from typing_extensions import Self
 
@@ -44,10 +44,13 @@ class Settings(BaseSettings):
     ``region``; ``glue_job_prefix`` and ``database_prefix``, which the names of Glue jobs and catalog databases begin
     with; version, worker type and number of workers of the Glue jobs, their longest run in minutes, seconds between two
     looks at a run, how often an attempt that failed for a passing cause is repeated, and the price of a DPU-hour in
-    USD. A pydantic ValidationError names the variable that is wrong.
+    USD. For both: ``ui_url``, where Dagster's pages are; ``alert_topic_arn``, the SNS topic of alerts (empty: a folder
+    of the lake); ``slack_webhook_url``, a secret, for a copy of them. A pydantic ValidationError names the variable
+    that is wrong.
     """
 
-    model_config = SettingsConfigDict(env_prefix="TAXI_", frozen=True)
+    # An error must not show its input: the webhook's address is among it.
+    model_config = SettingsConfigDict(env_prefix="TAXI_", frozen=True, hide_input_in_errors=True)
 
     profile: Profile = Profile.LOCAL
     lake: str = "lake"
@@ -68,6 +71,9 @@ class Settings(BaseSettings):
     glue_poll_seconds: Annotated[float, Field(gt=0)] = 5.0
     glue_retries: Annotated[int, Field(ge=0)] = 2
     glue_usd_per_dpu_hour: Annotated[float, Field(ge=0)] = 0.44
+    ui_url: Annotated[str, Field(pattern=r"^https?://")] = "http://127.0.0.1:3000"
+    alert_topic_arn: Annotated[str, Field(pattern=r"^(arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]+)?$")] = ""
+    slack_webhook_url: SecretStr = SecretStr("")
 
     @property
     def watches_by_itself(self) -> bool:
@@ -113,6 +119,13 @@ class Settings(BaseSettings):
                 "for example .venv-spark4/bin/python (make spark4)"
             )
         return {**given, "jobs_python": python}
+
+    @model_validator(mode="after")
+    def _webhook_by_tls(self) -> Self:
+        # Not a pattern of the field: its fault would show the value.
+        if self.slack_webhook_url and not self.slack_webhook_url.get_secret_value().startswith("https://"):
+            raise ValueError("TAXI_SLACK_WEBHOOK_URL does not begin with https://")
+        return self
 
     @model_validator(mode="after")
     def _known_engine(self) -> Self:

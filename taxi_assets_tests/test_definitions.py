@@ -85,6 +85,7 @@ def test_definitions_load_with_no_setting_at_all(command: list[str]) -> None:
         ("TAXI_ENGINE", "flink", "none of sail, spark"),
         ("TAXI_SOURCE", " ", "TAXI_SOURCE is empty"),
         ("TAXI_LAKE", __file__, "is a file"),
+        ("TAXI_UI_URL", "dagster:3000", "TAXI_UI_URL"),
         ("TAXI_JOBS_PYTHON", __file__, "is no executable file"),
     ],
 )
