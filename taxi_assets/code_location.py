@@ -14,6 +14,7 @@ from taxi_assets.assets.common import CHECK_HISTORY_SPEC
 from taxi_assets.assets.curated import build_curated
 from taxi_assets.assets.raw import ingest_raw
 from taxi_assets.assets.staging import stage_trips
+from taxi_assets.automation.alerts import alerts_sensor
 from taxi_assets.automation.conditions import follow_upstream
 from taxi_assets.automation.dropped_files import dropped_files
 from taxi_assets.automation.lost_jobs import stop_lost_jobs
@@ -24,6 +25,7 @@ from taxi_assets.resources.engine import spark_conf
 from taxi_assets.resources.glue import GlueJobs
 from taxi_assets.resources.jobs import Jobs, LocalJobs
 from taxi_assets.resources.lake import LakeResource, SourceResource
+from taxi_assets.resources.notifier import notifier_of, slack_of
 from taxi_assets.settings import Profile, Settings
 
 MONTH_JOB = "process_month"
@@ -43,12 +45,20 @@ def build_definitions(settings: Settings, resource_overrides: Mapping[str, objec
         assets=[ingest_raw, stage_trips, build_curated, CHECK_HISTORY_SPEC],
         jobs=[month_job, verify_published],
         schedules=[verify_each_month],
-        sensors=[follow_upstream, stop_lost_jobs, source_watcher(settings), dropped_files(settings)],
+        sensors=[
+            follow_upstream,
+            stop_lost_jobs,
+            source_watcher(settings),
+            dropped_files(settings),
+            alerts_sensor(settings.ui_url.rstrip("/")),
+        ],
         executor=dg.in_process_executor,
         resources={
             "lake": LakeResource.of(settings),
             "source": SourceResource(spec=settings.source),
             "jobs": _jobs(settings),
+            "notifier": notifier_of(settings),
+            "slack": slack_of(settings),
             **(resource_overrides or {}),
         },
     )
