@@ -1,0 +1,136 @@
+"""A live ``dagster dev`` with its daemon: a file appears at the source, and nobody touches anything any more."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from glue_jobs.contracts import CURATED_TABLES, MONTHLY_TABLES, tlc
+from glue_jobs.sources.synthetic import make_zones
+from taxi_assets.lake import Lake
+from taxi_assets.running import dagster_home
+from taxi_assets.settings import Settings
+from taxi_assets_tests.conftest import write_source
+from taxi_assets_tests.test_ui import ROOT, reachable, wait_until
+
+MONTH = "2024-02"
+
+
+@dataclass(frozen=True)
+class Live:
+    """A running Dagster: its lake, the folder that it watches, its address."""
+
+    lake: Path
+    source: Path
+    url: str
+
+    def ask(self, query: str, **variables: Any) -> Any:
+        """GraphQL's data, as the UI asks for it."""
+        body = {"query": query, "variables": variables}
+        answer = requests.post(f"{self.url}/graphql", json=body, timeout=30).json()
+        assert "errors" not in answer, answer
+        return answer["data"]
+
+    def materialized(self) -> dict[str, int]:
+        """Asset to how many months of it are materialized."""
+        nodes = self.ask("{ assetNodes { assetKey { path } partitionStats { numMaterialized } } }")["assetNodes"]
+        return {"/".join(node["assetKey"]["path"]): node["partitionStats"]["numMaterialized"] for node in nodes}
+
+    def runs(self) -> list[dict[str, Any]]:
+        """The runs, the newest first."""
+        found: list[dict[str, Any]] = self.ask(
+            "{ runsOrError(limit: 50) { ... on Runs { results { runId status tags { key value } } } } }"
+        )["runsOrError"]["results"]
+        return found
+
+    def log(self) -> str:
+        """The end of what Dagster printed."""
+        return (self.lake / "dev.log").read_text()[-8000:]
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """Dagster, watching an empty source each minute."""
+    folder = tmp_path_factory.mktemp("live")
+    source = folder / "source"
+    zones = source / tlc.ZONE_FILE_PATH
+    zones.parent.mkdir(parents=True)
+    zones.write_bytes(make_zones())
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    settings = Settings(lake=str(folder / "lake"), source=str(source))
+    environment = {
+        **os.environ,
+        "DAGSTER_HOME": str(dagster_home(settings)),
+        "TAXI_LAKE": settings.lake,
+        "TAXI_SOURCE": settings.source,
+        "TAXI_WATCH": "true",
+        "TAXI_WATCH_FROM": MONTH,
+        "TAXI_WATCH_MINUTES": "1",
+    }
+    running = Live(Path(settings.lake), source, f"http://127.0.0.1:{port}")
+    command = [str(Path(sys.executable).parent / "dagster"), "dev", "-w", "workspace.yaml", "-h", "127.0.0.1"]
+    with (running.lake / "dev.log").open("w") as log:
+        process = subprocess.Popen(
+            [*command, "-p", str(port)],
+            cwd=ROOT,
+            env=environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            wait_until(lambda: reachable(running.ask), 120, running.log)
+            yield running
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)  # not SIGINT: a background shell lets its children ignore it
+            try:
+                process.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+
+def test_a_file_that_appears_is_published_in_five_tables_with_no_hand_on_it(live: Live) -> None:
+    assert set(live.materialized().values()) == {0}
+    write_source(live.source, MONTH, rows=2_000)
+    tables = {f"curated/{name}" for name in CURATED_TABLES}
+    wait_until(lambda: all(live.materialized()[key] == 1 for key in tables), 420, live.log)
+    publisher = Lake.in_folder(live.lake).publisher
+    assert all(publisher.live(table, MONTH) is not None for table in MONTHLY_TABLES.values())
+    wait_until(lambda: {run["status"] for run in live.runs()} == {"SUCCESS"}, 60, live.log)
+    assert len(live.runs()) == 2  # the landing, and what follows it
+
+
+def test_a_bad_file_publishes_nothing_and_is_tried_once(live: Live) -> None:
+    publisher = Lake.in_folder(live.lake).publisher
+    before = {name: publisher.live(table, MONTH) for name, table in MONTHLY_TABLES.items()}
+    file = live.source / tlc.trip_file_path(MONTH)
+    good = file.read_bytes()
+    file.write_bytes(good[:-1000])
+    wait_until(lambda: live.runs()[0]["status"] == "FAILURE", 300, live.log)
+    assert {name: publisher.live(table, MONTH) for name, table in MONTHLY_TABLES.items()} == before
+    assert len(live.runs()) == 3
+
+
+def test_the_file_mended_is_published_by_itself(live: Live) -> None:
+    before = Lake.in_folder(live.lake).publisher.months(MONTHLY_TABLES["curated.daily_metrics"])[MONTH].version
+
+    def version() -> str:
+        return Lake.in_folder(live.lake).publisher.months(MONTHLY_TABLES["curated.daily_metrics"])[MONTH].version
+
+    write_source(live.source, MONTH, rows=2_000, seed=2)
+    wait_until(lambda: version() != before, 420, live.log)
+    wait_until(lambda: live.runs()[0]["status"] == "SUCCESS", 60, live.log)
+    assert [run["status"] for run in live.runs()].count("FAILURE") == 1
