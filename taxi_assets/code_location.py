@@ -18,7 +18,7 @@ from taxi_assets.automation.alerts import alerts_sensor
 from taxi_assets.automation.conditions import follow_upstream
 from taxi_assets.automation.dropped_files import dropped_files
 from taxi_assets.automation.lost_jobs import stop_lost_jobs
-from taxi_assets.automation.source_watcher import source_watcher
+from taxi_assets.automation.source_watcher import source_watcher, unreachable_since, watched
 from taxi_assets.automation.verification import verify_each_month, verify_published
 from taxi_assets.deploy import build
 from taxi_assets.resources.engine import spark_conf
@@ -50,7 +50,7 @@ def build_definitions(settings: Settings, resource_overrides: Mapping[str, objec
             stop_lost_jobs,
             source_watcher(settings),
             dropped_files(settings),
-            alerts_sensor(settings.ui_url.rstrip("/")),
+            _alerts(settings),
         ],
         executor=dg.in_process_executor,
         resources={
@@ -62,6 +62,10 @@ def build_definitions(settings: Settings, resource_overrides: Mapping[str, objec
             **(resource_overrides or {}),
         },
     )
+
+
+def _alerts(settings: Settings) -> dg.SensorDefinition:
+    return alerts_sensor(settings.ui_url.rstrip("/"), lambda context: unreachable_since(watched(context.instance)))
 
 
 def _jobs(settings: Settings) -> Jobs:

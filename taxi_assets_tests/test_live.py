@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -52,6 +53,10 @@ class Live:
             "{ runsOrError(limit: 50) { ... on Runs { results { runId status tags { key value } } } } }"
         )["runsOrError"]["results"]
         return found
+
+    def alerts(self) -> list[dict[str, Any]]:
+        """The messages in the outbox, in order."""
+        return [json.loads(path.read_text()) for path in sorted((self.lake / "alerts").glob("*.json"))]
 
     def log(self) -> str:
         """The end of what Dagster printed."""
@@ -113,7 +118,7 @@ def test_a_file_that_appears_is_published_in_five_tables_with_no_hand_on_it(live
     assert len(live.runs()) == 2  # the landing, and what follows it
 
 
-def test_a_bad_file_publishes_nothing_and_is_tried_once(live: Live) -> None:
+def test_a_bad_file_publishes_nothing_is_tried_once_and_told_once(live: Live) -> None:
     publisher = Lake.in_folder(live.lake).publisher
     before = {name: publisher.live(table, MONTH) for name, table in MONTHLY_TABLES.items()}
     file = live.source / tlc.trip_file_path(MONTH)
@@ -121,10 +126,15 @@ def test_a_bad_file_publishes_nothing_and_is_tried_once(live: Live) -> None:
     file.write_bytes(good[:-1000])
     wait_until(lambda: live.runs()[0]["status"] == "FAILURE", 300, live.log)
     assert {name: publisher.live(table, MONTH) for name, table in MONTHLY_TABLES.items()} == before
+    wait_until(lambda: any(alert["severity"] == "ERROR" for alert in live.alerts()), 180, live.log)
+    [alert] = [alert for alert in live.alerts() if alert["severity"] == "ERROR"]
+    assert MONTH in alert["text"]
+    assert "is cut off" in alert["text"]
+    assert f"/runs/{live.runs()[0]['runId']}" in alert["text"]
     assert len(live.runs()) == 3
 
 
-def test_the_file_mended_is_published_by_itself(live: Live) -> None:
+def test_the_file_mended_is_published_by_itself_and_the_end_of_the_trouble_is_told(live: Live) -> None:
     before = Lake.in_folder(live.lake).publisher.months(MONTHLY_TABLES["curated.daily_metrics"])[MONTH].version
 
     def version() -> str:
@@ -134,3 +144,5 @@ def test_the_file_mended_is_published_by_itself(live: Live) -> None:
     wait_until(lambda: version() != before, 420, live.log)
     wait_until(lambda: live.runs()[0]["status"] == "SUCCESS", 60, live.log)
     assert [run["status"] for run in live.runs()].count("FAILURE") == 1
+    wait_until(lambda: live.alerts()[-1]["severity"] == "INFO", 180, live.log)
+    assert [alert["severity"] for alert in live.alerts() if MONTH in alert["text"]] == ["ERROR", "INFO"]

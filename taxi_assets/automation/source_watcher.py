@@ -58,6 +58,14 @@ def watched(instance: dg.DagsterInstance) -> Watched:
     return read_cursor(next((cursor for data in states if (cursor := getattr(data, "cursor", None))), None))
 
 
+def unreachable_since(watch: Watched) -> datetime | None:
+    """Since when the source has given no true answer, in UTC; None if the last look got one."""
+    troubled = [
+        known.since for known in watch.months.values() if known.state in (MonthState.THROTTLED, MonthState.UNREACHABLE)
+    ]
+    return (watch.reached or min(troubled)) if troubled else None
+
+
 def read_cursor(cursor: str | None) -> Watched:
     """What ``write_cursor`` wrote; nothing if it was somebody else."""
     try:

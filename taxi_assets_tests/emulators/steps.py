@@ -34,9 +34,9 @@ print(any(file.base_name.endswith(".parquet") for file in files))
 """
 
 
-def wait_for(happened: Callable[[], bool]) -> None:
+def wait_for(happened: Callable[[], bool], seconds: float = DEADLINE) -> None:
     """Wait until ``happened``, or fail."""
-    deadline = time.monotonic() + DEADLINE
+    deadline = time.monotonic() + seconds
     while not happened():
         assert time.monotonic() < deadline
         time.sleep(0.02)
