@@ -449,7 +449,7 @@ def test_a_file_dropped_into_the_bucket_is_landed_by_a_glue_run(
     landed = opened(settings).ledger.current("2024-03", TRIPS_DATASET)
     assert landed is not None
     assert (landed.url, landed.etag) == (uri, request.tags["taxi/content"])
-    wait_for(lambda: _is_settled(daemon, url, aws), 90)
+    wait_for(lambda: _is_settled(daemon, url, aws))
     assert s3.head_object(Bucket=BUCKET, Key="lake/raw/inbox/" + file)
 
 
