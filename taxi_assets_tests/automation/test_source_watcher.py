@@ -26,6 +26,7 @@ from taxi_assets.automation.source_watcher import (
     in_turn,
     read_cursor,
     source_watcher,
+    unreachable_since,
     watched,
     write_cursor,
 )
@@ -189,3 +190,18 @@ def test_others_can_read_what_the_watcher_knows(tmp_path: Path) -> None:
             )
         )
         assert watched(instance) == watch
+
+
+@pytest.mark.parametrize(
+    ("state", "reached", "since"),
+    [
+        (MonthState.NEW, NOW, None),
+        (MonthState.NOT_PUBLISHED, NOW, None),
+        (MonthState.UNREACHABLE, NOW - timedelta(days=2), NOW - timedelta(days=2)),
+        (MonthState.THROTTLED, None, NOW),
+    ],
+)
+def test_a_source_is_out_of_reach_since_it_last_gave_a_true_answer(
+    state: MonthState, reached: datetime | None, since: datetime | None
+) -> None:
+    assert unreachable_since(Watched({MONTH: WatchedMonth(state, NOW)}, reached)) == since
