@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -105,3 +106,11 @@ def aws() -> Iterator[AwsEmulator]:
     """An empty emulated AWS, which this process calls as Dagster's role."""
     with emulated_aws() as emulator, acting_as(emulator.url, Role.DAGSTER):
         yield emulator
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """A process that a shell started in the background ignores SIGINT, and so would the test."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

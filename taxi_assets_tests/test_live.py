@@ -3,108 +3,56 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import socket
-import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 
 from glue_jobs.contracts import CURATED_TABLES, MONTHLY_TABLES, tlc
 from glue_jobs.sources.synthetic import make_zones
 from taxi_assets.lake import Lake
-from taxi_assets.running import dagster_home
 from taxi_assets.settings import Settings
 from taxi_assets_tests.conftest import write_source
-from taxi_assets_tests.test_ui import ROOT, reachable, wait_until
+from taxi_assets_tests.dagster_dev import Dagster, running_dagster, wait_until
 
 MONTH = "2024-02"
 
 
-@dataclass(frozen=True)
 class Live:
-    """A running Dagster: its lake, the folder that it watches, its address."""
+    """A running Dagster that watches the folder ``source``, and its lake."""
 
-    lake: Path
-    source: Path
-    url: str
-
-    def ask(self, query: str, **variables: Any) -> Any:
-        """GraphQL's data, as the UI asks for it."""
-        body = {"query": query, "variables": variables}
-        answer = requests.post(f"{self.url}/graphql", json=body, timeout=30).json()
-        assert "errors" not in answer, answer
-        return answer["data"]
+    def __init__(self, dagster: Dagster, source: Path) -> None:
+        self.dagster, self.source, self.lake, self.log = dagster, source, dagster.lake, dagster.log
 
     def materialized(self) -> dict[str, int]:
         """Asset to how many months of it are materialized."""
-        nodes = self.ask("{ assetNodes { assetKey { path } partitionStats { numMaterialized } } }")["assetNodes"]
+        query = "{ assetNodes { assetKey { path } partitionStats { numMaterialized } } }"
+        nodes = self.dagster.ask(query)["assetNodes"]
         return {"/".join(node["assetKey"]["path"]): node["partitionStats"]["numMaterialized"] for node in nodes}
 
     def runs(self) -> list[dict[str, Any]]:
         """The runs, the newest first."""
-        found: list[dict[str, Any]] = self.ask(
-            "{ runsOrError(limit: 50) { ... on Runs { results { runId status tags { key value } } } } }"
-        )["runsOrError"]["results"]
+        query = "{ runsOrError(limit: 50) { ... on Runs { results { runId status } } } }"
+        found: list[dict[str, Any]] = self.dagster.ask(query)["runsOrError"]["results"]
         return found
 
     def alerts(self) -> list[dict[str, Any]]:
         """The messages in the outbox, in order."""
         return [json.loads(path.read_text()) for path in sorted((self.lake / "alerts").glob("*.json"))]
 
-    def log(self) -> str:
-        """The end of what Dagster printed."""
-        return (self.lake / "dev.log").read_text()[-8000:]
-
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """Dagster, watching an empty source each minute."""
     folder = tmp_path_factory.mktemp("live")
-    source = folder / "source"
-    zones = source / tlc.ZONE_FILE_PATH
+    zones = folder / "source" / tlc.ZONE_FILE_PATH
     zones.parent.mkdir(parents=True)
     zones.write_bytes(make_zones())
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    settings = Settings(lake=str(folder / "lake"), source=str(source))
-    environment = {
-        **os.environ,
-        "DAGSTER_HOME": str(dagster_home(settings)),
-        "TAXI_LAKE": settings.lake,
-        "TAXI_SOURCE": settings.source,
-        "TAXI_WATCH": "true",
-        "TAXI_WATCH_FROM": MONTH,
-        "TAXI_WATCH_MINUTES": "1",
-    }
-    running = Live(Path(settings.lake), source, f"http://127.0.0.1:{port}")
-    command = [str(Path(sys.executable).parent / "dagster"), "dev", "-w", "workspace.yaml", "-h", "127.0.0.1"]
-    with (running.lake / "dev.log").open("w") as log:
-        process = subprocess.Popen(
-            [*command, "-p", str(port)],
-            cwd=ROOT,
-            env=environment,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        try:
-            wait_until(lambda: reachable(running.ask), 120, running.log)
-            yield running
-        finally:
-            os.killpg(process.pid, signal.SIGTERM)  # not SIGINT: a background shell lets its children ignore it
-            try:
-                process.wait(timeout=30)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+    settings = Settings(lake=str(folder / "lake"), source=str(folder / "source"))
+    watching = {"TAXI_WATCH": "true", "TAXI_WATCH_FROM": MONTH, "TAXI_WATCH_MINUTES": "1"}
+    with running_dagster(settings, watching) as dagster:
+        yield Live(dagster, folder / "source")
 
 
 def test_a_file_that_appears_is_published_in_five_tables_with_no_hand_on_it(live: Live) -> None:

@@ -283,15 +283,7 @@ def test_a_run_without_permission_says_which_action_is_missing(glue: AwsEmulator
     assert "give the role the action" in done.said
 
 
-@pytest.fixture
-def _interruptible() -> Iterator[None]:
-    """A process that a shell started in the background ignores SIGINT, and so would the test."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.mark.usefixtures("_interruptible")
+@pytest.mark.usefixtures("interruptible")
 def test_a_run_that_is_interrupted_stops_its_glue_run(glue: AwsEmulator) -> None:
     before = len(glue.runs(JOB))
 

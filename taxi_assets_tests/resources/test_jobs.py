@@ -6,7 +6,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
@@ -53,15 +52,7 @@ def test_a_job_is_stopped_when_its_engine_ends() -> None:
     assert time.monotonic() - begun < 30
 
 
-@pytest.fixture
-def _interruptible() -> Iterator[None]:
-    """A process that a shell started in the background ignores SIGINT, and so would the test."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.mark.usefixtures("_interruptible")
+@pytest.mark.usefixtures("interruptible")
 def test_a_job_is_stopped_when_the_run_is_interrupted(tmp_path: Path) -> None:
     script = f"import os, time; open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid())); time.sleep(60)"
 
