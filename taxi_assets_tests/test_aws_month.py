@@ -29,6 +29,7 @@ from taxi_assets.lake.catalog import comment, partition_spec
 from taxi_assets.lake.catalog_check import bring_up_to_date, check_catalog
 from taxi_assets.lake.external import expected_columns
 from taxi_assets.resources.lake import LakeResource
+from taxi_assets.resources.notifier import Message, notifier_of
 from taxi_assets.running import MonthResult, run_month
 from taxi_assets.settings import Profile, Settings
 from taxi_assets.status import lake_status
@@ -472,6 +473,10 @@ def test_the_recorded_api_calls_of_each_role_are_those_of_the_file(
     settings, aws, _ = published
     with opened(settings).connect() as connection:
         connection.execute("SELECT count(*) FROM curated.daily_metrics").fetchall()
+    topic = aws.client("sns").create_topic(Name="taxi-alerts")["TopicArn"]
+    message = Message("run_failed", "ERROR", "A month failed", "What to do: nothing.", datetime.now(timezone.utc))
+    for notifier in (notifier_of(settings), notifier_of(settings.model_copy(update={"alert_topic_arn": topic}))):
+        notifier.send(message)
     recorded = summary(aws.calls.entries)
     if os.environ.get("TAXI_TESTS_WRITE_API_CALLS"):
         API_CALLS.write_text(json.dumps(recorded, indent=2) + "\n")
