@@ -47,8 +47,11 @@ def _own_dagster_home() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def engine() -> Iterator[str]:
-    """Address of a Sail server that all tests of this process share."""
-    with running_engine(SAIL) as running:
+    """Address of a Sail server that all tests of this process share.
+
+    Sail ends a session that was idle for a quarter of an hour, and other test files may take longer than that.
+    """
+    with running_engine(SAIL, {**os.environ, "SAIL_SPARK__SESSION_TIMEOUT_SECS": "86400"}) as running:
         yield running.environment["SPARK_REMOTE"]
 
 
