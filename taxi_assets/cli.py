@@ -381,7 +381,8 @@ def query(sql: str, form: str, lake: str | None) -> None:
 
     Tables: raw.trips, raw.zones, raw.files, staging.trips, staging.quarantine, curated.daily_metrics,
     curated.location_analytics, curated.time_series_analysis, curated.customer_behavior,
-    curated.performance_summary, quality.check_history (what every check of every run has found).
+    curated.performance_summary, quality.check_history (what every check of every run has found),
+    quality.run_metrics (what every run has measured).
 
     \b
       taxi-assets query "SELECT quarantine_reasons, count(*) FROM staging.quarantine GROUP BY ALL"

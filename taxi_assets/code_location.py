@@ -25,6 +25,7 @@ from taxi_assets.resources.engine import spark_conf
 from taxi_assets.resources.glue import GlueJobs
 from taxi_assets.resources.jobs import Jobs, LocalJobs
 from taxi_assets.resources.lake import LakeResource, SourceResource
+from taxi_assets.resources.metrics import metrics_of
 from taxi_assets.resources.notifier import notifier_of, slack_of
 from taxi_assets.settings import Profile, Settings
 
@@ -57,6 +58,7 @@ def build_definitions(settings: Settings, resource_overrides: Mapping[str, objec
             "lake": LakeResource.of(settings),
             "source": SourceResource(spec=settings.source),
             "jobs": _jobs(settings),
+            "metrics": metrics_of(settings),
             "notifier": notifier_of(settings),
             "slack": slack_of(settings),
             **(resource_overrides or {}),

@@ -1,4 +1,4 @@
-"""What the lake holds, month by month, and whether its tables fit together.
+"""What the lake holds, month by month, whether its tables fit together, and how fresh it is.
 
 Belongs here: comparing what the snapshots say. Does not: printing (``cli``), or opening data files.
 """
@@ -6,11 +6,15 @@ Belongs here: comparing what the snapshots say. Does not: printing (``cli``), or
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from glue_jobs.contracts import CURATED_TABLES, MONTHLY_TABLES, QUARANTINE, TRIPS
 from glue_jobs.contracts.raw import TRIPS_DATASET
+from taxi_assets.automation.overdue import due_months
 from taxi_assets.lake import Lake, Publication
+from taxi_assets.metrics import DATA_AGE, MONTHS_BEHIND, Point
+from taxi_assets.partitions import MONTHS
 
 
 @dataclass(frozen=True)
@@ -71,3 +75,27 @@ def _remarks(month: str, sha256: str | None, tables: dict[str, Publication]) -> 
         elif entry.lineage.get("staging_version") != trips.version:
             remarks.append(f"{table.name} was computed from another version of staging: {again}")
     return tuple(remarks)
+
+
+@dataclass(frozen=True)
+class Freshness:
+    """The ``newest`` month that every table has, the time since its end, and the months after it that are due."""
+
+    newest: str
+    age: timedelta
+    missing: tuple[str, ...]
+
+    @property
+    def points(self) -> list[Point]:
+        """As metrics."""
+        return [Point(DATA_AGE, self.age / timedelta(days=1)), Point(MONTHS_BEHIND, len(self.missing))]
+
+
+def freshness(lake: Lake, now: datetime) -> Freshness | None:
+    """How fresh the lake is; None if there is no month that every table has."""
+    whole = set.intersection(*(set(lake.publisher.months(table)) for table in MONTHLY_TABLES.values()))
+    if not whole:
+        return None
+    newest = max(whole)
+    end = MONTHS.time_window_for_partition_key(newest).end
+    return Freshness(newest, now - end, tuple(month for month in due_months(now) if month > newest))

@@ -8,17 +8,32 @@ from __future__ import annotations
 
 from glue_jobs.contracts.curated import CURATED_TABLES
 from glue_jobs.contracts.model import Table
-from glue_jobs.contracts.quality import CHECK_HISTORY
+from glue_jobs.contracts.quality import CHECK_HISTORY, RUN_METRICS
 from glue_jobs.contracts.raw import FILES
 from glue_jobs.contracts.staging import QUARANTINE, TRIPS
 
-__all__ = ["CHECK_HISTORY", "CURATED_TABLES", "FILES", "MONTHLY_TABLES", "QUARANTINE", "TABLES", "TRIPS", "Table"]
+__all__ = [
+    "CHECK_HISTORY",
+    "CURATED_TABLES",
+    "FILES",
+    "MONTHLY_TABLES",
+    "QUARANTINE",
+    "RUN_METRICS",
+    "TABLES",
+    "TRIPS",
+    "Table",
+]
 
 MONTHLY_TABLES: dict[str, Table] = {table.full_name: table for table in (TRIPS, QUARANTINE, *CURATED_TABLES.values())}
 """The tables that are published a month at a time, in versions, by ``layer.name``."""
 
-LOGS: dict[str, Table] = {table.full_name: table for table in (FILES, CHECK_HISTORY)}
-"""The tables that are only appended to: the ledger of source files and the history of checks."""
+LOGS: dict[str, Table] = {table.full_name: table for table in (FILES, CHECK_HISTORY, RUN_METRICS)}
+"""The tables that are only appended to: the ledger of source files, the history of checks and the metrics of runs."""
 
-TABLES: dict[str, Table] = {FILES.full_name: FILES, **MONTHLY_TABLES, CHECK_HISTORY.full_name: CHECK_HISTORY}
+TABLES: dict[str, Table] = {
+    FILES.full_name: FILES,
+    **MONTHLY_TABLES,
+    CHECK_HISTORY.full_name: CHECK_HISTORY,
+    RUN_METRICS.full_name: RUN_METRICS,
+}
 """Every table of the lake."""

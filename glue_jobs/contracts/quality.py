@@ -1,6 +1,7 @@
-"""The contract of the quality layer: what every check has found, month by month.
+"""The contracts of the quality layer: what every check has found and every run has measured, month by month.
 
-Belongs here: ``quality.check_history``. Does not: the checks (``taxi_assets.asset_checks``).
+Belongs here: ``quality.check_history``, ``quality.run_metrics``. Does not: the checks (``taxi_assets.asset_checks``),
+or the metrics (``taxi_assets.metrics``).
 """
 
 from __future__ import annotations
@@ -34,4 +35,25 @@ CHECK_HISTORY = Table(
     ),
     partition_by=("month",),
     grain=("month", "asset", "check_name", "measure", "run_id", "checked_at"),
+)
+
+RUN_METRICS = Table(
+    layer="quality",
+    name="run_metrics",
+    description=(
+        "One row for each value that a run has measured, also of runs that published nothing. It is appended to and "
+        "never changed. On AWS the same values go to CloudWatch."
+    ),
+    columns=numbered(
+        Column(0, "month", Type.STRING, "Month that was run, YYYY-MM", nullable=False),
+        Column(0, "metric", Type.STRING, "Name of the metric, as in CloudWatch", nullable=False),
+        Column(0, "asset", Type.STRING, "Asset that it is of, layer/name; empty if it is of none", nullable=False),
+        Column(0, "job", Type.STRING, "Job that it is of; empty if it is of none", nullable=False),
+        Column(0, "value", Type.DOUBLE, "The value, in the unit of the row", nullable=False),
+        Column(0, "unit", Type.STRING, "Unit of the value, in CloudWatch's words", nullable=False),
+        Column(0, "run_id", Type.STRING, "Dagster run", nullable=False),
+        Column(0, "measured_at", Type.TIMESTAMP_NTZ, "When, UTC", nullable=False),
+    ),
+    partition_by=("month",),
+    grain=("month", "metric", "asset", "job", "run_id", "measured_at"),
 )

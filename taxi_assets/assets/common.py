@@ -1,11 +1,13 @@
 """What the assets of all layers share.
 
-Belongs here: specs from contracts, the order audit, publish, materialize. Does not: any one asset.
+Belongs here: specs from contracts, the order audit, publish, materialize, what a run measures. Does not: any one
+asset.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timezone
 from typing import Any
 
 import dagster as dg
@@ -15,12 +17,25 @@ from glue_jobs.contracts import CHECK_HISTORY, Table
 from glue_jobs.contracts.rules import RULES_VERSION
 from glue_jobs.errors import DATA
 from taxi_assets.asset_checks.audit import Answer
-from taxi_assets.asset_keys import CHECK_HISTORY_KEY, asset_key
+from taxi_assets.asset_keys import CHECK_HISTORY_KEY, QUARANTINE_KEY, STAGING_TRIPS, asset_key
 from taxi_assets.automation.conditions import follow
 from taxi_assets.automation.freshness import policy
 from taxi_assets.lake import Lake, Publication
 from taxi_assets.lake.catalog import comment
+from taxi_assets.metrics import (
+    CHECKS_FAILED,
+    CHECKS_WARNED,
+    ESTIMATED_COST,
+    JOB_SECONDS,
+    QUARANTINED_SHARE,
+    ROWS_PUBLISHED,
+    ROWS_QUARANTINED,
+    Point,
+)
 from taxi_assets.partitions import MONTHS
+from taxi_assets.resources.jobs import JobRun
+from taxi_assets.resources.metrics import Metrics, NotTaken
+from taxi_assets.status import freshness
 
 OWNERS = ["team:data-platform"]
 PREVIEW_ROWS = 8
@@ -83,6 +98,49 @@ def keep(context: dg.AssetExecutionContext, lake: Lake, answers: Sequence[Answer
             metadata={"rows_appended": rows, "step": context.op_execution_context.op.name},
         )
     )
+
+
+def measure_attempt(
+    context: dg.AssetExecutionContext | dg.OpExecutionContext,
+    metrics: Metrics,
+    answers: Sequence[Answer],
+    job_run: JobRun | None = None,
+) -> None:
+    """Put what checks found and what the job took, whatever becomes of the version."""
+    points = []
+    for asset in dict.fromkeys(answer.asset for answer in answers):
+        failed = [answer.blocking for answer in answers if answer.asset == asset and not answer.outcome.passed]
+        name = asset.to_user_string()
+        points += [Point(CHECKS_FAILED, sum(failed), name), Point(CHECKS_WARNED, len(failed) - sum(failed), name)]
+    if job_run is not None:
+        points.append(Point(JOB_SECONDS, job_run.seconds, job_run.job))
+        if (cost := job_run.metadata.get("estimated_cost_usd")) is not None:
+            points.append(Point(ESTIMATED_COST, cost, job_run.job))
+    _put(context, metrics, points)
+
+
+def measure_published(
+    context: dg.AssetExecutionContext, metrics: Metrics, lake: Lake, rows: Mapping[dg.AssetKey, int]
+) -> None:
+    """Put how many ``rows`` were published of each asset, and how fresh the lake is by it."""
+    points = [
+        Point(ROWS_PUBLISHED, count, key.to_user_string()) for key, count in rows.items() if key != QUARANTINE_KEY
+    ]
+    if QUARANTINE_KEY in rows:
+        quarantined = rows[QUARANTINE_KEY]
+        points.append(Point(ROWS_QUARANTINED, quarantined))
+        points.append(Point(QUARANTINED_SHARE, 100 * quarantined / max(1, quarantined + rows[STAGING_TRIPS])))
+    if any(key.path[0] == "curated" for key in rows):  # the last step of a month: only it can complete one
+        fresh = freshness(lake, datetime.now(timezone.utc))
+        points += fresh.points if fresh else []
+    _put(context, metrics, points)
+
+
+def _put(context: dg.AssetExecutionContext | dg.OpExecutionContext, metrics: Metrics, points: Sequence[Point]) -> None:
+    try:
+        metrics.put(points, context.partition_key, context.run_id)
+    except NotTaken as error:  # what was measured stands; a run does not fail for a number about it
+        context.log.warning(str(error))
 
 
 def refusal(

@@ -13,6 +13,8 @@ from taxi_assets.asset_keys import STAGING_TRIPS, asset_key
 from taxi_assets.assets.common import (
     RUNS_POOL,
     keep,
+    measure_attempt,
+    measure_published,
     preview,
     publication_metadata,
     readers_see,
@@ -27,6 +29,7 @@ from taxi_assets.partitions import MONTHS
 from taxi_assets.pictures import FIGURES, write_picture
 from taxi_assets.resources.jobs import Jobs
 from taxi_assets.resources.lake import LakeResource
+from taxi_assets.resources.metrics import Metrics
 
 _KINDS = {"pyspark", "iceberg"}
 
@@ -40,7 +43,7 @@ _KINDS = {"pyspark", "iceberg"}
     can_subset=True,
 )
 def build_curated(
-    context: dg.AssetExecutionContext, jobs: Jobs, lake: LakeResource
+    context: dg.AssetExecutionContext, jobs: Jobs, lake: LakeResource, metrics: dg.ResourceParam[Metrics]
 ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
     """Build the selected tables of the month from the published staging.
 
@@ -82,6 +85,7 @@ def build_curated(
     )
     answers = ask_all(AUDITS, built, context.selected_asset_keys)
     keep(context, opened, answers, version)
+    measure_attempt(context, metrics, answers, job_run)
     refused = {answer.asset for answer in answers if answer.holds_back}
     held_back = [table for table in chosen if asset_key(table) in refused]
     passed = [table for table in chosen if asset_key(table) not in refused]
@@ -100,6 +104,7 @@ def build_curated(
         (table, opened.publisher.publish(table, month, version, lineage_of(table), replacing=live[table.name]))
         for table in passed
     ]
+    measure_published(context, metrics, opened, {asset_key(table): entry.rows for table, entry in publications})
     for table, publication in publications:
         with connect(copies=True) as connection:
             rows = connection.sql(f"SELECT * FROM {scan(table, publication.path)}").df()

@@ -13,13 +13,24 @@ from glue_jobs.contracts.raw import TRIPS_DATASET, ZONES_DATASET
 from taxi_assets.asset_checks.audit import ask_all
 from taxi_assets.asset_checks.raw import AUDITS, LandedMonth
 from taxi_assets.asset_keys import RAW_TRIPS, RAW_ZONES
-from taxi_assets.assets.common import OWNERS, RUNS_POOL, keep, markdown_table, refusal, results_of, seconds_table
+from taxi_assets.assets.common import (
+    OWNERS,
+    RUNS_POOL,
+    keep,
+    markdown_table,
+    measure_attempt,
+    measure_published,
+    refusal,
+    results_of,
+    seconds_table,
+)
 from taxi_assets.automation.freshness import policy
 from taxi_assets.lake import Lake
 from taxi_assets.lake.ledger import LandedFile
 from taxi_assets.partitions import MONTHS
 from taxi_assets.resources.jobs import Jobs
 from taxi_assets.resources.lake import LakeResource, SourceResource
+from taxi_assets.resources.metrics import Metrics
 
 _TRIP_SCHEMA = dg.TableSchema(
     columns=[dg.TableColumn(column.name, column.type.value, column.description) for column in tlc.TRIP_COLUMNS]
@@ -65,7 +76,12 @@ class IngestConfig(dg.Config):
     pool=RUNS_POOL,
 )
 def ingest_raw(
-    context: dg.AssetExecutionContext, config: IngestConfig, jobs: Jobs, lake: LakeResource, source: SourceResource
+    context: dg.AssetExecutionContext,
+    config: IngestConfig,
+    jobs: Jobs,
+    lake: LakeResource,
+    source: SourceResource,
+    metrics: dg.ResourceParam[Metrics],
 ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
     """Fetch the month's files from the source, verify and land them, enter them in the ledger."""
     month = context.partition_key
@@ -76,6 +92,7 @@ def ingest_raw(
     landed = LandedMonth(month, facts["trips"], facts["zones"])
     answers = ask_all(AUDITS, landed, (RAW_TRIPS, RAW_ZONES))
     keep(context, opened, answers, version=landed.trips["sha256"])
+    measure_attempt(context, metrics, answers, job_run)
     if any(answer.holds_back for answer in answers):
         yield from (answer.result for answer in answers)
         before = opened.ledger.current(month, TRIPS_DATASET)
@@ -98,6 +115,7 @@ def ingest_raw(
             check_results=results_of(answers, key),
             data_version=dg.DataVersion(file.sha256),
         )
+    measure_published(context, metrics, opened, {RAW_TRIPS: landed.trips["rows"]})
 
 
 def _show_in_catalog(context: dg.AssetExecutionContext, lake: Lake, month: str) -> bool:

@@ -17,6 +17,8 @@ from taxi_assets.assets.common import (
     RUNS_POOL,
     keep,
     markdown_table,
+    measure_attempt,
+    measure_published,
     publication_metadata,
     readers_see,
     refusal,
@@ -29,6 +31,7 @@ from taxi_assets.lake.paths import new_version
 from taxi_assets.partitions import MONTHS
 from taxi_assets.resources.jobs import Jobs
 from taxi_assets.resources.lake import LakeResource
+from taxi_assets.resources.metrics import Metrics
 
 _KINDS = {"pyspark", "iceberg"}
 
@@ -47,7 +50,11 @@ class StagingConfig(dg.Config):
     pool=RUNS_POOL,
 )
 def stage_trips(
-    context: dg.AssetExecutionContext, config: StagingConfig, jobs: Jobs, lake: LakeResource
+    context: dg.AssetExecutionContext,
+    config: StagingConfig,
+    jobs: Jobs,
+    lake: LakeResource,
+    metrics: dg.ResourceParam[Metrics],
 ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
     """Clean, judge and enrich the month; publish trips and quarantine if the audits pass."""
     month = context.partition_key
@@ -83,6 +90,7 @@ def stage_trips(
     )
     answers = ask_all(AUDITS, staged, (STAGING_TRIPS, QUARANTINE_KEY))
     keep(context, opened, answers, version)
+    measure_attempt(context, metrics, answers, job_run)
     if any(answer.holds_back for answer in answers):
         yield from (answer.result for answer in answers)
         raise refusal(answers, month, [staged.trips, staged.quarantine], readers_see(live[TRIPS.name]))
@@ -111,6 +119,8 @@ def stage_trips(
         )
         for table, extra in ((QUARANTINE, _quarantine_metadata(facts)), (TRIPS, _trips_metadata(facts)))
     ]
+    rows = {asset_key(table): publication.rows for publication, _, table in publications}
+    measure_published(context, metrics, opened, rows)
     for publication, extra, table in publications:
         yield dg.MaterializeResult(
             asset_key=asset_key(table),

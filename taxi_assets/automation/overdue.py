@@ -20,16 +20,21 @@ UNREACHABLE_AFTER = timedelta(days=1)
 OVERDUE, UNREACHABLE = "overdue", "does not answer"
 
 
+def due_months(now: datetime) -> list[str]:
+    """The months that should have been published by ``now``, in order."""
+    return [
+        key
+        for key in MONTHS.get_partition_keys(now)
+        if MONTHS.time_window_for_partition_key(key).end <= now - STALE_AFTER
+    ]
+
+
 def stale_months(lake: Lake, now: datetime) -> Mapping[str, list[str]]:
     """For each table, by its asset key, the months after its newest that should have been published by ``now``.
 
     Tables that have no month at all are left out: nothing was ever asked of them.
     """
-    expected = [
-        key
-        for key in MONTHS.get_partition_keys(now)
-        if MONTHS.time_window_for_partition_key(key).end <= now - STALE_AFTER
-    ]
+    expected = due_months(now)
     found = {}
     for table in MONTHLY_TABLES.values():
         newest = max(lake.publisher.months(table), default=None)

@@ -9,14 +9,17 @@ import dagster as dg
 
 from glue_jobs.contracts import TRIPS
 from glue_jobs.contracts.rules import RULES_VERSION
-from taxi_assets.assets.common import RUNS_POOL
+from taxi_assets.assets.common import RUNS_POOL, measure_attempt
 from taxi_assets.partitions import MONTHS
 from taxi_assets.resources.lake import LakeResource
+from taxi_assets.resources.metrics import Metrics
 from taxi_assets.verification import NotVerifiable, report, verify
 
 
 @dg.op(pool=RUNS_POOL, description="Ask the audits of a month's published versions again.")
-def audit_published_month(context: dg.OpExecutionContext, lake: LakeResource) -> None:
+def audit_published_month(
+    context: dg.OpExecutionContext, lake: LakeResource, metrics: dg.ResourceParam[Metrics]
+) -> None:
     """Fails if a blocking audit does not pass any more; nothing is changed, readers see what they saw."""
     opened, month = lake.open(), context.partition_key
     try:
@@ -30,6 +33,7 @@ def audit_published_month(context: dg.OpExecutionContext, lake: LakeResource) ->
         rules_version=RULES_VERSION,
         run_id=context.run_id,
     )
+    measure_attempt(context, metrics, verified.answers)
     report(context.instance, verified)
     context.log.info(f"{month}: {len(verified.answers) - len(verified.failed)} of {len(verified.answers)} audits hold")
     if verified.failed:

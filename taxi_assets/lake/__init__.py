@@ -1,4 +1,4 @@
-"""The lake: paths, Iceberg tables, publishing, the raw ledger, the history of checks, reading.
+"""The lake: paths, Iceberg tables, publishing, the raw ledger, the history of checks, metrics, reading.
 
 Belongs here: how tables are kept, in a folder and in S3. Does not: what is in them, or when they are written.
 """
@@ -20,6 +20,7 @@ from taxi_assets.lake.ledger import Ledger
 from taxi_assets.lake.paths import LakePaths
 from taxi_assets.lake.publishing import Publication, Publisher
 from taxi_assets.lake.reading import open_views
+from taxi_assets.lake.run_metrics import RunMetrics
 
 if TYPE_CHECKING:
     from taxi_assets.lake.external import RawTripsTable
@@ -28,7 +29,8 @@ __all__ = ["Lake", "Publication"]
 
 
 class Lake:
-    """One lake: ``paths``, ``publisher`` (monthly tables), ``ledger`` (raw files) and ``checks`` over one ``catalog``.
+    """One lake: its ``paths`` and, over one ``catalog``, ``publisher`` (monthly tables), ``ledger`` (raw files),
+    ``checks`` (their history) and ``metrics`` (of runs).
 
     ``raw_trips`` is the catalog's plain table over the raw files; None where there is no Glue Data Catalog.
     """
@@ -46,6 +48,7 @@ class Lake:
         self.publisher = Publisher(self.paths, self.catalog)
         self.ledger = Ledger(self.catalog)
         self.checks = CheckHistory(self.catalog)
+        self.metrics = RunMetrics(self.catalog)
         self.raw_trips = raw_trips
         self._region = region
 

@@ -41,8 +41,8 @@ def open_views(
     """A DuckDB connection with a view for each published table, that can read the lake and nothing else.
 
     Views: ``raw.trips`` (the source's files as they came, with their month), ``raw.zones``, ``raw.files``,
-    ``staging.trips``, ``staging.quarantine``, ``curated.<table>`` and ``quality.check_history``. A table without
-    files is an empty view.
+    ``staging.trips``, ``staging.quarantine``, ``curated.<table>``, ``quality.check_history`` and
+    ``quality.run_metrics``. A table without files is an empty view.
     The files are those live at this moment: a later commit does not change what this connection sees.
     With ``sql``, only the views that it names have rows: making a view reads the footer of every file of its table.
     """

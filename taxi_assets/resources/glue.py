@@ -101,7 +101,7 @@ class GlueJobs(Jobs):
             if run["JobRunState"] != "SUCCEEDED":
                 self._fail(job, session.get_custom_messages(), name, run)
             facts = facts_of(job, session.get_custom_messages(), end, self._last_lines(run["Id"]))
-        return JobRun(facts, self._metadata(name, run), self._lineage(run))
+        return JobRun(job, facts, _seconds_in_all(run), self._metadata(name, run), self._lineage(run))
 
     def stop_lost(self, has_ended: Callable[[str], bool]) -> Sequence[str]:
         """See ``Jobs``."""

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,13 +35,15 @@ _POLL_SECONDS = 0.1
 
 @dataclass(frozen=True)
 class JobRun:
-    """What a job reported, and how it was run.
+    """What a job reported, and how it was run: in how many ``seconds`` from the request to the end, waiting included.
 
     ``facts`` are those of its completion report, ``metadata`` is for the materializations that come of it, ``lineage``
     for the snapshots.
     """
 
+    job: str
     facts: dict[str, Any]
+    seconds: float
     metadata: Mapping[str, Any]
     lineage: Mapping[str, str]
 
@@ -84,6 +87,7 @@ class LocalJobs(Jobs):
 
     def run(self, context: dg.AssetExecutionContext, job: str, arguments: Mapping[str, str]) -> JobRun:
         """See ``Jobs``."""
+        begun = time.monotonic()
         if self._running is None:
             self._running = self._until_the_end.enter_context(running_engine(self.engine, python=self.python))
         with dg.open_pipes_session(
@@ -98,7 +102,7 @@ class LocalJobs(Jobs):
             end, last_lines = _run_to_end(command, self._running)
         facts = facts_of(job, session.get_custom_messages(), end, last_lines)
         engine = describe(self.engine, self.python)
-        return JobRun(facts, {"engine": engine}, {"engine": engine})
+        return JobRun(job, facts, round(time.monotonic() - begun, 3), {"engine": engine}, {"engine": engine})
 
     def stop_lost(self, has_ended: Callable[[str], bool]) -> Sequence[str]:  # noqa: ARG002 -- none is ever left
         """See ``Jobs``. A job of a worker that was killed ends with its engine, which ends with the worker."""

@@ -17,6 +17,7 @@ from taxi_assets.automation.verification import verify_each_month, verify_publis
 from taxi_assets.code_location import build_definitions
 from taxi_assets.lake import Lake
 from taxi_assets.resources.lake import LakeResource
+from taxi_assets.resources.metrics import TableMetrics
 from taxi_assets.running import MonthResult
 from taxi_assets.settings import Settings
 from taxi_assets.verification import NotVerifiable, verify
@@ -50,7 +51,10 @@ def execute(lake: Path, instance: dg.DagsterInstance, month: str = MONTH) -> dg.
     return verify_published.execute_in_process(
         instance=instance,
         partition_key=month,
-        resources={"lake": LakeResource(root=str(lake))},
+        resources={
+            "lake": LakeResource(root=str(lake)),
+            "metrics": TableMetrics(LakeResource(root=str(lake))),
+        },
         raise_on_error=False,
     )
 

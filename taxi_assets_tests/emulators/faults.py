@@ -153,15 +153,26 @@ def _has_error(due: list[AwsError | Callable[[], object]]) -> bool:
 def answer(error: AwsError, call: ApiCall, environ: dict[str, Any], start_response: Any) -> list[bytes]:
     """The WSGI answer that is ``error``, in the protocol that the caller speaks."""
     code, message = escape(error.code), escape(error.message)
-    content_type = "application/xml"
+    content_type, more = "application/xml", [("x-amzn-ErrorType", error.code)]
+    body: str | bytes
     if call.service == "s3":
         body = f"<Error><Code>{code}</Code><Message>{message}</Message><RequestId>emulated</RequestId></Error>"
     elif environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
         body = f"<ErrorResponse><Error><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>"
+    elif (protocol := environ.get("HTTP_SMITHY_PROTOCOL")) == "rpc-v2-cbor":
+        content_type, more = "application/cbor", [*more, ("smithy-protocol", protocol)]
+        body = _cbor({"__type": error.code, "message": error.message})
     else:
         content_type = "application/x-amz-json-1.1"
         body = json.dumps({"__type": error.code, "message": error.message})
-    content = b"" if environ["REQUEST_METHOD"] == "HEAD" else body.encode()
-    headers = [("Content-Type", content_type), ("Content-Length", str(len(content))), ("x-amzn-ErrorType", error.code)]
+    content = body.encode() if isinstance(body, str) else body
+    content = b"" if environ["REQUEST_METHOD"] == "HEAD" else content
+    headers = [("Content-Type", content_type), ("Content-Length", str(len(content))), *more]
     start_response(f"{error.status} {HTTPStatus(error.status).phrase}", headers)
     return [content]
+
+
+def _cbor(texts: dict[str, str]) -> bytes:
+    """A map of texts, fewer than 24, each shorter than 64 KiB, in CBOR (RFC 8949)."""
+    parts = (text.encode() for pair in texts.items() for text in pair)
+    return bytes([0xA0 + len(texts)]) + b"".join(b"\x79" + len(part).to_bytes(2, "big") + part for part in parts)
