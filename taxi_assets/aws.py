@@ -108,6 +108,11 @@ def log_url(region: str, group: str, stream: str) -> str:
     )
 
 
+def alarm_url(region: str, name: str) -> str:
+    """The page of a CloudWatch alarm."""
+    return f"{_console(region, 'cloudwatch')}#alarmsV2:alarm/{quote(name)}"
+
+
 def _console(region: str, service: str) -> str:
     domain = next((domain for part, domain in _DOMAINS.items() if region.startswith(part)), "aws.amazon.com")
     return f"https://{region}.console.{domain}/{service}/home?region={region}"

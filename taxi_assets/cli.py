@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import date, datetime
+from datetime import date, datetime, timezone
 from decimal import Decimal
 from itertools import groupby
 from pathlib import Path
@@ -370,6 +370,36 @@ def deploy() -> None:
     for one in deployed:
         table.add_row(one.job, one.glue_version, one.before or "-", "unchanged" if one.before == one.now else one.now)
     _out.print(table)
+
+
+@main.command()
+@_lake_option
+@click.option("--json", "as_json", is_flag=True, help="A JSON array on standard output.")
+def health(lake: str | None, as_json: bool) -> None:
+    """Whether all is well: lake, tables, files, runs, freshness, daemon, on AWS Glue and alarms; and how to repair.
+
+    Exit code 1 if a check fails, for cron; a warning is none. A check that cannot be asked fails, the others go on.
+    It reads the footer of every live file.
+
+    \b
+      taxi-assets health
+      taxi-assets health --json | jq '.[] | select(.level == "fail")'
+    """
+    from taxi_assets.health import Level, examine
+
+    lines = examine(_settings(lake, None), datetime.now(timezone.utc))
+    if as_json:
+        click.echo(json.dumps([asdict(line) for line in lines]))
+    else:
+        colours = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "red"}
+        table = Table("check", "", box=SIMPLE)
+        for name in ("found", "repair"):
+            table.add_column(name, overflow="fold")  # paths are there to be copied
+        for line in lines:
+            level = f"[{colours[line.level]}]{line.level.value}[/]"
+            table.add_row(line.check, level, escape(line.found), escape(line.repair))
+        _out.print(table)
+    sys.exit(1 if any(line.level is Level.FAIL for line in lines) else 0)
 
 
 @main.command()

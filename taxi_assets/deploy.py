@@ -88,6 +88,24 @@ def deploy(settings: Settings) -> list[Deployed]:
     return [_point(glue, settings, job, root, code.version) for job in JOBS]
 
 
+def deployed(settings: Settings) -> dict[str, str | None]:
+    """Glue job to the version of its code, empty before the first deployment; None for a job that does not exist.
+
+    dagster.Failure, with what to do, if AWS refuses.
+    """
+    glue = client("glue", settings.region)
+    found: dict[str, str | None] = {}
+    for name in (glue_job_name(settings.glue_job_prefix, job) for job in JOBS):
+        with explained(f"Glue job {name} could not be read"):
+            try:
+                arguments = glue.get_job(JobName=name)["Job"].get("DefaultArguments", {})
+            except glue.exceptions.EntityNotFoundException:
+                found[name] = None
+            else:
+                found[name] = arguments.get("--code-version", "")
+    return found
+
+
 def _modules(package: Path) -> Iterator[tuple[str, bytes]]:
     root = package.parent.parent
     for path in package.parent.rglob("*"):

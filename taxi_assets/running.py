@@ -91,7 +91,9 @@ def dagster_home(settings: Settings) -> Path:
     """
     named = os.environ.get("DAGSTER_HOME")
     if not named and settings.profile is Profile.AWS:
-        raise NoDagsterHome("DAGSTER_HOME is not set: with TAXI_PROFILE=aws, name the folder of Dagster's instance")
+        raise NoDagsterHome(
+            "DAGSTER_HOME is not set. What to do: name the folder of Dagster's instance (TAXI_PROFILE=aws)"
+        )
     home = Path(named) if named else Path(settings.lake) / ".dagster"
     home.mkdir(parents=True, exist_ok=True)
     config = home / "dagster.yaml"

@@ -24,10 +24,12 @@ from glue_jobs.contracts.raw import TRIPS_DATASET
 from taxi_assets.asset_keys import RAW_TRIPS, STAGING_TRIPS, asset_key
 from taxi_assets.automation.dropped_files import DROPS, dropped_files
 from taxi_assets.deploy import deploy
+from taxi_assets.health import Level, examine
 from taxi_assets.lake import Lake
 from taxi_assets.lake.catalog import comment, partition_spec
 from taxi_assets.lake.catalog_check import bring_up_to_date, check_catalog
 from taxi_assets.lake.external import expected_columns
+from taxi_assets.metrics import METRICS, NAMESPACE
 from taxi_assets.resources.lake import LakeResource
 from taxi_assets.resources.notifier import Message, notifier_of
 from taxi_assets.running import MonthResult, run_month
@@ -463,6 +465,27 @@ def _is_settled(daemon: Daemon, queue: str, aws: AwsEmulator) -> bool:
     return set(told.values()) == {"0"}
 
 
+def test_the_month_is_in_good_health_and_its_metrics_are_in_cloudwatch(
+    published: tuple[Settings, AwsEmulator, MonthResult],
+) -> None:
+    settings, aws, result = published
+    lines = examine(settings, datetime.now(timezone.utc))
+    well = {line.check for line in lines if line.level is Level.OK}
+    assert well >= {"lake", "catalog and files", "Glue jobs"}  # other tests have left failed runs
+    assert not any(line.found.startswith("cannot be told") for line in lines)
+    kept = aws.client("cloudwatch").list_metrics(Namespace=NAMESPACE)["Metrics"]
+    names = {metric["MetricName"] for metric in kept}
+    assert names == {metric.name for metric in METRICS if metric.of_a_run}
+    values = {dimension["Value"] for metric in kept for dimension in metric["Dimensions"]}
+    assert values <= {*JOBS, "raw/trips", "raw/zones", *(name.replace(".", "/") for name in MONTHLY_TABLES)}
+    with opened(settings).connect() as connection:
+        [(cost,)] = connection.execute(
+            "SELECT sum(value) FROM quality.run_metrics WHERE metric = 'EstimatedCostUsd' AND run_id = ?",
+            [result.run_id],
+        ).fetchall()
+    assert cost == pytest.approx(sum(result.estimated_cost_usd.values()))
+
+
 def test_the_recorded_api_calls_of_each_role_are_those_of_the_file(
     published: tuple[Settings, AwsEmulator, MonthResult], request: pytest.FixtureRequest
 ) -> None:
@@ -500,8 +523,8 @@ def summary(calls: list[ApiCall]) -> dict[str, dict[str, list[str]]]:
 
 
 def kind_of(resource: str) -> str:
-    """A resource as a policy would name it: the lake's top folder, the database, the job."""
+    """A resource as a policy would name it: the lake's top folder, the database, the job; ``*`` if it names none."""
     if resource.startswith("s3://"):
         key = resource.removeprefix(f"s3://{BUCKET}").removeprefix("/lake").strip("/")
         return f"s3://LAKE/{key.partition('/')[0]}" if key else "s3://LAKE"
-    return re.sub(r":jr_[0-9a-f]+$", ":RUN", resource)
+    return re.sub(r":jr_[0-9a-f]+$", ":RUN", resource) or "*"

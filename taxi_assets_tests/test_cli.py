@@ -130,7 +130,7 @@ def test_demo_publishes_two_months_and_says_what_to_try_next(tmp_path: Path, mon
 
 
 def test_every_command_explains_itself() -> None:
-    for command in ("run", "status", "rollback", "query", "demo", "home"):
+    for command in ("run", "status", "health", "rollback", "query", "demo", "home"):
         shown = taxi_assets(command, "--help")
         assert shown.exit_code == 0
         assert "--lake" in shown.output

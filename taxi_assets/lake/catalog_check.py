@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import pyarrow as pa
 from pyiceberg.table import Table as IcebergTable
 
 from glue_jobs.contracts import MONTHLY_TABLES, TABLES, Table
@@ -105,11 +107,13 @@ def _glue_faults(table: Table, columns: Mapping[str, tuple[str, str]] | None) ->
 
 
 def _file_faults(table: Table, iceberg: IcebergTable, progress: Progress) -> list[Fault]:
-    """Live files that are gone, and files whose columns, or Iceberg field ids where they have any, are not those."""
-    by_folder: dict[str, list[str]] = defaultdict(list)
+    """Live files that are gone or damaged, and those whose rows, columns or Iceberg field ids (where they have any)
+    are not as published."""
+    by_folder: dict[str, dict[str, int]] = defaultdict(dict)
     for task in iceberg.scan().plan_files():
         version = task.file.file_path.partition("/version=")
-        by_folder[f"{version[0]}/version={version[2].partition('/')[0]}"].append(task.file.file_path)
+        folder = f"{version[0]}/version={version[2].partition('/')[0]}"
+        by_folder[folder][task.file.file_path] = task.file.record_count
     faults, done, total = [], 0, sum(map(len, by_folder.values()))
     for folder, live in sorted(by_folder.items()):
         month = folder.partition("/month=")[2].partition("/")[0]
@@ -117,24 +121,46 @@ def _file_faults(table: Table, iceberg: IcebergTable, progress: Progress) -> lis
         gone = set(live) - set(parquet_files(folder))
         faults += [Fault(table.full_name, f"{month}: {file} is gone", again) for file in sorted(gone)]
         there = sorted(set(live) - gone)
-        for file, fields in zip(there, each_footer(there, _field_ids), strict=True):
-            problem = _field_fault(table, fields)
-            if problem:
+        for file, footer in zip(there, _footers(there), strict=True):
+            if problem := _footer_fault(table, footer, live[file]):
                 faults.append(Fault(table.full_name, f"{month}: {file} {problem}", again))
         done += len(live)
         progress(table.full_name, done, total)
     return faults
 
 
-def _field_ids(file: object) -> dict[str, int | None]:
-    """Column to Iceberg field id of a Parquet file; None where the writer gave none (Sail writes none)."""
-    schema = file.schema_arrow  # type: ignore[attr-defined]  # pyarrow has no stubs
+@dataclass(frozen=True)
+class _Footer:
+    """Rows of a Parquet file, and column to Iceberg field id; None where the writer gave none (Sail writes none)."""
+
+    rows: int
+    field_ids: Mapping[str, int | None]
+
+
+def _footers(files: Sequence[str]) -> list[_Footer | None]:
+    """The files' footers; None for a file that has none any more."""
+    try:
+        return list(each_footer(files, _footer_of))
+    except pa.ArrowInvalid:
+        if len(files) == 1:
+            return [None]
+        return [footer for file in files for footer in _footers([file])]
+
+
+def _footer_of(file: Any) -> _Footer:
+    schema = file.schema_arrow
     ids = {field.name: (field.metadata or {}).get(b"PARQUET:field_id") for field in schema}
-    return {name: int(number) if number is not None else None for name, number in ids.items()}
+    numbers = {name: int(number) if number is not None else None for name, number in ids.items()}
+    return _Footer(int(file.metadata.num_rows), numbers)
 
 
-def _field_fault(table: Table, fields: Mapping[str, int | None]) -> str:
-    """What is wrong with a file's columns; they may be fewer, as those of an earlier version of the contract."""
+def _footer_fault(table: Table, footer: _Footer | None, rows: int) -> str:
+    """What is wrong with a file; it may have fewer columns, as those of an earlier version of the contract."""
+    if footer is None:
+        return "is damaged: it cannot be read as Parquet"
+    if footer.rows != rows:
+        return f"has {footer.rows} rows, the table says {rows}"
+    fields = footer.field_ids
     known = {column.name: column.field_id for column in table.columns}
     if strange := sorted(fields.keys() - known.keys()):
         return f"has columns that the contract does not know: {', '.join(strange)}"

@@ -10,6 +10,8 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +48,40 @@ _REMEDIES = {
 _LAUNCH = "if the message names scripts/, taxi-assets deploy, or let the job's role read them; else read the log"
 _RETRIED = frozenset({"FAILED", "ERROR", "EXPIRED"})
 """Ends that another attempt may better. A STOPPED run was somebody's decision, a TIMEOUT would come again."""
+
+
+_SHOWN_OF_AN_ERROR = 300
+"""Characters of what Glue says of a run; it can be a traceback."""
+
+
+@dataclass(frozen=True)
+class FailedRun:
+    """A Glue run that ended badly, and that no later one of its job and month has made good."""
+
+    month: str
+    said: str
+    repair: str
+
+
+def failed_runs(region: str, job_prefix: str, since: datetime) -> list[FailedRun]:
+    """Those that began after ``since``; dagster.Failure, with what to do, if they cannot be listed."""
+    glue, found = client("glue", region), []
+    for name in (glue_job_name(job_prefix, job) for job in JOBS):
+        with explained(f"the runs of Glue job {name} could not be listed"):
+            runs = glue.get_job_runs(JobName=name, MaxResults=100)["JobRuns"]  # the newest first
+        settled: set[str] = set()
+        for run in runs:
+            month = run.get("Arguments", {}).get("--month", "")
+            if run["StartedOn"] < since or month in settled:
+                continue
+            if run["JobRunState"] == "SUCCEEDED":
+                settled.add(month)
+            elif run["JobRunState"] in _REMEDIES.keys() - {"STOPPED"}:
+                settled.add(month)  # one of several is enough
+                said = _end_of(name, run)[:_SHOWN_OF_AN_ERROR]
+                repair = f"{_REMEDIES[run['JobRunState']]}: {glue_run_url(region, name, run['Id'])}"
+                found.append(FailedRun(month, said, repair))
+    return found
 
 
 class GlueJobs(Jobs):
