@@ -17,6 +17,7 @@ from taxi_assets.assets.staging import stage_trips
 from taxi_assets.automation.alerts import alerts_sensor
 from taxi_assets.automation.conditions import follow_upstream
 from taxi_assets.automation.dropped_files import dropped_files
+from taxi_assets.automation.heartbeat import heartbeat
 from taxi_assets.automation.lost_jobs import stop_lost_jobs
 from taxi_assets.automation.source_watcher import source_watcher, unreachable_since, watched
 from taxi_assets.automation.verification import verify_each_month, verify_published
@@ -52,6 +53,7 @@ def build_definitions(settings: Settings, resource_overrides: Mapping[str, objec
             source_watcher(settings),
             dropped_files(settings),
             _alerts(settings),
+            heartbeat(settings),
         ],
         executor=dg.in_process_executor,
         resources={

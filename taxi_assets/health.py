@@ -23,6 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from yaml import YAMLError
 
 from taxi_assets.asset_keys import STAGING_TRIPS
+from taxi_assets.automation.heartbeat import SECONDS_BETWEEN_BEATS, last_heartbeat
 from taxi_assets.automation.verification import verify_published
 from taxi_assets.aws import alarm_url, client, explained, remedy_of
 from taxi_assets.deploy import build, deployed
@@ -38,6 +39,7 @@ from taxi_assets.status import freshness, lake_status
 
 RUNS_READ = 2_000
 """Of Dagster's, the newest: 15 years of months, ten times over."""
+LONGEST_SILENCE = timedelta(seconds=3 * SECONDS_BETWEEN_BEATS)
 GLUE_RUNS_SINCE = timedelta(days=1)
 _PARTITION_TAG = "dagster/partition"
 _SHOWN_OF_AN_ERROR = 300
@@ -251,6 +253,19 @@ def daemon_beats(subject: Subject) -> list[Finding]:
     return [Finding(level, found, "start it (dagster-daemon run; make ui runs it too), or check DAGSTER_HOME")]
 
 
+def heart_beats(subject: Subject) -> list[Finding]:
+    """The lake has a sign of life, whichever instance the daemon has, and it is of this checkout's code."""
+    beat, code = last_heartbeat(subject.lake), build().version
+    if beat is None or subject.now - beat.at > LONGEST_SILENCE:
+        found = f"the last sign of life is of {beat.at:%Y-%m-%d %H:%M} UTC" if beat else "there was never one"
+        repair = "start the daemon, see that its sensor heartbeat is on, and read that sensor's last tick"
+        return [Finding(Level.FAIL if subject.is_watched else Level.WARN, found, repair)]
+    if beat.code_version != code:
+        found = f"the daemon has code {beat.code_version}, this checkout is {code}"
+        return [Finding(Level.WARN, found, "restart the daemon with the code that is to run")]
+    return [Finding(Level.OK, f"the last sign of life is of {beat.at:%Y-%m-%d %H:%M} UTC")]
+
+
 def glue_jobs_have_this_code(subject: Subject) -> list[Finding]:
     """The Glue jobs exist and run the code of this checkout."""
     code, findings = build().version, []
@@ -299,6 +314,7 @@ CHECKS: tuple[tuple[str, Ask], ...] = (
     ("runs", runs_succeeded),
     ("freshness", data_is_fresh),
     ("daemon", daemon_beats),
+    ("heartbeat", heart_beats),
 )
 """What is asked everywhere."""
 

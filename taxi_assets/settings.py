@@ -45,11 +45,11 @@ class Settings(BaseSettings):
     with; version, worker type and number of workers of the Glue jobs, their longest run in minutes, seconds between two
     looks at a run, how often an attempt that failed for a passing cause is repeated, and the price of a DPU-hour in
     USD. For both: ``ui_url``, where Dagster's pages are; ``alert_topic_arn``, the SNS topic of alerts (empty: a folder
-    of the lake); ``slack_webhook_url``, a secret, for a copy of them. A pydantic ValidationError names the variable
-    that is wrong.
+    of the lake); ``slack_webhook_url``, a secret, for a copy of them; ``heartbeat_url``, a secret too, that is called
+    every five minutes while the daemon is alive. A pydantic ValidationError names the variable that is wrong.
     """
 
-    # An error must not show its input: the webhook's address is among it.
+    # An error must not show its input: the secrets are among it.
     model_config = SettingsConfigDict(env_prefix="TAXI_", frozen=True, hide_input_in_errors=True)
 
     profile: Profile = Profile.LOCAL
@@ -74,6 +74,7 @@ class Settings(BaseSettings):
     ui_url: Annotated[str, Field(pattern=r"^https?://")] = "http://127.0.0.1:3000"
     alert_topic_arn: Annotated[str, Field(pattern=r"^(arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]+)?$")] = ""
     slack_webhook_url: SecretStr = SecretStr("")
+    heartbeat_url: SecretStr = SecretStr("")
 
     @property
     def watches_by_itself(self) -> bool:

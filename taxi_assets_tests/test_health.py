@@ -23,7 +23,7 @@ from taxi_assets import health
 from taxi_assets.asset_keys import QUARANTINE_KEY, RAW_TRIPS, RAW_ZONES, STAGING_TRIPS, asset_key
 from taxi_assets.cli import main
 from taxi_assets.code_location import MONTH_JOB
-from taxi_assets.deploy import deploy
+from taxi_assets.deploy import build, deploy
 from taxi_assets.health import Finding, Level, Subject, examine
 from taxi_assets.lake import Lake
 from taxi_assets.running import MonthResult, dagster_home
@@ -75,6 +75,7 @@ def test_a_lake_that_is_well_is_ok_but_for_the_daemon_that_a_laptop_need_not_hav
         "runs": [OK],
         "freshness": [OK],
         "daemon": [WARN],
+        "heartbeat": [WARN],
     }
     [daemon] = findings(health.daemon_beats, settings)
     assert daemon.found == "the daemon has never run on this instance"
@@ -311,6 +312,31 @@ def test_a_daemon_that_has_fallen_silent_is_a_failure_where_months_are_to_come_b
     assert [found.level for found in findings(health.daemon_beats, own_lake[1], now)] == [WARN]
     beat(now.timestamp())
     assert [found.level for found in findings(health.daemon_beats, own_lake[1], now)] == [OK]
+
+
+def test_a_heartbeat_that_stopped_or_is_of_other_code_is_named(own_lake: tuple[Path, Settings]) -> None:
+    watched = Settings(lake=own_lake[1].lake, watch=True)
+
+    def found(settings: Settings) -> tuple[Level, str]:
+        [one] = findings(health.heart_beats, settings)
+        return one.level, one.found
+
+    assert found(watched) == (FAIL, "there was never one")
+    beat = {"at": SOON_AFTER.isoformat(), "newest_month": MONTH, "code_version": build().version}
+    file = own_lake[0] / "health" / "heartbeat.json"
+    file.parent.mkdir()
+    try:
+        file.write_text(json.dumps(beat))
+        assert found(watched) == (OK, "the last sign of life is of 2024-04-20 00:00 UTC")
+        file.write_text(json.dumps({**beat, "at": (SOON_AFTER - timedelta(minutes=16)).isoformat()}))
+        assert found(watched) == (FAIL, "the last sign of life is of 2024-04-19 23:44 UTC")
+        assert found(own_lake[1])[0] is WARN
+        file.write_text(json.dumps({**beat, "code_version": "other"}))
+        assert found(watched) == (WARN, f"the daemon has code other, this checkout is {build().version}")
+        file.write_text('{"at": 3}')
+        assert levels(watched)["heartbeat"] == [FAIL]
+    finally:
+        shutil.rmtree(file.parent)
 
 
 def test_where_there_is_no_lake_all_fails_and_nothing_is_made(tmp_path: Path) -> None:

@@ -34,6 +34,11 @@ class LakePaths:
         """The picture of one version of one month of a curated table, a HTML page."""
         return f"{self.root}/reports/{month}_{table.name}_{version}.html"
 
+    @property
+    def heartbeat(self) -> str:
+        """The file that says when the daemon was last alive."""
+        return f"{self.root}/health/heartbeat.json"
+
 
 def new_version(run_id: str) -> str:
     """A name for a version, in the order of time and unique to the run: ``20240315T101500Z-1a2b3c4d``."""

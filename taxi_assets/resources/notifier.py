@@ -19,8 +19,8 @@ import requests
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import SecretStr
 
-from glue_jobs.files import open_file_system
 from taxi_assets.aws import client, remedy_of
+from taxi_assets.lake.texts import write_text
 from taxi_assets.settings import Settings
 
 _log = logging.getLogger("taxi_assets.alerts")
@@ -90,8 +90,8 @@ class OutboxNotifier(Notifier):
         """See ``Notifier``."""
         path = f"{self.folder}/{message.name}"
         try:
-            _write(f"{path}.txt", f"{message.headline}\n\n{message.text}\n")
-            _write(f"{path}.json", json.dumps(message.as_json(), indent=2))
+            write_text(f"{path}.txt", f"{message.headline}\n\n{message.text}\n")
+            write_text(f"{path}.json", json.dumps(message.as_json(), indent=2))
         except OSError as error:  # also PyArrow's, of S3
             raise NotDelivered(f"{path} could not be written: {error}. What to do: see to the disk or S3.") from error
         line = {name: value for name, value in message.as_json().items() if name not in ("text", "problems")}
@@ -165,21 +165,6 @@ def notifier_of(settings: Settings) -> Notifier:
 def slack_of(settings: Settings) -> SlackNotifier:
     """Slack, which gets a copy."""
     return SlackNotifier(settings.slack_webhook_url)
-
-
-def _write(path: str, text: str) -> None:
-    """Put a whole file at ``path``; nobody sees part of it. S3 shows an object when it is complete."""
-    system, target = open_file_system(path)
-    if path.startswith("s3://"):
-        with system.open_output_stream(target) as stream:
-            stream.write(text.encode())
-        return
-    folder, _, name = target.rpartition("/")
-    system.create_dir(folder, recursive=True)
-    incoming = f"{folder}/.{name}.incoming"
-    with system.open_output_stream(incoming) as stream:
-        stream.write(text.encode())
-    system.move(incoming, target)
 
 
 def _ascii(text: str, characters: int) -> str:
