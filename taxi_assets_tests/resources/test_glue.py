@@ -260,17 +260,31 @@ def test_throttling_is_waited_out(glue: AwsEmulator) -> None:
     assert done.success, done.said
 
 
+def others_use_the_job(aws: AwsEmulator) -> str:
+    """Have a long run of the job that has begun, so that the probe's script does not take its place; its id."""
+    aws.client("s3").put_object(Bucket=BUCKET, Key="scripts/not-deployed.py", Body=b"import time; time.sleep(60)")
+    run_id: str = aws.client("glue").start_job_run(JobName=JOB, Arguments={"--month": "2019-01"})["JobRunId"]
+    wait_until(lambda: aws.runs(JOB)[0].state == "RUNNING")
+    return run_id
+
+
 def test_a_job_that_others_use_is_waited_for(glue: AwsEmulator) -> None:
-    glue.client("s3").put_object(Bucket=BUCKET, Key="scripts/not-deployed.py", Body=b"import time; time.sleep(3)")
-    glue.client("glue").start_job_run(JobName=JOB, Arguments={"--month": "2019-01"})
+    others = others_use_the_job(glue)
+    asked: list[None] = []
+
+    def make_room_for_the_second_request() -> None:
+        asked.append(None)
+        if len(asked) == 2:
+            glue.client("glue").batch_stop_job_run(JobName=JOB, JobRunIds=[others])
+
+    glue.faults.before("glue", "StartJobRun", make_room_for_the_second_request, times=2)
     done = probe(glue, RETURNS)
     assert done.success, done.said
     assert any("ConcurrentRunsExceededException" in line and "trying again" in line for line in done.logs)
 
 
 def test_a_job_that_others_use_for_too_long_is_given_up(glue: AwsEmulator) -> None:
-    glue.client("s3").put_object(Bucket=BUCKET, Key="scripts/not-deployed.py", Body=b"import time; time.sleep(60)")
-    glue.client("glue").start_job_run(JobName=JOB, Arguments={"--month": "2019-01"})
+    others_use_the_job(glue)
     done = probe(glue, RETURNS, jobs(start_minutes=0.03))
     assert "could not be started" in done.said
     assert "ConcurrentRunsExceededException" in done.said
