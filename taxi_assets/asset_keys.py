@@ -6,6 +6,8 @@ import dagster as dg
 
 from glue_jobs.contracts import CHECK_HISTORY, QUARANTINE, TRIPS, Table
 
+SOURCE_TRIPS = dg.AssetKey(["source", "trips"])
+SOURCE_ZONES = dg.AssetKey(["source", "zones"])
 RAW_TRIPS = dg.AssetKey(["raw", "trips"])
 RAW_ZONES = dg.AssetKey(["raw", "zones"])
 

@@ -12,7 +12,7 @@ from dagster_pyspark import LazyPySparkResource
 
 from taxi_assets.assets.common import CHECK_HISTORY_SPEC
 from taxi_assets.assets.curated import build_curated
-from taxi_assets.assets.raw import ingest_raw
+from taxi_assets.assets.raw import SOURCE_SPECS, ingest_raw
 from taxi_assets.assets.staging import stage_trips
 from taxi_assets.automation.alerts import alerts_sensor
 from taxi_assets.automation.conditions import follow_upstream
@@ -44,7 +44,7 @@ def build_definitions(settings: Settings, resource_overrides: Mapping[str, objec
         description="One month from the source to the five curated tables.",
     )
     return dg.Definitions(
-        assets=[ingest_raw, stage_trips, build_curated, CHECK_HISTORY_SPEC],
+        assets=[*SOURCE_SPECS, ingest_raw, stage_trips, build_curated, CHECK_HISTORY_SPEC],
         jobs=[month_job, verify_published],
         schedules=[verify_each_month],
         sensors=[

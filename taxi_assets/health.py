@@ -15,6 +15,7 @@ from functools import cached_property
 from pathlib import Path
 
 import dagster as dg
+import duckdb
 from botocore.exceptions import BotoCoreError, ClientError
 from dagster import DagsterEventType, DagsterRunStatus
 from dagster_shared.check import CheckError
@@ -22,6 +23,7 @@ from pyiceberg.exceptions import ValidationError as DamagedMetadata
 from sqlalchemy.exc import SQLAlchemyError
 from yaml import YAMLError
 
+from glue_jobs.contracts import CURATED_TABLES
 from taxi_assets.asset_keys import STAGING_TRIPS
 from taxi_assets.automation.heartbeat import SECONDS_BETWEEN_BEATS, last_heartbeat
 from taxi_assets.automation.verification import verify_published
@@ -201,6 +203,24 @@ def contracts_catalog_and_files_agree(subject: Subject) -> list[Finding]:
     ] or [Finding(Level.OK, "contracts, catalog and files say the same")]
 
 
+def warehouse_answers(subject: Subject) -> list[Finding]:
+    """SQL over each curated table gives as many rows as were published."""
+    lake, findings = subject.lake, []
+    for table in CURATED_TABLES.values():
+        published = sum(publication.rows for publication in lake.publisher.months(table).values())
+        sql = f"SELECT count(*) FROM {table.full_name}"
+        try:
+            with lake.connect(sql) as connection:
+                [(rows,)] = connection.execute(sql).fetchall()
+            wrong = "" if rows == published else f"{rows} rows, published are {published}"
+        except duckdb.Error as error:
+            wrong = _short(str(error))
+        if wrong:
+            repair = "see the line catalog and files; taxi-assets catalog check names all files"
+            findings.append(Finding(Level.FAIL, f"{table.full_name}: {wrong}", repair))
+    return findings or [Finding(Level.OK, f"SQL reads all {len(CURATED_TABLES)} curated tables")]
+
+
 def runs_succeeded(subject: Subject) -> list[Finding]:
     """What a run failed to make was made since by another one, for each month."""
     instance, findings = subject.instance, []
@@ -311,6 +331,7 @@ CHECKS: tuple[tuple[str, Ask], ...] = (
     ("lake", lake_answers),
     ("months", months_fit_together),
     ("catalog and files", contracts_catalog_and_files_agree),
+    ("warehouse", warehouse_answers),
     ("runs", runs_succeeded),
     ("freshness", data_is_fresh),
     ("daemon", daemon_beats),

@@ -22,16 +22,12 @@ ASSET, JOB = "Asset", "Job"
 
 @dataclass(frozen=True)
 class Metric:
-    """One metric. ``unit`` is CloudWatch's, ``dimension`` the one that it has, if any.
-
-    ``of_a_run``: runs measure it, so that it is in the table too; the others are measured every few minutes.
-    """
+    """One metric. ``unit`` is CloudWatch's, ``dimension`` the one that it has, if any."""
 
     name: str
     unit: str
     meaning: str
     dimension: str = ""
-    of_a_run: bool = True
 
 
 @dataclass(frozen=True)
@@ -65,9 +61,7 @@ DATA_AGE = Metric("DataAgeDays", "None", "Days since the end of the newest month
 MONTHS_BEHIND = Metric(
     "MonthsBehind", "Count", "Months after that one that should be published by the TLC's rhythm, and a week"
 )
-HEARTBEAT = Metric(
-    "Heartbeat", "Count", "1 every five minutes while the daemon runs and the lake answers", of_a_run=False
-)
+HEARTBEAT = Metric("Heartbeat", "Count", "1 every five minutes while the daemon runs and the lake answers")
 
 METRICS = (
     ROWS_PUBLISHED,

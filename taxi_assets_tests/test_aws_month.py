@@ -36,6 +36,7 @@ from taxi_assets.running import MonthResult, run_month
 from taxi_assets.settings import Profile, Settings
 from taxi_assets.status import lake_status
 from taxi_assets_tests.automation.daemon import Clock, Daemon, execute, location_with
+from taxi_assets_tests.automation.test_heartbeat import tick as heartbeat_tick
 from taxi_assets_tests.conftest import MONTH, write_source
 from taxi_assets_tests.emulators.aws import ACCOUNT, JOBS, REGION, AwsEmulator, Role, deployed_name
 from taxi_assets_tests.emulators.environment import acting_as
@@ -469,13 +470,14 @@ def test_the_month_is_in_good_health_and_its_metrics_are_in_cloudwatch(
     published: tuple[Settings, AwsEmulator, MonthResult],
 ) -> None:
     settings, aws, result = published
+    assert heartbeat_tick(settings, datetime.now(timezone.utc)).startswith(f"written to {settings.lake}/health/")
     lines = examine(settings, datetime.now(timezone.utc))
     well = {line.check for line in lines if line.level is Level.OK}
-    assert well >= {"lake", "catalog and files", "Glue jobs"}  # other tests have left failed runs
+    assert well >= {"lake", "catalog and files", "heartbeat", "Glue jobs"}  # other tests have left failed runs
     assert not any(line.found.startswith("cannot be told") for line in lines)
     kept = aws.client("cloudwatch").list_metrics(Namespace=NAMESPACE)["Metrics"]
     names = {metric["MetricName"] for metric in kept}
-    assert names == {metric.name for metric in METRICS if metric.of_a_run}
+    assert names == {metric.name for metric in METRICS}
     values = {dimension["Value"] for metric in kept for dimension in metric["Dimensions"]}
     assert values <= {*JOBS, "raw/trips", "raw/zones", *(name.replace(".", "/") for name in MONTHLY_TABLES)}
     with opened(settings).connect() as connection:

@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 
 import taxi_assets
-from taxi_assets.asset_keys import CHECK_HISTORY_KEY
+from taxi_assets.asset_keys import CHECK_HISTORY_KEY, SOURCE_TRIPS, SOURCE_ZONES
 from taxi_assets.code_location import MONTH_JOB, build_definitions
 from taxi_assets.partitions import MONTHS
 from taxi_assets.settings import Settings
@@ -25,22 +25,26 @@ def defs() -> dg.Definitions:
 
 def test_the_asset_keys_are_the_names_of_the_tables(defs: dg.Definitions) -> None:
     keys = sorted(key.to_user_string() for key in defs.resolve_all_asset_keys())
-    layers = ["quality/check_history", "raw/trips", "raw/zones", "staging/quarantine", "staging/trips"]
-    assert keys == [*(f"curated/{name}" for name in CURATED), *layers]
+    layers = ["quality/check_history", "raw/trips", "raw/zones", "source/trips", "source/zones"]
+    assert keys == [*(f"curated/{name}" for name in CURATED), *layers, "staging/quarantine", "staging/trips"]
 
 
-def test_every_asset_is_partitioned_by_month_owned_grouped_described_and_of_a_kind(defs: dg.Definitions) -> None:
+def test_every_asset_is_grouped_described_and_of_a_kind_and_ours_are_partitioned_by_month_and_owned(
+    defs: dg.Definitions,
+) -> None:
     for spec in defs.resolve_all_asset_specs():
-        assert spec.partitions_def == MONTHS
-        assert spec.owners
         assert spec.group_name == spec.key.path[0]
         assert spec.description
         assert spec.kinds
+        if spec.group_name == "source":
+            continue
+        assert spec.partitions_def == MONTHS
+        assert spec.owners
         assert "dagster/column_schema" in spec.metadata or spec.key.path[-1] == "zones"
 
 
 def test_data_flows_one_way(defs: dg.Definitions) -> None:
-    layer = {"raw": 0, "staging": 1, "curated": 2}
+    layer = {"source": 0, "raw": 1, "staging": 2, "curated": 3}
     for spec in defs.resolve_all_asset_specs():
         for dep in spec.deps:
             assert layer[dep.asset_key.path[0]] < layer[spec.key.path[0]]
@@ -48,7 +52,7 @@ def test_data_flows_one_way(defs: dg.Definitions) -> None:
 
 def test_the_job_runs_every_asset(defs: dg.Definitions) -> None:
     job = defs.resolve_job_def(MONTH_JOB)
-    others = {CHECK_HISTORY_KEY}  # every asset's run appends to it
+    others = {SOURCE_TRIPS, SOURCE_ZONES, CHECK_HISTORY_KEY}  # the TLC's, and what every asset's run appends to
     assert set(job.asset_layer.executable_asset_keys) == set(defs.resolve_all_asset_keys()) - others
 
 

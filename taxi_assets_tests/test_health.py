@@ -72,6 +72,7 @@ def test_a_lake_that_is_well_is_ok_but_for_the_daemon_that_a_laptop_need_not_hav
         "lake": [OK],
         "months": [OK],
         "catalog and files": [OK],
+        "warehouse": [OK],
         "runs": [OK],
         "freshness": [OK],
         "daemon": [WARN],
@@ -139,6 +140,24 @@ def test_a_live_file_that_is_not_as_published_is_named(
     assert str(live_file) in found.found
     assert complaint in found.found
     assert found.repair == f"taxi-assets run --month {MONTH}, or taxi-assets rollback staging.trips {MONTH}"
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"), [(delete, "No files found"), (shorten, "rows, published are")], ids=["gone", "short"]
+)
+def test_a_table_that_sql_cannot_read_whole_is_named(
+    own_lake: tuple[Path, Settings], damage: Callable[[Path], None], said: str, tmp_path: Path
+) -> None:
+    [file] = map(Path, Lake.in_folder(own_lake[0]).publisher.files(CURATED_TABLES["daily_metrics"]))
+    shutil.copy(file, tmp_path / "good.parquet")
+    damage(file)
+    found = findings(health.warehouse_answers, own_lake[1])
+    shutil.copy(tmp_path / "good.parquet", file)
+    assert [one.level for one in found] == [FAIL]
+    assert found[0].found.startswith("curated.daily_metrics: ")
+    assert said in found[0].found
+    assert "catalog check" in found[0].repair
+    assert [one.level for one in findings(health.warehouse_answers, own_lake[1])] == [OK]
 
 
 def test_many_files_of_one_fault_are_one_line(own_lake: tuple[Path, Settings]) -> None:
@@ -371,6 +390,7 @@ def test_damaged_metadata_fails_the_checks_that_read_it_and_no_other(
         "lake",
         "months",
         "catalog and files",
+        "warehouse",
         "freshness",
     }
 

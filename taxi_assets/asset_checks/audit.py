@@ -109,7 +109,8 @@ class Answer:
     def result(self) -> dg.AssetCheckResult:
         """In Dagster's words."""
         outcome = self.outcome
-        measures = {"measures": dict(outcome.measures)} if outcome.measures else {}
+        # Each number on its own: Dagster draws those, month by month, and no JSON.
+        measures = {name: dg.MetadataValue.float(float(value)) for name, value in outcome.measures.items()}
         return dg.AssetCheckResult(
             passed=bool(outcome.passed),
             asset_key=self.asset,

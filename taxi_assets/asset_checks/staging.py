@@ -91,6 +91,7 @@ def _quarantine_is_small(staged: StagedMonth) -> Outcome:
         f"at most {MAX_QUARANTINED_SHARE:.0%} of the rows, or {FEW_QUARANTINED}",
         f"{share:.4%} ({quarantined} of {rows} rows)",
         look_at(staged.quarantine, "SELECT quarantine_reasons, count(*)", more="GROUP BY ALL"),
+        measures={"quarantined_percent": 100 * share},
     )
 
 

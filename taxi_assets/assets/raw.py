@@ -12,7 +12,7 @@ from glue_jobs.contracts import FILES, tlc
 from glue_jobs.contracts.raw import TRIPS_DATASET, ZONES_DATASET
 from taxi_assets.asset_checks.audit import ask_all
 from taxi_assets.asset_checks.raw import AUDITS, LandedMonth
-from taxi_assets.asset_keys import RAW_TRIPS, RAW_ZONES
+from taxi_assets.asset_keys import RAW_TRIPS, RAW_ZONES, SOURCE_TRIPS, SOURCE_ZONES
 from taxi_assets.assets.common import (
     OWNERS,
     RUNS_POOL,
@@ -32,6 +32,22 @@ from taxi_assets.resources.jobs import Jobs
 from taxi_assets.resources.lake import LakeResource, SourceResource
 from taxi_assets.resources.metrics import Metrics
 
+SOURCE_SPECS = [
+    dg.AssetSpec(
+        SOURCE_TRIPS,
+        description="The trip files that the TLC publishes, one a month. The watcher tells of each that is new.",
+        group_name="source",
+        kinds={"parquet"},
+        partitions_def=MONTHS,
+    ),
+    dg.AssetSpec(
+        SOURCE_ZONES,
+        description="The lookup of taxi zones that the TLC publishes.",
+        group_name="source",
+        kinds={"csv"},
+    ),
+]
+"""What is not of this project, so that lineage begins where the data does."""
 _TRIP_SCHEMA = dg.TableSchema(
     columns=[dg.TableColumn(column.name, column.type.value, column.description) for column in tlc.TRIP_COLUMNS]
 )
@@ -55,6 +71,7 @@ class IngestConfig(dg.Config):
     specs=[
         dg.AssetSpec(
             RAW_TRIPS,
+            deps=[SOURCE_TRIPS],
             description="The TLC's trip file of the month, byte for byte, one object for each content.",
             group_name="raw",
             kinds={"python", "parquet"},
@@ -64,6 +81,7 @@ class IngestConfig(dg.Config):
         ),
         dg.AssetSpec(
             RAW_ZONES,
+            deps=[SOURCE_ZONES],
             description="The TLC's lookup of its 265 taxi zones, as it was when the month was landed.",
             group_name="raw",
             kinds={"python", "csv"},

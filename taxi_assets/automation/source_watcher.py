@@ -16,7 +16,7 @@ import dagster as dg
 
 from glue_jobs.contracts.raw import TRIPS_DATASET
 from glue_jobs.sources import Seen, open_source
-from taxi_assets.asset_keys import RAW_TRIPS, RAW_ZONES
+from taxi_assets.asset_keys import RAW_TRIPS, RAW_ZONES, SOURCE_TRIPS
 from taxi_assets.automation.earlier_runs import ATTEMPT_TAG, CODE_TAG, CONTENT_TAG, MONTH_TAG, earlier_runs
 from taxi_assets.automation.watch_decisions import Decision, MonthState, decide, is_in_force
 from taxi_assets.deploy import build
@@ -146,6 +146,13 @@ def source_watcher(
         said = in_words(months, after, decisions)
         return dg.SensorResult(
             run_requests=requests,
+            asset_events=[
+                dg.AssetObservation(
+                    SOURCE_TRIPS, partition=month, metadata={"state": decision.state.value, "content": tags[month]}
+                )
+                for month, decision in decisions.items()
+                if decision.request
+            ],
             skip_reason=None if requests else dg.SkipReason(said),
             cursor=write_cursor(after),
         )

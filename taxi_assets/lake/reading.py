@@ -52,7 +52,7 @@ def open_views(
     _create_raw_views(connection, [], [])
     for table in TABLES.values():
         _create_view(connection, table.full_name, select_files(table, []))
-    named = _views_of(connection, sql)
+    named = _views_of(sql)
     if {"raw.trips", "raw.zones"} & named:
         _create_raw_views(connection, ledger.all_current(TRIPS_DATASET), ledger.all_current(ZONES_DATASET))
     for name in TABLES.keys() & named:
@@ -75,13 +75,20 @@ def run_query(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.DuckDBP
     return connection.sql(sql)
 
 
-def _views_of(connection: duckdb.DuckDBPyConnection, sql: str | None) -> set[str]:
+def _views_of(sql: str | None) -> set[str]:
     """The views that ``sql`` names; all of them if that cannot be told from it."""
     everything = {"raw.trips", "raw.zones", *TABLES}
-    try:
-        names = connection.get_table_names(sql, qualified=True) if sql else everything
-    except duckdb.Error:  # it names columns that the views have only with their files, or it is no good
+    if sql is None:
         return everything
+    with connect() as tables:  # of views, DuckDB gives what they are made of, not their own names
+        for schema in dict.fromkeys(table.layer for table in TABLES.values()):
+            tables.execute(f"CREATE SCHEMA {schema}")
+        for table in TABLES.values():
+            tables.execute(f"CREATE TABLE {table.full_name} AS {select_files(table, [])}")
+        try:
+            names = tables.get_table_names(sql, qualified=True)
+        except duckdb.Error:  # it names columns that raw files alone have, or it is no good
+            return everything
     return set(names) & everything or everything
 
 

@@ -54,3 +54,21 @@ def test_a_query_cannot_read_outside_the_lake(tmp_path: Path) -> None:
     (tmp_path / "secret.csv").write_text("a\n1\n")
     with Lake.in_folder(tmp_path / "lake").connect() as connection, pytest.raises(duckdb.Error):
         run_query(connection, f"SELECT * FROM read_csv('{tmp_path}/secret.csv')").fetchall()
+
+
+def test_a_query_opens_only_the_tables_that_it_names(published: tuple[Path, MonthResult]) -> None:
+    lake = Lake.in_folder(published[0])
+    for sql in (
+        "SELECT sum(trips) FROM curated.daily_metrics",
+        "SELECT count(*) FROM raw.zones",
+        "SELECT count(PULocationID) FROM raw.trips",
+    ):
+        with lake.connect(sql) as connection:
+            [(there,)] = run_query(connection, sql).fetchall()
+            assert there > 0
+            assert connection.sql("FROM staging.trips").fetchall() == []
+    # The columns of raw files are not known beforehand: what is joined by them cannot be told, and all is opened.
+    sql = "SELECT count(*) FROM raw.trips JOIN curated.daily_metrics USING (month)"
+    with lake.connect(sql) as connection:
+        [(there,)] = run_query(connection, sql).fetchall()
+        assert there > 0
