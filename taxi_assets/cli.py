@@ -545,13 +545,15 @@ def _fail(message: str) -> Any:
 
 
 def _run_with_progress(settings: Settings, month: str, tables: list[str] | None, replay: bool = False) -> MonthResult:
-    from taxi_assets.running import STEPS, NoDagsterHome, run_month
+    from taxi_assets.running import STEPS, InstanceUnavailable, NoDagsterHome, run_month
 
     try:
         with _progress_of(STEPS[1:] if replay else STEPS, month) as listener:
             return run_month(settings, month, tables, listener, replay)
     except NoDagsterHome as error:
         raise click.UsageError(str(error)) from error
+    except InstanceUnavailable as error:
+        _fail(str(error))
 
 
 def _finish(result: MonthResult, as_json: bool) -> None:
