@@ -155,11 +155,12 @@ def examine(settings: Settings, now: datetime) -> list[Line]:
         return [
             Line(name, finding.level, finding.found, finding.repair)
             for name, ask in checks
-            for finding in _answer(ask, subject)
+            for finding in answer(ask, subject)
         ]
 
 
-def _answer(ask: Ask, subject: Subject) -> Sequence[Finding]:
+def answer(ask: Ask, subject: Subject) -> Sequence[Finding]:
+    """What a check finds, or why it cannot be asked."""
     try:
         return ask(subject)
     except lost_postgres() as error:

@@ -129,7 +129,7 @@ def open_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
 
 
 def lost_postgres() -> tuple[type[Exception], ...]:
-    """What is raised when Postgres was asked in vain for some seconds. Only an instance on it has imported its module."""
+    """What is raised when Postgres was asked in vain for ten seconds; nothing if no instance is on Postgres."""
     module = sys.modules.get("dagster_postgres.utils")
     return (module.DagsterPostgresException,) if module else ()
 

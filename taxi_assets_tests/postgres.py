@@ -62,6 +62,15 @@ class Postgres:
         with self._admin.connect() as connection:
             connection.exec_driver_sql(sql)
 
+    @contextmanager
+    def refusing_connections(self) -> Iterator[None]:
+        """Nobody but the administrator gets in meanwhile."""
+        self.execute(f"ALTER ROLE {USER} NOLOGIN")
+        try:
+            yield
+        finally:
+            self.execute(f"ALTER ROLE {USER} LOGIN")
+
     def new_database(self) -> dict[str, str]:
         """The variables by which a Dagster instance finds a new, empty database, that ``USER`` owns."""
         name = f"dagster_{secrets.token_hex(4)}"

@@ -10,6 +10,7 @@ from pathlib import Path
 import dagster as dg
 import duckdb
 import pytest
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 from glue_jobs.contracts import CURATED_TABLES, MONTHLY_TABLES, TRIPS
 from taxi_assets.asset_keys import STAGING_TRIPS
@@ -67,6 +68,18 @@ def test_a_sound_month_passes_every_audit_and_stays_as_it_is(lake: Path) -> None
     assert len(verified.answers) > 30
     assert {answer.asset.path[-1] for answer in verified.answers} == {table.name for table in MONTHLY_TABLES.values()}
     assert {name: publisher.live(table, MONTH) for name, table in MONTHLY_TABLES.items()} == before
+
+
+def test_a_month_can_be_verified_again_and_again_and_each_answer_is_kept(lake: Path) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        runs = [execute(lake, instance) for _ in range(2)]
+        assert all(run.success for run in runs)
+        kept = instance.event_log_storage.get_asset_check_execution_history(
+            dg.AssetCheckKey(STAGING_TRIPS, "rows_are_those_of_the_source"), limit=10
+        )
+    assert [record.run_id for record in kept] == [run.run_id for run in reversed(runs)]
+    assert {record.status for record in kept} == {AssetCheckExecutionRecordStatus.SUCCEEDED}
+    assert {record.partition for record in kept} == {MONTH}
 
 
 def test_damage_done_since_is_named_and_shown(lake: Path, damaged: str) -> None:
