@@ -87,8 +87,8 @@ class Postgres:
 @contextmanager
 def running_postgres() -> Iterator[Postgres]:
     """A server with a new data folder on a free port of this machine; the test is skipped if none is installed."""
-    initdb, postgres = _program("initdb"), _program("postgres")
-    if initdb is None or postgres is None:
+    programs = _programs()
+    if programs is None:
         pytest.skip("Postgres is not installed: apt-get install postgresql")
     account = _account()
     folder = Path(tempfile.mkdtemp(prefix="postgres-"))  # not one of pytest's, which are for its own account alone
@@ -100,9 +100,9 @@ def running_postgres() -> Iterator[Postgres]:
             if account:
                 shutil.chown(path, account["user"], account["group"])
         data = folder / "data"
+        command = [str(programs / "initdb"), "-D", str(data), "-U", _ADMIN, f"--pwfile={folder / 'password'}"]
         subprocess.run(
-            [initdb, "-D", data, "-U", _ADMIN, f"--pwfile={folder / 'password'}", "-A", "scram-sha-256", "--no-sync"]
-            + ["--locale=C", "--encoding=UTF8"],
+            [*command, "-A", "scram-sha-256", "--locale=C", "--encoding=UTF8", "--no-sync"],
             cwd=folder,
             check=True,
             stdout=subprocess.DEVNULL,
@@ -125,7 +125,12 @@ def running_postgres() -> Iterator[Postgres]:
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         with (folder / "log").open("w") as log:
             process = subprocess.Popen(
-                [postgres, "-D", data, *options], cwd=folder, stdout=log, stderr=log, start_new_session=True, **account
+                [programs / "postgres", "-D", data, *options],
+                cwd=folder,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                **account,
             )
         try:
             server = Postgres(port, admin_password)
@@ -147,10 +152,12 @@ def running_postgres() -> Iterator[Postgres]:
         shutil.rmtree(folder)
 
 
-def _program(name: str) -> str | None:
-    """On the PATH, or where Debian keeps it; the newest."""
-    found = sorted(_DEBIAN.glob(f"*/bin/{name}"), key=lambda path: float(path.parts[-3]))
-    return shutil.which(name) or (str(found[-1]) if found else None)
+def _programs() -> Path | None:
+    """Their folder: that of the initdb on the PATH, or the newest that Debian has."""
+    if on_path := shutil.which("initdb"):
+        return Path(on_path).resolve().parent
+    found = sorted(_DEBIAN.glob("*/bin/initdb"), key=lambda path: float(path.parts[-3]))
+    return found[-1].parent if found else None
 
 
 def _account() -> dict[str, Any]:
