@@ -49,13 +49,13 @@ class Postgres:
             poolclass=sqlalchemy.NullPool,
         )
 
-    def answers(self) -> bool:
-        """Whether it can be asked yet."""
+    def refusal(self) -> OperationalError | None:
+        """Why it cannot be asked yet; None if it can."""
         try:
             self.execute("SELECT 1")
-        except OperationalError:
-            return False
-        return True
+        except OperationalError as error:
+            return error
+        return None
 
     def execute(self, sql: str) -> None:
         """Run ``sql`` as the administrator."""
@@ -135,8 +135,10 @@ def running_postgres() -> Iterator[Postgres]:
         try:
             server = Postgres(port, admin_password)
             deadline = time.monotonic() + _STARTS_WITHIN
-            while not server.answers():
-                assert process.poll() is None and time.monotonic() < deadline, (folder / "log").read_text()  # noqa: PT018
+            while (refusal := server.refusal()) is not None:
+                said = f"{refusal}\n{(folder / 'log').read_text()[-4000:]}"
+                assert process.poll() is None, said
+                assert time.monotonic() < deadline, said
                 time.sleep(0.1)
             quoted = PASSWORD.replace("'", "''").replace("%", "%%")
             server.execute(f"CREATE ROLE {USER} LOGIN PASSWORD '{quoted}'")
