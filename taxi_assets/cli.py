@@ -18,7 +18,7 @@ from datetime import date, datetime, timezone
 from decimal import Decimal
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 from rich.box import SIMPLE
@@ -539,19 +539,21 @@ def _tables_of(names: str | None) -> list[str] | None:
     return chosen
 
 
-def _fail(message: str) -> Any:
+def _fail(message: str) -> NoReturn:
     _err.print(f"[red]error:[/red] {escape(message)}", soft_wrap=True, highlight=False)
     sys.exit(1)
 
 
 def _run_with_progress(settings: Settings, month: str, tables: list[str] | None, replay: bool = False) -> MonthResult:
-    from taxi_assets.running import STEPS, NoDagsterHome, run_month
+    from taxi_assets.running import STEPS, InstanceUnavailable, NoDagsterHome, run_month
 
     try:
         with _progress_of(STEPS[1:] if replay else STEPS, month) as listener:
             return run_month(settings, month, tables, listener, replay)
     except NoDagsterHome as error:
         raise click.UsageError(str(error)) from error
+    except InstanceUnavailable as error:
+        _fail(str(error))
 
 
 def _finish(result: MonthResult, as_json: bool) -> None:

@@ -35,7 +35,14 @@ from taxi_assets.lake.catalog_check import check_catalog
 from taxi_assets.metrics import ALARM_PREFIX
 from taxi_assets.resources.glue import failed_runs
 from taxi_assets.resources.lake import LakeResource
-from taxi_assets.running import NoDagsterHome, dagster_home
+from taxi_assets.running import (
+    InstanceUnavailable,
+    NoDagsterHome,
+    dagster_home,
+    instance_unavailable,
+    lost_postgres,
+    open_instance,
+)
 from taxi_assets.settings import Profile, Settings
 from taxi_assets.status import freshness, lake_status
 
@@ -103,7 +110,17 @@ class Subject:
     def instance(self) -> dg.DagsterInstance:
         """The Dagster instance; a lake that does not exist gets none."""
         self._look_for_a_lake()
-        return self.until_the_end.enter_context(dg.DagsterInstance.from_config(str(dagster_home(self.settings))))
+        if isinstance(self._opened, InstanceUnavailable):
+            raise self._opened
+        return self._opened
+
+    @cached_property
+    def _opened(self) -> dg.DagsterInstance | InstanceUnavailable:
+        # Once: a Postgres that does not answer is asked again and again for ten seconds.
+        try:
+            return self.until_the_end.enter_context(open_instance(self.settings))
+        except InstanceUnavailable as error:
+            return error
 
     def _look_for_a_lake(self) -> None:
         root = self.settings.lake
@@ -116,6 +133,7 @@ Ask = Callable[[Subject], Sequence[Finding]]
 _CANNOT_ANSWER = (
     NoLake,
     NoDagsterHome,
+    InstanceUnavailable,
     CatalogUnavailable,
     dg.Failure,  # of AWS, explained
     ClientError,
@@ -139,13 +157,16 @@ def examine(settings: Settings, now: datetime) -> list[Line]:
         return [
             Line(name, finding.level, finding.found, finding.repair)
             for name, ask in checks
-            for finding in _answer(ask, subject)
+            for finding in answer(ask, subject)
         ]
 
 
-def _answer(ask: Ask, subject: Subject) -> Sequence[Finding]:
+def answer(ask: Ask, subject: Subject) -> Sequence[Finding]:
+    """What a check finds, or why it cannot be asked."""
     try:
         return ask(subject)
+    except lost_postgres() as error:
+        return [_cannot_answer(instance_unavailable(error, dagster_home(subject.settings)))]
     except _CANNOT_ANSWER as error:
         return [_cannot_answer(error)]
 
@@ -182,7 +203,7 @@ def months_fit_together(subject: Subject) -> list[Finding]:
         return [Finding(Level.OK, f"each of {len(months)} is of one source file and one staging")]
     try:
         active = _months_on_their_way(subject.instance)
-    except _CANNOT_ANSWER:  # said by the checks that are about Dagster
+    except (*_CANNOT_ANSWER, *lost_postgres()):  # said by the checks that are about Dagster
         active = set()
     return [
         Finding(Level.WARN, f"{month}: {remark}; a run is on its way", "wait for it")

@@ -7,18 +7,24 @@ Belongs here: executing the Dagster job for one partition, its progress, its res
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 from dagster import DagsterEventType, DagsterExecutionInterruptedError, EventLogEntry
+from dagster_shared.check import CheckError
 from dagster_shared.error import SerializableErrorInfo
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from yaml import YAMLError
 
 from glue_jobs.contracts import CURATED_TABLES
 from taxi_assets.asset_keys import QUARANTINE_KEY, RAW_TRIPS, RAW_ZONES, STAGING_TRIPS, asset_key
@@ -31,6 +37,7 @@ from taxi_assets.settings import Profile, Settings
 STEPS = ("ingest_raw", "stage_trips", "build_curated")
 _POLL_SECONDS = 0.2
 _LAPTOP_INSTANCE = Path(__file__).parent / "instance" / "laptop.yaml"
+_MISSING_VARIABLE = re.compile(r'environment variable "(\w+)" which is not set')
 
 Listener = Callable[[str, str], None]
 """Called with a step's name and what it just said."""
@@ -102,6 +109,49 @@ def dagster_home(settings: Settings) -> Path:
     return home
 
 
+class InstanceUnavailable(Exception):
+    """The Dagster instance cannot be opened, or its database has gone. The message says why, and what to do."""
+
+
+@contextmanager
+def open_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
+    """The Dagster instance that knows this lake's runs; InstanceUnavailable if it cannot be opened or is lost."""
+    home = dagster_home(settings)
+    try:
+        instance = dg.DagsterInstance.from_config(str(home))
+    except (dg.DagsterError, CheckError, SQLAlchemyError, YAMLError, ImportError, *lost_postgres()) as error:
+        raise instance_unavailable(error, home) from error
+    try:
+        with instance:
+            yield instance
+    except lost_postgres() as error:
+        raise instance_unavailable(error, home) from error
+
+
+def lost_postgres() -> tuple[type[Exception], ...]:
+    """What is raised when Postgres was asked in vain for ten seconds; nothing if no instance is on Postgres."""
+    module = sys.modules.get("dagster_postgres.utils")
+    return (module.DagsterPostgresException,) if module else ()
+
+
+def instance_unavailable(error: Exception, home: Path) -> InstanceUnavailable:
+    """``error`` of the instance in ``home`` in a sentence, with what to do."""
+    config = home / "dagster.yaml"
+    if missing := sorted(set(_MISSING_VARIABLE.findall(str(error)))):
+        return InstanceUnavailable(
+            f"{config} names variables that are not set: {', '.join(missing)}. What to do: set them (docs/aws.md)"
+        )
+    cause = error.__cause__ if isinstance(error, lost_postgres()) else error
+    if isinstance(cause, DBAPIError):
+        # What the driver says: SQLAlchemy adds the statement and a link.
+        said = " ".join(str(cause.orig).split())
+        return InstanceUnavailable(
+            f"Dagster's database cannot be used: {said}. What to do: see that it runs, and that host, port, user, "
+            f"password and database are those that {config} names (docs/aws.md)"
+        )
+    return InstanceUnavailable(f"{config} cannot be used: {cause}. What to do: mend it, or take this project's anew")
+
+
 def run_month(
     settings: Settings, month: str, tables: Sequence[str] | None, listener: Listener, replay: bool = False
 ) -> MonthResult:
@@ -116,8 +166,7 @@ def run_month(
     selection = [] if replay else [RAW_TRIPS, RAW_ZONES]
     selection += [STAGING_TRIPS, QUARANTINE_KEY]
     selection += [asset_key(CURATED_TABLES[name]) for name in tables or CURATED_TABLES]
-    home = dagster_home(settings)
-    with dg.DagsterInstance.from_config(str(home)) as instance:
+    with open_instance(settings) as instance:
         with _Follower(instance, run_id, listener):
             job.execute_in_process(
                 run_config={
@@ -136,7 +185,7 @@ def run_month(
     for entry in entries:
         _take_in(result, entry)
     if not (run and run.is_success) and not result.error:
-        result.error = f"run {run_id} did not succeed; its log is in {home}"
+        result.error = f"run {run_id} did not succeed; its log is in {dagster_home(settings)}"
     result.seconds["total"] = round(time.monotonic() - begun, 3)
     return result
 

@@ -1,4 +1,4 @@
-"""Fixtures that many tests share: an engine, a session, synthetic source folders, lakes."""
+"""Fixtures that many tests share: an engine, a session, synthetic source folders, lakes, a Postgres."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+import yaml
 from pyspark.sql import SparkSession
 
+import taxi_assets
 from glue_jobs.contracts import tlc
 from glue_jobs.session import spark_session
 from glue_jobs.sources.synthetic import make_month, make_zones
@@ -20,7 +22,9 @@ from taxi_assets.running import MonthResult, run_month
 from taxi_assets.settings import SAIL, Settings
 from taxi_assets_tests.emulators.aws import AwsEmulator, Role, emulated_aws
 from taxi_assets_tests.emulators.environment import acting_as
+from taxi_assets_tests.postgres import Postgres, running_postgres
 
+PRODUCTION = Path(taxi_assets.__file__).parent / "instance" / "production.yaml"
 MONTH = "2024-02"
 ROWS = 3_000
 
@@ -109,6 +113,21 @@ def aws() -> Iterator[AwsEmulator]:
     """An empty emulated AWS, which this process calls as Dagster's role."""
     with emulated_aws() as emulator, acting_as(emulator.url, Role.DAGSTER):
         yield emulator
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A Postgres that all tests of this process share; each takes a database of its own."""
+    with running_postgres() as server:
+        yield server
+
+
+def on_postgres(home: Path, postgres: Postgres, patch: pytest.MonkeyPatch) -> None:
+    """Have ``home`` be a Dagster instance with production's storage, in a new database, and nothing else of it."""
+    storage = yaml.safe_load(PRODUCTION.read_text())["storage"]
+    (home / "dagster.yaml").write_text(yaml.safe_dump({"telemetry": {"enabled": False}, "storage": storage}))
+    for name, value in postgres.new_database().items():
+        patch.setenv(name, value)
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ from taxi_assets.health import Finding, Level, Subject, examine
 from taxi_assets.lake import Lake
 from taxi_assets.running import MonthResult, dagster_home
 from taxi_assets.settings import Profile, Settings
-from taxi_assets_tests.conftest import MONTH
+from taxi_assets_tests.conftest import MONTH, on_postgres
 from taxi_assets_tests.emulators.aws import JOBS, AwsEmulator, deployed_name
 from taxi_assets_tests.emulators.steps import wait_for
 
@@ -188,7 +188,7 @@ def test_tables_of_another_staging_are_named_and_only_a_warning_while_a_run_is_o
 
 
 class Log:
-    """A Dagster instance in memory to which runs are added, each newer than those before."""
+    """A Dagster instance to which runs are added, each newer than those before."""
 
     def __init__(self, instance: dg.DagsterInstance) -> None:
         self.instance = instance
@@ -241,9 +241,14 @@ def _materialized(event: dg.AssetMaterialization) -> Any:
     return StepMaterializationData(event)
 
 
-@pytest.fixture
-def log() -> Iterator[Log]:
-    with dg.DagsterInstance.ephemeral() as instance:
+@pytest.fixture(params=["in memory", "Postgres"])
+def log(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Log]:
+    if request.param == "Postgres":
+        on_postgres(tmp_path, request.getfixturevalue("postgres"), monkeypatch)
+        instance = dg.DagsterInstance.from_config(str(tmp_path))
+    else:
+        instance = dg.DagsterInstance.ephemeral()
+    with instance:
         yield Log(instance)
 
 

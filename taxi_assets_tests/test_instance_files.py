@@ -45,6 +45,7 @@ def test_a_laptop_runs_one_month_at_a_time_and_ends_runs_whose_process_is_gone(t
 def test_production_keeps_runs_in_postgres_and_logs_in_s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("DAGSTER_PG_HOST", "DAGSTER_PG_USERNAME", "DAGSTER_PG_PASSWORD", "DAGSTER_PG_DB", "TAXI_LOG_BUCKET"):
         monkeypatch.setenv(name, "x")
+    monkeypatch.setenv("DAGSTER_PG_PORT", "5432")
     production = loaded("production.yaml", tmp_path)
     assert production.run_storage_data is not None
     assert production.run_storage_data.module_name.startswith("dagster_postgres")

@@ -59,10 +59,12 @@ class Daemon:
 
     @property
     def instance(self) -> dg.DagsterInstance:
-        """The instance in ``home``."""
+        """The instance in ``home``; one on SQLite if the test has made none."""
         if self._instance is None:
             self.home.mkdir(exist_ok=True)
-            (self.home / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
+            config = self.home / "dagster.yaml"
+            if not config.exists():
+                config.write_text("telemetry:\n  enabled: false\n")
             self._instance = dg.DagsterInstance.from_config(str(self.home))
         return self._instance
 

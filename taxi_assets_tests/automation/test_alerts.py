@@ -26,6 +26,7 @@ from taxi_assets.partitions import MONTHS
 from taxi_assets.resources.lake import LakeResource
 from taxi_assets.resources.notifier import Message, NotDelivered, Notifier, SlackNotifier
 from taxi_assets.settings import Settings
+from taxi_assets_tests.conftest import on_postgres
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 MONTH = "2024-02"
@@ -106,21 +107,25 @@ class Daemon:
 def _unsynced() -> Iterator[None]:
     """SQLite does not wait for the disk: a thousand events are some four thousand commits."""
 
-    def unsync(connection: sqlite3.Connection, _: object) -> None:
-        connection.execute("PRAGMA synchronous = OFF")
+    def unsync(connection: object, _: object) -> None:
+        if isinstance(connection, sqlite3.Connection):
+            connection.execute("PRAGMA synchronous = OFF")
 
     sqlalchemy.event.listen(Engine, "connect", unsync)
     yield
     sqlalchemy.event.remove(Engine, "connect", unsync)
 
 
-@pytest.fixture(params=["a log for each run", "one log"])
-def daemon(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Daemon]:
-    """On both kinds of logs: SQLite's, and one whose events have one sequence of ids, as Postgres has."""
+@pytest.fixture(params=["a log for each run", "one log", "Postgres"])
+def daemon(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Daemon]:
+    """On all kinds of logs: SQLite's, one whose events have one sequence of ids, and production's."""
     home = tmp_path / "home"
     home.mkdir()
-    one_log = _ONE_LOG % (home / "log") if request.param == "one log" else ""
-    (home / "dagster.yaml").write_text(_INSTANCE + one_log)
+    if request.param == "Postgres":
+        on_postgres(home, request.getfixturevalue("postgres"), monkeypatch)
+    else:
+        one_log = _ONE_LOG % (home / "log") if request.param == "one log" else ""
+        (home / "dagster.yaml").write_text(_INSTANCE + one_log)
     daemon = Daemon(home, tmp_path / "lake")
     yield daemon
     daemon.instance.dispose()

@@ -34,7 +34,7 @@ from taxi_assets.automation.watch_decisions import MonthState
 from taxi_assets.partitions import ended_months
 from taxi_assets.settings import Profile, Settings
 from taxi_assets_tests.automation.daemon import Clock, Daemon, location_with
-from taxi_assets_tests.conftest import MONTH, write_source
+from taxi_assets_tests.conftest import MONTH, on_postgres, write_source
 from taxi_assets_tests.tlc_site import serving, slow, status
 
 NOW = datetime(2024, 6, 1, 12, tzinfo=timezone.utc)
@@ -98,7 +98,13 @@ def test_a_look_without_news_says_what_is_known_of_all_months(tmp_path: Path) ->
     assert f"{MONTH}: run {run.run_id[:8]} refused it" in said
 
 
-def test_runs_of_every_end_are_read_as_what_they_are(tmp_path: Path) -> None:
+@pytest.mark.parametrize("storage", ["SQLite", "Postgres"])
+def test_runs_of_every_end_are_read_as_what_they_are(
+    tmp_path: Path, storage: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if storage == "Postgres":
+        (tmp_path / "home").mkdir()
+        on_postgres(tmp_path / "home", request.getfixturevalue("postgres"), monkeypatch)
     write_source(tmp_path / "source", MONTH, rows=500)
     daemon = daemon_for(tmp_path, str(tmp_path / "source"))
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import dagster as dg
 import duckdb
 import pytest
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 from glue_jobs.contracts import CURATED_TABLES, MONTHLY_TABLES, TRIPS
 from taxi_assets.asset_keys import STAGING_TRIPS
+from taxi_assets.automation.event_log import read_news
+from taxi_assets.automation.problems import Kind, Trouble
 from taxi_assets.automation.verification import verify_each_month, verify_published
 from taxi_assets.code_location import build_definitions
 from taxi_assets.lake import Lake
@@ -69,6 +72,18 @@ def test_a_sound_month_passes_every_audit_and_stays_as_it_is(lake: Path) -> None
     assert {name: publisher.live(table, MONTH) for name, table in MONTHLY_TABLES.items()} == before
 
 
+def test_a_month_can_be_verified_again_and_again_and_each_answer_is_kept(lake: Path) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        runs = [execute(lake, instance) for _ in range(2)]
+        assert all(run.success for run in runs)
+        kept = instance.event_log_storage.get_asset_check_execution_history(
+            dg.AssetCheckKey(STAGING_TRIPS, "rows_are_those_of_the_source"), limit=10
+        )
+    assert [record.run_id for record in kept] == [run.run_id for run in reversed(runs)]
+    assert {record.status for record in kept} == {AssetCheckExecutionRecordStatus.SUCCEEDED}
+    assert {record.partition for record in kept} == {MONTH}
+
+
 def test_damage_done_since_is_named_and_shown(lake: Path, damaged: str) -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         done = execute(lake, instance)
@@ -86,6 +101,11 @@ def test_damage_done_since_is_named_and_shown(lake: Path, damaged: str) -> None:
         assert record.event.asset_check_evaluation is not None
         assert not record.event.asset_check_evaluation.passed
         assert record.event.asset_check_evaluation.partition == MONTH
+        told = read_news(instance, -1, 1_000, datetime.now(timezone.utc) + timedelta(minutes=1)).found
+        troubles = [one for one in told if isinstance(one, Trouble)]
+        assert "rows_are_those_of_the_source" in {one.cause for one in troubles}
+        # Each by its check; not once more because the run failed for it.
+        assert {(one.kind, one.month, one.run_id) for one in troubles} == {(Kind.FAILED_CHECK, MONTH, done.run_id)}
     with Lake.in_folder(lake).connect() as connection:
         kept = connection.execute(
             "SELECT count(*) FROM quality.check_history WHERE run_id = ? AND NOT passed AND measure = ''", [done.run_id]
