@@ -29,7 +29,11 @@ class Live:
         """Asset to how many months of it are materialized."""
         query = "{ assetNodes { assetKey { path } partitionStats { numMaterialized } } }"
         nodes = self.dagster.ask(query)["assetNodes"]
-        return {"/".join(node["assetKey"]["path"]): node["partitionStats"]["numMaterialized"] for node in nodes}
+        return {
+            "/".join(node["assetKey"]["path"]): node["partitionStats"]["numMaterialized"]
+            for node in nodes
+            if node["partitionStats"]  # the source's zones have no months
+        }
 
     def runs(self) -> list[dict[str, Any]]:
         """The runs, the newest first."""
