@@ -305,7 +305,7 @@ def catalog() -> None:
 @_lake_option
 @click.option("--json", "as_json", is_flag=True, help="A JSON array on standard output.")
 def check(lake: str | None, as_json: bool) -> None:
-    """Compare contracts, catalog and files: columns, types, comments, field ids, partitions, files that are gone.
+    """Compare contracts, catalog and files: columns, types, comments, field ids, partitions, rows, damaged files.
 
     Says how to repair what differs; exit code 1 if anything does. It reads the footer of every live file.
     """

@@ -244,7 +244,7 @@ def warehouse_answers(subject: Subject) -> list[Finding]:
 
 def runs_succeeded(subject: Subject) -> list[Finding]:
     """What a run failed to make was made since by another one, for each month."""
-    instance, findings = subject.instance, []
+    instance, ui, findings = subject.instance, subject.settings.ui_url.rstrip("/"), []
     active = _months_on_their_way(instance)
     for month, failure in _failures(instance):
         said = f"{month or 'run of no month'}: run {failure.run_id[:8]} ({failure.job_name}) failed"
@@ -256,7 +256,7 @@ def runs_succeeded(subject: Subject) -> list[Finding]:
             else Finding(
                 Level.FAIL,
                 f"{said}{f': {why}' if why else ''}",
-                f"{again}; if that is not wanted: dagster run delete {failure.run_id}",
+                f"{again}; if that is not wanted: delete {ui}/runs/{failure.run_id}",
             )
         )
     return findings or [Finding(Level.OK, "every run that failed was followed by a good one")]

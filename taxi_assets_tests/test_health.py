@@ -262,7 +262,10 @@ def test_a_failed_run_that_nothing_followed_is_named_with_what_it_said(log: Log)
     assert found.found == (
         f"{MONTH}: run {run_id[:8]} ({MONTH_JOB}) failed: the audits failed. What to do: look at them."
     )
-    assert found.repair == f"taxi-assets run --month {MONTH}; if that is not wanted: dagster run delete {run_id}"
+    assert (
+        found.repair
+        == f"taxi-assets run --month {MONTH}; if that is not wanted: delete http://127.0.0.1:3000/runs/{run_id}"
+    )
 
 
 def test_a_good_run_makes_the_failed_ones_before_it_good_but_not_one_after_it(log: Log) -> None:

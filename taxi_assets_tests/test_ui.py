@@ -37,7 +37,11 @@ PATIENCE = 60_000
 
 
 @pytest.fixture(scope="module")
-def dagster(run: Callable[..., MonthResult], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dagster]:
+def dagster(
+    browser: Page,
+    run: Callable[..., MonthResult],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Dagster]:
     """Dagster of a lake in which one month is published, one was refused, and one waits at the source."""
     folder = tmp_path_factory.mktemp("ui")
     source, lake = folder / "source", folder / "lake"
@@ -95,23 +99,28 @@ def keep_picture(page: Page, name: str) -> None:
 def test_the_lineage_runs_from_the_source_to_the_curated_tables(dagster: Dagster, browser: Page) -> None:
     browser.goto(f"{dagster.url}/asset-groups")
     expect(browser.get_by_role("button", name=re.compile("Materialize all"))).to_be_visible()
-    browser.keyboard.press("Alt+e")  # opens all groups
+    names = ("trips", "zones", "quarantine", *CURATED_TABLES)
+    seen: list[dict[str, list[int]]] = [{}]
 
-    def columns(name: str) -> list[float]:
+    def columns(name: str) -> list[int]:
         """From left to right, where the assets of a name are; a long name is shown with a gap in its middle."""
         nodes = browser.get_by_text(re.compile(f"^({name}|{name[:8]}.*….*{name[-6:]})$"))
-        expect(nodes.first).to_be_visible()
         boxes = [node.bounding_box() for node in nodes.all()]
-        return sorted(box["x"] + box["width"] / 2 for box in boxes if box)
+        return sorted(round(box["x"] + box["width"] / 2) for box in boxes if box)
 
-    source, raw, staging = columns("trips")
-    assert source < raw < staging
-    assert columns("zones") == pytest.approx([source, raw], abs=2)
-    assert columns("quarantine") == pytest.approx([staging], abs=2)
-    [curated] = columns("daily_metrics")
-    assert staging < curated
-    for name in CURATED_TABLES:
-        assert columns(name) == pytest.approx([curated], abs=2)
+    def is_at_rest() -> bool:
+        if not seen[-1].get("quarantine"):
+            browser.keyboard.press("Alt+e")  # opens all groups, once the page listens
+        seen.append({name: columns(name) for name in names})
+        return seen[-1] == seen[-2] and all(seen[-1].values())
+
+    wait_until(is_at_rest, 60, lambda: str(seen[-1]))
+    source, raw, staging = seen[-1]["trips"]
+    [curated] = seen[-1]["daily_metrics"]
+    assert source < raw < staging < curated
+    assert seen[-1]["zones"] == pytest.approx([source, raw], abs=2)
+    assert seen[-1]["quarantine"] == pytest.approx([staging], abs=2)
+    assert all(seen[-1][name] == pytest.approx([curated], abs=2) for name in CURATED_TABLES)
     keep_picture(browser, "lineage")
 
 

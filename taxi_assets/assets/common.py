@@ -12,6 +12,7 @@ from typing import Any
 
 import dagster as dg
 import pandas as pd
+from sqlalchemy.exc import SQLAlchemyError
 
 from glue_jobs.contracts import CHECK_HISTORY, Table
 from glue_jobs.contracts.rules import RULES_VERSION
@@ -21,7 +22,7 @@ from taxi_assets.asset_keys import CHECK_HISTORY_KEY, QUARANTINE_KEY, STAGING_TR
 from taxi_assets.automation.conditions import follow
 from taxi_assets.automation.freshness import policy
 from taxi_assets.lake import Lake, Publication
-from taxi_assets.lake.catalog import comment
+from taxi_assets.lake.catalog import CatalogUnavailable, comment
 from taxi_assets.metrics import (
     CHECKS_FAILED,
     CHECKS_WARNED,
@@ -131,8 +132,11 @@ def measure_published(
         points.append(Point(ROWS_QUARANTINED, quarantined))
         points.append(Point(QUARANTINED_SHARE, 100 * quarantined / max(1, quarantined + rows[STAGING_TRIPS])))
     if any(key.path[0] == "curated" for key in rows):  # the last step of a month: only it can complete one
-        fresh = freshness(lake, datetime.now(timezone.utc))
-        points += fresh.points if fresh else []
+        try:
+            fresh = freshness(lake, datetime.now(timezone.utc))
+            points += fresh.points if fresh else []
+        except (CatalogUnavailable, SQLAlchemyError, OSError, ValueError) as error:
+            context.log.warning(f"How fresh the lake is could not be told: {error}. The tables are published.")
     _put(context, metrics, points)
 
 

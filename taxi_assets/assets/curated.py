@@ -104,7 +104,6 @@ def build_curated(
         (table, opened.publisher.publish(table, month, version, lineage_of(table), replacing=live[table.name]))
         for table in passed
     ]
-    measure_published(context, metrics, opened, {asset_key(table): entry.rows for table, entry in publications})
     for table, publication in publications:
         with connect(copies=True) as connection:
             rows = connection.sql(f"SELECT * FROM {scan(table, publication.path)}").df()
@@ -123,6 +122,7 @@ def build_curated(
         yield dg.MaterializeResult(
             asset_key=asset_key(table), metadata=metadata, check_results=results_of(answers, asset_key(table))
         )
+    measure_published(context, metrics, opened, {asset_key(table): entry.rows for table, entry in publications})
     if held_back:
         yield from (answer.result for answer in answers if answer.asset in refused)
         seen = "; ".join(f"{table.name}: {readers_see(live[table.name])}" for table in held_back)

@@ -120,13 +120,13 @@ def stage_trips(
         for table, extra in ((QUARANTINE, _quarantine_metadata(facts)), (TRIPS, _trips_metadata(facts)))
     ]
     rows = {asset_key(table): publication.rows for publication, _, table in publications}
-    measure_published(context, metrics, opened, rows)
     for publication, extra, table in publications:
         yield dg.MaterializeResult(
             asset_key=asset_key(table),
             metadata={**publication_metadata(opened, table, publication, job_run.metadata), **extra},
             check_results=results_of(answers, asset_key(table)),
         )
+    measure_published(context, metrics, opened, rows)
 
 
 def _replayable(

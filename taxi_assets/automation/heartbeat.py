@@ -46,8 +46,11 @@ def last_heartbeat(lake: Lake) -> Heartbeat | None:
         return None
     try:
         given = json.loads(text)
-        return Heartbeat(datetime.fromisoformat(given["at"]), given["newest_month"], given["code_version"])
-    except (KeyError, TypeError) as error:
+        at = datetime.fromisoformat(given["at"])
+        if at.tzinfo is None:
+            raise ValueError("it does not say of which time zone its time is")
+        return Heartbeat(at, given["newest_month"], given["code_version"])
+    except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{lake.paths.heartbeat} is no heartbeat: {text[:200]}") from error
 
 

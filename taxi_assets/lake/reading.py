@@ -86,10 +86,12 @@ def _views_of(sql: str | None) -> set[str]:
         for table in TABLES.values():
             tables.execute(f"CREATE TABLE {table.full_name} AS {select_files(table, [])}")
         try:
-            names = tables.get_table_names(sql, qualified=True)
+            found = tables.get_table_names(sql, qualified=True)
         except duckdb.Error:  # it names columns that raw files alone have, or it is no good
             return everything
-    return set(names) & everything or everything
+    names = {name.partition(" AS ")[0].lower() for name in found}  # "raw.zones AS z", and as it was typed
+    # A name that is not understood opens all: a view that is left empty would make a wrong answer.
+    return names if names and names <= everything else everything
 
 
 def _create_view(connection: duckdb.DuckDBPyConnection, name: str, select: str) -> None:

@@ -67,6 +67,16 @@ def test_a_query_opens_only_the_tables_that_it_names(published: tuple[Path, Mont
             [(there,)] = run_query(connection, sql).fetchall()
             assert there > 0
             assert connection.sql("FROM staging.trips").fetchall() == []
+    for sql in (
+        "SELECT count(*) FROM staging.trips JOIN raw.zones z ON true",
+        "SELECT count(*) FROM staging.quarantine UNION ALL SELECT count(*) FROM curated.daily_metrics AS d",
+        "SELECT count(*) FROM raw.files UNION ALL SELECT count(*) FROM Curated.Daily_Metrics",
+        "SELECT count(*) FROM raw.files, memory.curated.daily_metrics",
+    ):
+        with lake.connect(sql) as narrow, lake.connect() as whole:
+            answer = run_query(narrow, sql).fetchall()
+            assert answer == run_query(whole, sql).fetchall()
+            assert all(count > 0 for (count,) in answer)
     # The columns of raw files are not known beforehand: what is joined by them cannot be told, and all is opened.
     sql = "SELECT count(*) FROM raw.trips JOIN curated.daily_metrics USING (month)"
     with lake.connect(sql) as connection:
