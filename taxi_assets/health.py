@@ -49,6 +49,8 @@ from taxi_assets.status import freshness, lake_status
 RUNS_READ = 2_000
 """Of Dagster's, the newest: 15 years of months, ten times over."""
 LONGEST_SILENCE = timedelta(seconds=3 * SECONDS_BETWEEN_BEATS)
+LONGEST_RUN = timedelta(hours=12)
+"""As ``max_runtime_seconds`` of the instance files."""
 GLUE_RUNS_SINCE = timedelta(days=1)
 _PARTITION_TAG = "dagster/partition"
 _SHOWN_OF_AN_ERROR = 300
@@ -202,7 +204,7 @@ def months_fit_together(subject: Subject) -> list[Finding]:
     if not wrong:
         return [Finding(Level.OK, f"each of {len(months)} is of one source file and one staging")]
     try:
-        active = _months_on_their_way(subject.instance)
+        active = _months_on_their_way(subject.instance, subject.now)
     except (*_CANNOT_ANSWER, *lost_postgres()):  # said by the checks that are about Dagster
         active = set()
     return [
@@ -245,7 +247,7 @@ def warehouse_answers(subject: Subject) -> list[Finding]:
 def runs_succeeded(subject: Subject) -> list[Finding]:
     """What a run failed to make was made since by another one, for each month."""
     instance, ui, findings = subject.instance, subject.settings.ui_url.rstrip("/"), []
-    active = _months_on_their_way(instance)
+    active = _months_on_their_way(instance, subject.now)
     for month, failure in _failures(instance):
         said = f"{month or 'run of no month'}: run {failure.run_id[:8]} ({failure.job_name}) failed"
         why = _short(_why(instance, failure.run_id))
@@ -368,8 +370,9 @@ AWS_CHECKS: tuple[tuple[str, Ask], ...] = (
 """What is asked on AWS besides."""
 
 
-def _months_on_their_way(instance: dg.DagsterInstance) -> set[str]:
-    runs = instance.get_runs(dg.RunsFilter(statuses=_ACTIVE))
+def _months_on_their_way(instance: dg.DagsterInstance, now: datetime) -> set[str]:
+    """Those that a run is at work on; one whose process was killed says so for ever, and is none."""
+    runs = instance.get_runs(dg.RunsFilter(statuses=_ACTIVE, updated_after=now - LONGEST_RUN))
     return {run.tags[_PARTITION_TAG] for run in runs if _PARTITION_TAG in run.tags}
 
 

@@ -124,12 +124,18 @@ def overwrite(file: Path) -> None:
     file.write_bytes(b"not Parquet at all")
 
 
+def spoil_footer(file: Path) -> None:
+    content = file.read_bytes()
+    file.write_bytes(content[:-2_000] + b"\xff" * 1_992 + content[-8:])
+
+
 def shorten(file: Path) -> None:
     pq.write_table(pq.read_table(file)[1:], file)
 
 
 @pytest.mark.parametrize(
-    ("damage", "complaint"), [(delete, "is gone"), (overwrite, "is damaged"), (shorten, "rows, the table says")]
+    ("damage", "complaint"),
+    [(delete, "is gone"), (overwrite, "is damaged"), (spoil_footer, "is damaged"), (shorten, "rows, the table says")],
 )
 def test_a_live_file_that_is_not_as_published_is_named(
     own_lake: tuple[Path, Settings], live_file: Path, damage: Callable[[Path], None], complaint: str
@@ -225,8 +231,8 @@ class Log:
         )
         self.instance.report_dagster_event(event, run.run_id)
 
-    def findings(self) -> Sequence[Finding]:
-        subject = Subject(Settings(), SOON_AFTER)
+    def findings(self, now: datetime = SOON_AFTER) -> Sequence[Finding]:
+        subject = Subject(Settings(), now)
         subject.__dict__["instance"] = self.instance
         return health.runs_succeeded(subject)
 
@@ -321,6 +327,13 @@ def test_a_failed_month_whose_next_run_is_on_its_way_is_a_warning(log: Log) -> N
     log.add(FAILED, EVERYTHING)
     log.add(DagsterRunStatus.STARTED, EVERYTHING)
     assert log.levels == [WARN]
+
+
+def test_a_run_whose_process_was_killed_is_not_waited_for(log: Log) -> None:
+    log.add(FAILED, EVERYTHING)
+    log.add(DagsterRunStatus.STARTED, EVERYTHING)  # for ever
+    half_a_day_later = datetime.now(timezone.utc) + health.LONGEST_RUN + timedelta(minutes=1)
+    assert [found.level for found in log.findings(half_a_day_later)] == [FAIL]
 
 
 def test_a_daemon_that_has_fallen_silent_is_a_failure_where_months_are_to_come_by_themselves(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import threading
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
@@ -95,10 +96,15 @@ def test_a_lake_in_which_nothing_is_published_has_a_heartbeat(tmp_path: Path) ->
     }
 
 
-def test_a_file_that_is_no_heartbeat_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "text",
+    ["{}", "<html>", '{"at": "2024-07-01T12:00:00", "newest_month": "", "code_version": ""}'],
+    ids=["another JSON", "no JSON", "a time without its zone"],
+)
+def test_a_file_that_is_no_heartbeat_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "health").mkdir()
-    (tmp_path / "health" / "heartbeat.json").write_text("{}")
-    with pytest.raises(ValueError, match=r"heartbeat\.json is no heartbeat: \{\}"):
+    (tmp_path / "health" / "heartbeat.json").write_text(text)
+    with pytest.raises(ValueError, match=rf"heartbeat\.json is no heartbeat: {re.escape(text)}"):
         last_heartbeat(Lake.in_folder(tmp_path))
 
 
