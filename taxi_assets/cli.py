@@ -470,7 +470,7 @@ def demo(lake: str | None) -> None:
 @_lake_option
 def home(lake: str | None) -> None:
     """Print the folder of the lake's Dagster instance (made if need be), for DAGSTER_HOME."""
-    from taxi_assets.running import NoDagsterHome, dagster_home
+    from taxi_assets.dagster_instance import NoDagsterHome, dagster_home
 
     try:
         click.echo(dagster_home(_settings(lake, None)).resolve())
@@ -545,7 +545,8 @@ def _fail(message: str) -> NoReturn:
 
 
 def _run_with_progress(settings: Settings, month: str, tables: list[str] | None, replay: bool = False) -> MonthResult:
-    from taxi_assets.running import STEPS, InstanceUnavailable, NoDagsterHome, run_month
+    from taxi_assets.dagster_instance import InstanceUnavailable, NoDagsterHome
+    from taxi_assets.running import STEPS, run_month
 
     try:
         with _progress_of(STEPS[1:] if replay else STEPS, month) as listener:

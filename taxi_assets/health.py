@@ -28,14 +28,7 @@ from taxi_assets.asset_keys import STAGING_TRIPS
 from taxi_assets.automation.heartbeat import SECONDS_BETWEEN_BEATS, last_heartbeat
 from taxi_assets.automation.verification import verify_published
 from taxi_assets.aws import alarm_url, client, explained, remedy_of
-from taxi_assets.deploy import build, deployed
-from taxi_assets.lake import Lake
-from taxi_assets.lake.catalog import CatalogUnavailable
-from taxi_assets.lake.catalog_check import check_catalog
-from taxi_assets.metrics import ALARM_PREFIX
-from taxi_assets.resources.glue import failed_runs
-from taxi_assets.resources.lake import LakeResource
-from taxi_assets.running import (
+from taxi_assets.dagster_instance import (
     InstanceUnavailable,
     NoDagsterHome,
     dagster_home,
@@ -43,6 +36,13 @@ from taxi_assets.running import (
     lost_postgres,
     open_instance,
 )
+from taxi_assets.deploy import build, deployed
+from taxi_assets.lake import Lake
+from taxi_assets.lake.catalog import CatalogUnavailable
+from taxi_assets.lake.catalog_check import check_catalog
+from taxi_assets.metrics import ALARM_PREFIX
+from taxi_assets.resources.glue import failed_runs
+from taxi_assets.resources.lake import LakeResource
 from taxi_assets.settings import Profile, Settings
 from taxi_assets.status import freshness, lake_status
 

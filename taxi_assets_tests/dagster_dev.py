@@ -19,7 +19,7 @@ from typing import Any
 import requests
 
 import taxi_assets
-from taxi_assets.running import dagster_home
+from taxi_assets.dagster_instance import dagster_home
 from taxi_assets.settings import Settings
 
 ROOT = Path(taxi_assets.__file__).parent.parent
@@ -37,6 +37,12 @@ class Dagster:
         answer = requests.post(f"{self.url}/graphql", json=body, timeout=30).json()
         assert "errors" not in answer, answer
         return answer["data"]
+
+    def runs(self) -> list[dict[str, Any]]:
+        """``runId`` and ``status`` of its runs, the newest first."""
+        query = "{ runsOrError(limit: 50) { ... on Runs { results { runId status } } } }"
+        found: list[dict[str, Any]] = self.ask(query)["runsOrError"]["results"]
+        return found
 
     def log(self) -> str:
         """The end of what it printed."""

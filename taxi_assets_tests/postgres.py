@@ -89,6 +89,7 @@ def running_postgres() -> Iterator[Postgres]:
     """A server with a new data folder on a free port of this machine; the test is skipped if none is installed."""
     programs = _programs()
     if programs is None:
+        # Postgres comes by no pip, and a laptop needs none; CI installs it, and takes a skip for a failure.
         pytest.skip("Postgres is not installed: apt-get install postgresql")
     account = _account()
     folder = Path(tempfile.mkdtemp(prefix="postgres-"))  # not one of pytest's, which are for its own account alone

@@ -23,10 +23,11 @@ from taxi_assets import health
 from taxi_assets.asset_keys import QUARANTINE_KEY, RAW_TRIPS, RAW_ZONES, STAGING_TRIPS, asset_key
 from taxi_assets.cli import main
 from taxi_assets.code_location import MONTH_JOB
+from taxi_assets.dagster_instance import dagster_home
 from taxi_assets.deploy import build, deploy
 from taxi_assets.health import Finding, Level, Subject, examine
 from taxi_assets.lake import Lake
-from taxi_assets.running import MonthResult, dagster_home
+from taxi_assets.running import MonthResult
 from taxi_assets.settings import Profile, Settings
 from taxi_assets_tests.conftest import MONTH, on_postgres
 from taxi_assets_tests.emulators.aws import JOBS, AwsEmulator, deployed_name

@@ -11,7 +11,8 @@ import pytest
 from dagster._core.instance.ref import InstanceRef
 
 import taxi_assets
-from taxi_assets.running import dagster_home
+from taxi_assets.dagster_instance import dagster_home
+from taxi_assets.health import LONGEST_RUN
 from taxi_assets.settings import Settings
 
 FILES = Path(taxi_assets.__file__).parent / "instance"
@@ -36,6 +37,7 @@ def test_a_laptop_runs_one_month_at_a_time_and_ends_runs_whose_process_is_gone(t
     loaded("laptop.yaml", tmp_path)
     with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
         assert instance.run_monitoring_enabled
+        assert instance.run_monitoring_max_runtime_seconds == LONGEST_RUN.total_seconds()
         queue = instance.get_concurrency_config()
         assert queue.run_queue_config is not None
         assert queue.run_queue_config.max_concurrent_runs == 1

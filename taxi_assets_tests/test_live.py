@@ -35,12 +35,6 @@ class Live:
             if node["partitionStats"]  # the source's zones have no months
         }
 
-    def runs(self) -> list[dict[str, Any]]:
-        """The runs, the newest first."""
-        query = "{ runsOrError(limit: 50) { ... on Runs { results { runId status } } } }"
-        found: list[dict[str, Any]] = self.dagster.ask(query)["runsOrError"]["results"]
-        return found
-
     def alerts(self) -> list[dict[str, Any]]:
         """The messages in the outbox, in order."""
         return [json.loads(path.read_text()) for path in sorted((self.lake / "alerts").glob("*.json"))]
@@ -66,8 +60,8 @@ def test_a_file_that_appears_is_published_in_five_tables_with_no_hand_on_it(live
     wait_until(lambda: all(live.materialized()[key] == 1 for key in tables), 420, live.log)
     publisher = Lake.in_folder(live.lake).publisher
     assert all(publisher.live(table, MONTH) is not None for table in MONTHLY_TABLES.values())
-    wait_until(lambda: {run["status"] for run in live.runs()} == {"SUCCESS"}, 60, live.log)
-    assert len(live.runs()) == 2  # the landing, and what follows it
+    wait_until(lambda: {run["status"] for run in live.dagster.runs()} == {"SUCCESS"}, 60, live.log)
+    assert len(live.dagster.runs()) == 2  # the landing, and what follows it
 
 
 def test_a_bad_file_publishes_nothing_is_tried_once_and_told_once(live: Live) -> None:
@@ -76,14 +70,14 @@ def test_a_bad_file_publishes_nothing_is_tried_once_and_told_once(live: Live) ->
     file = live.source / tlc.trip_file_path(MONTH)
     good = file.read_bytes()
     file.write_bytes(good[:-1000])
-    wait_until(lambda: live.runs()[0]["status"] == "FAILURE", 300, live.log)
+    wait_until(lambda: live.dagster.runs()[0]["status"] == "FAILURE", 300, live.log)
     assert {name: publisher.live(table, MONTH) for name, table in MONTHLY_TABLES.items()} == before
     wait_until(lambda: any(alert["severity"] == "ERROR" for alert in live.alerts()), 180, live.log)
     [alert] = [alert for alert in live.alerts() if alert["severity"] == "ERROR"]
     assert MONTH in alert["text"]
     assert "is cut off" in alert["text"]
-    assert f"/runs/{live.runs()[0]['runId']}" in alert["text"]
-    assert len(live.runs()) == 3
+    assert f"/runs/{live.dagster.runs()[0]['runId']}" in alert["text"]
+    assert len(live.dagster.runs()) == 3
 
 
 def test_the_file_mended_is_published_by_itself_and_the_end_of_the_trouble_is_told(live: Live) -> None:
@@ -94,7 +88,7 @@ def test_the_file_mended_is_published_by_itself_and_the_end_of_the_trouble_is_to
 
     write_source(live.source, MONTH, rows=2_000, seed=2)
     wait_until(lambda: version() != before, 420, live.log)
-    wait_until(lambda: live.runs()[0]["status"] == "SUCCESS", 60, live.log)
-    assert [run["status"] for run in live.runs()].count("FAILURE") == 1
+    wait_until(lambda: live.dagster.runs()[0]["status"] == "SUCCESS", 60, live.log)
+    assert [run["status"] for run in live.dagster.runs()].count("FAILURE") == 1
     wait_until(lambda: live.alerts()[-1]["severity"] == "INFO", 180, live.log)
     assert [alert["severity"] for alert in live.alerts() if MONTH in alert["text"]] == ["ERROR", "INFO"]

@@ -19,10 +19,11 @@ from glue_jobs.contracts import CURATED_TABLES, FILES, MONTHLY_TABLES, QUARANTIN
 from glue_jobs.contracts.raw import TRIPS_DATASET
 from glue_jobs.sources.synthetic import make_month, make_zones
 from taxi_assets.asset_keys import STAGING_TRIPS, asset_key
+from taxi_assets.dagster_instance import dagster_home
 from taxi_assets.lake import Lake
 from taxi_assets.lake.duck import connect
 from taxi_assets.resources.jobs import JobRun, LocalJobs
-from taxi_assets.running import MonthResult, dagster_home, run_month
+from taxi_assets.running import MonthResult, run_month
 from taxi_assets.settings import Settings
 from taxi_assets.status import lake_status
 from taxi_assets_tests.conftest import MONTH, write_source

@@ -63,7 +63,8 @@ def test_the_graph_shows_partitions_checks_columns_and_row_counts(backfilled: Da
                assetMaterializations(limit: 1) { metadataEntries { label } } } }"""
     )["assetNodes"]
     by_key = {"/".join(node["assetKey"]["path"]): node for node in nodes}
-    assert len(by_key) == len(ASSETS) + 7  # four curated tables that were not asked for, the history of checks, and the source
+    # Four curated tables that were not asked for, the history of checks, and the two of the source.
+    assert len(by_key) == len(ASSETS) + 7
     for key in ASSETS:
         node = by_key[key]
         assert node["partitionStats"]["numMaterialized"] == 2

@@ -59,6 +59,7 @@ def browser() -> Iterator[Page]:
     """A page of Debian's Chromium."""
     program = next(filter(None, map(shutil.which, BROWSERS)), None)
     if program is None:
+        # A browser comes by no pip, and a user may have none; CI installs one, and takes a skip for a failure.
         pytest.skip(f"none of {', '.join(BROWSERS)} is installed")
     expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
@@ -79,12 +80,6 @@ def end_before_they_begin(file: Path) -> None:
     each_fourth = pa.array([row % 4 == 0 for row in range(trips.num_rows)])
     ends = pc.if_else(each_fourth, hour_before.cast(field.type), trips.column(at))
     pq.write_table(trips.set_column(at, field, ends), file)
-
-
-def runs(dagster: Dagster) -> list[str]:
-    """The ids of its runs, the newest first."""
-    query = "{ runsOrError(limit: 50) { ... on Runs { results { runId } } } }"
-    return [run["runId"] for run in dagster.ask(query)["runsOrError"]["results"]]
 
 
 def keep_picture(page: Page, name: str) -> None:
@@ -156,8 +151,8 @@ def test_the_button_materializes_a_month(dagster: Dagster, browser: Page) -> Non
     months.press("Tab")
     keep_picture(browser, "materialize")
     browser.get_by_role("button", name="Launch 1 run").click()
-    wait_until(lambda: len(runs(dagster)) == 3, 60, dagster.log)
-    browser.goto(f"{dagster.url}/runs/{runs(dagster)[0]}")
+    wait_until(lambda: len(dagster.runs()) == 3, 60, dagster.log)
+    browser.goto(f"{dagster.url}/runs/{dagster.runs()[0]['runId']}")
     expect(browser.get_by_text("Success", exact=True)).to_be_visible(timeout=180_000)
     keep_picture(browser, "run")
     publisher = Lake.in_folder(dagster.lake).publisher

@@ -1,4 +1,4 @@
-"""The raw layer: the source's own files, landed and entered in the ledger."""
+"""The raw layer: the source's own files, landed and entered in the ledger; and the source, where lineage begins."""
 
 import json
 from collections.abc import Iterator
@@ -47,7 +47,7 @@ SOURCE_SPECS = [
         kinds={"csv"},
     ),
 ]
-"""What is not of this project, so that lineage begins where the data does."""
+"""What others make, so that lineage begins where the data does."""
 _TRIP_SCHEMA = dg.TableSchema(
     columns=[dg.TableColumn(column.name, column.type.value, column.description) for column in tlc.TRIP_COLUMNS]
 )

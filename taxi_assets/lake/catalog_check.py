@@ -141,11 +141,10 @@ def _footers(files: Sequence[str]) -> list[_Footer | None]:
     """The files' footers; None for a file that has none any more."""
     try:
         return list(each_footer(files, _footer_of))
-    except OSError as error:  # a footer of garbage; what S3 or a disk refuses is not of the file
-        if "deserialize thrift" not in str(error):
+    except (pa.ArrowInvalid, OSError) as error:
+        # PyArrow's OSError of a footer of garbage; what S3 or a disk refuses is not of the file.
+        if isinstance(error, OSError) and "deserialize thrift" not in str(error):
             raise
-        return [None] if len(files) == 1 else [footer for file in files for footer in _footers([file])]
-    except pa.ArrowInvalid:
         if len(files) == 1:
             return [None]
         return [footer for file in files for footer in _footers([file])]

@@ -47,8 +47,7 @@ def open_views(
     With ``sql``, only the views that it names have rows: making a view reads the footer of every file of its table.
     """
     connection = connect()
-    for schema in dict.fromkeys(table.layer for table in TABLES.values()):
-        connection.execute(f"CREATE SCHEMA {schema}")
+    _create_schemas(connection)
     _create_raw_views(connection, [], [])
     for table in TABLES.values():
         _create_view(connection, table.full_name, select_files(table, []))
@@ -81,8 +80,7 @@ def _views_of(sql: str | None) -> set[str]:
     if sql is None:
         return everything
     with connect() as tables:  # of views, DuckDB gives what they are made of, not their own names
-        for schema in dict.fromkeys(table.layer for table in TABLES.values()):
-            tables.execute(f"CREATE SCHEMA {schema}")
+        _create_schemas(tables)
         for table in TABLES.values():
             tables.execute(f"CREATE TABLE {table.full_name} AS {select_files(table, [])}")
         try:
@@ -92,6 +90,11 @@ def _views_of(sql: str | None) -> set[str]:
     names = {name.partition(" AS ")[0].lower() for name in found}  # "raw.zones AS z", and as it was typed
     # A name that is not understood opens all: a view that is left empty would make a wrong answer.
     return names if names and names <= everything else everything
+
+
+def _create_schemas(connection: duckdb.DuckDBPyConnection) -> None:
+    for schema in dict.fromkeys(table.layer for table in TABLES.values()):
+        connection.execute(f"CREATE SCHEMA {schema}")
 
 
 def _create_view(connection: duckdb.DuckDBPyConnection, name: str, select: str) -> None:

@@ -17,6 +17,7 @@ from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatu
 
 from glue_jobs.contracts import tlc
 from glue_jobs.sources import http
+from taxi_assets.asset_keys import SOURCE_TRIPS
 from taxi_assets.automation.earlier_runs import Outcome, earlier_runs
 from taxi_assets.automation.source_watcher import (
     FRONT_MONTHS,
@@ -79,13 +80,18 @@ def test_settings_that_make_no_sense_are_refused(name: str, value: object) -> No
 def test_a_request_names_month_content_attempt_and_code(tmp_path: Path) -> None:
     write_source(tmp_path / "source", MONTH, rows=500)
     daemon = daemon_for(tmp_path, str(tmp_path / "source"))
-    (request,) = daemon.look().run_requests or []
+    look = daemon.look()
+    (request,) = look.run_requests or []
     tag = request.tags["taxi/content"]
     assert request.run_key == f"{MONTH}|{tag}|1"
     assert request.partition_key == MONTH
     assert {"taxi/month": MONTH, "taxi/attempt": "1"}.items() <= request.tags.items()
     assert len(request.tags["taxi/code"]) == 16
     assert sorted(key.to_user_string() for key in request.asset_selection or []) == ["raw/trips", "raw/zones"]
+    (shown,) = look.asset_events  # at the source's asset, where lineage begins
+    assert isinstance(shown, dg.AssetObservation)
+    assert (shown.asset_key, shown.partition) == (SOURCE_TRIPS, MONTH)
+    assert (shown.metadata["state"].value, shown.metadata["content"].value) == ("new", tag)
 
 
 def test_a_look_without_news_says_what_is_known_of_all_months(tmp_path: Path) -> None:

@@ -1,0 +1,89 @@
+"""The Dagster instance that knows a lake's runs: where it is, opening it, and in words why it cannot be used.
+
+Belongs here: its folder, its database out of reach. Does not: its files (``instance/``), or what is asked of it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import dagster as dg
+from dagster_shared.check import CheckError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from yaml import YAMLError
+
+from taxi_assets.settings import Profile, Settings
+
+_LAPTOP_INSTANCE = Path(__file__).parent / "instance" / "laptop.yaml"
+_MISSING_VARIABLE = re.compile(r'environment variable "(\w+)" which is not set')
+
+
+class NoDagsterHome(Exception):
+    """DAGSTER_HOME is not set, and the lake is no folder to keep it in."""
+
+
+def dagster_home(settings: Settings) -> Path:
+    """Folder of the Dagster instance that knows this lake's runs: ``DAGSTER_HOME``, else ``.dagster`` in the lake.
+
+    NoDagsterHome if the lake is in S3 and the variable is not set.
+    """
+    named = os.environ.get("DAGSTER_HOME")
+    if not named and settings.profile is Profile.AWS:
+        raise NoDagsterHome(
+            "DAGSTER_HOME is not set. What to do: name the folder of Dagster's instance (TAXI_PROFILE=aws)"
+        )
+    home = Path(named) if named else Path(settings.lake) / ".dagster"
+    home.mkdir(parents=True, exist_ok=True)
+    config = home / "dagster.yaml"
+    if not config.exists():
+        shutil.copyfile(_LAPTOP_INSTANCE, config)
+    return home
+
+
+class InstanceUnavailable(Exception):
+    """The Dagster instance cannot be opened, or its database has gone. The message says why, and what to do."""
+
+
+@contextmanager
+def open_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
+    """The Dagster instance that knows this lake's runs; InstanceUnavailable if it cannot be opened or is lost."""
+    home = dagster_home(settings)
+    try:
+        instance = dg.DagsterInstance.from_config(str(home))
+    except (dg.DagsterError, CheckError, SQLAlchemyError, YAMLError, ImportError, *lost_postgres()) as error:
+        raise instance_unavailable(error, home) from error
+    try:
+        with instance:
+            yield instance
+    except lost_postgres() as error:
+        raise instance_unavailable(error, home) from error
+
+
+def lost_postgres() -> tuple[type[Exception], ...]:
+    """What is raised when Postgres was asked in vain for ten seconds; nothing if no instance is on Postgres."""
+    module = sys.modules.get("dagster_postgres.utils")
+    return (module.DagsterPostgresException,) if module else ()
+
+
+def instance_unavailable(error: Exception, home: Path) -> InstanceUnavailable:
+    """``error`` of the instance in ``home`` in a sentence, with what to do."""
+    config = home / "dagster.yaml"
+    if missing := sorted(set(_MISSING_VARIABLE.findall(str(error)))):
+        return InstanceUnavailable(
+            f"{config} names variables that are not set: {', '.join(missing)}. What to do: set them (docs/aws.md)"
+        )
+    cause = error.__cause__ if isinstance(error, lost_postgres()) else error
+    if isinstance(cause, DBAPIError):
+        # What the driver says: SQLAlchemy adds the statement and a link.
+        said = " ".join(str(cause.orig).split())
+        return InstanceUnavailable(
+            f"Dagster's database cannot be used: {said}. What to do: see that it runs, and that host, port, user, "
+            f"password and database are those that {config} names (docs/aws.md)"
+        )
+    return InstanceUnavailable(f"{config} cannot be used: {cause}. What to do: mend it, or take this project's anew")
