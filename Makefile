@@ -51,9 +51,9 @@ ui: setup ## the asset graph in a browser, http://127.0.0.1:3000
 	TAXI_LAKE=$(LAKE) DAGSTER_HOME=$$($(BIN)/taxi-assets home --lake $(LAKE)) $(BIN)/dagster dev -w workspace.yaml
 
 docs: setup ## write the data dictionary, the ODCS files and the list of metrics from the code
-	$(BIN)/python -m taxi_assets.odcs docs/contracts
-	$(BIN)/python -m taxi_assets.dictionary docs/data-dictionary.md
-	$(BIN)/python -m taxi_assets.metrics docs/metrics.md
+	$(BIN)/python -m taxi_assets.docs.contract_export docs/contracts
+	$(BIN)/python -m taxi_assets.docs.dictionary docs/data-dictionary.md
+	$(BIN)/python -m taxi_assets.docs.metrics_page docs/metrics.md
 
 bench: setup ## time the jobs on Sail, JVM Spark and DuckDB (TLC=folder in the TLC's layout for real data)
 	$(BIN)/python -m taxi_assets_tests.benchmarks.stage_and_build $(if $(TLC),--source $(TLC)) $(BENCH)

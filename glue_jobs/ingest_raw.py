@@ -22,11 +22,11 @@ import pyarrow.parquet as pq
 
 from glue_jobs.contracts import raw, tlc
 from glue_jobs.contracts.eras import era_of
+from glue_jobs.contracts.months import month_bounds
 from glue_jobs.errors import InputError, SourceUnavailable
 from glue_jobs.files import land, parquet_schema, parse_zones
 from glue_jobs.reporting import Reporter, argument_parser, progress_line, run_job
 from glue_jobs.sources import Fetched, Progress, open_source, open_trip_source
-from glue_jobs.transforms.judge import month_bounds
 from glue_jobs.transforms.normalise import ARROW_TYPES, FileLayout, drift_of, layout_of
 
 _log = logging.getLogger("glue_jobs.ingest_raw")  # run as a script, __name__ is "__main__"

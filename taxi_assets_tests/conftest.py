@@ -17,14 +17,14 @@ import taxi_assets
 from glue_jobs.contracts import tlc
 from glue_jobs.session import spark_session
 from glue_jobs.sources.synthetic import make_month, make_zones
-from taxi_assets.resources.engine import running_engine, spark_conf
-from taxi_assets.running import MonthResult, run_month
+from taxi_assets.jobs.engine import running_engine, spark_conf
+from taxi_assets.operations.run_month import MonthResult, run_month
 from taxi_assets.settings import SAIL, Settings
 from taxi_assets_tests.emulators.aws import AwsEmulator, Role, emulated_aws
 from taxi_assets_tests.emulators.environment import acting_as
-from taxi_assets_tests.postgres import Postgres, running_postgres
+from taxi_assets_tests.support.postgres import Postgres, running_postgres
 
-PRODUCTION = Path(taxi_assets.__file__).parent / "instance" / "production.yaml"
+PRODUCTION = Path(taxi_assets.__file__).parent / "operations" / "instance" / "production.yaml"
 MONTH = "2024-02"
 ROWS = 3_000
 

@@ -10,7 +10,7 @@ import pytest
 
 import taxi_assets
 from taxi_assets.asset_keys import CHECK_HISTORY_KEY, SOURCE_TRIPS, SOURCE_ZONES
-from taxi_assets.code_location import MONTH_JOB, build_definitions
+from taxi_assets.definitions import MONTH_JOB, build_definitions
 from taxi_assets.partitions import MONTHS
 from taxi_assets.settings import Settings
 

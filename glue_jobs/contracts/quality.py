@@ -1,7 +1,7 @@
 """The contracts of the quality layer: what every check has found and every run has measured, month by month.
 
-Belongs here: ``quality.check_history``, ``quality.run_metrics``. Does not: the checks (``taxi_assets.asset_checks``),
-or the metrics (``taxi_assets.metrics``).
+Belongs here: ``quality.check_history``, ``quality.run_metrics``. Does not: the checks (``taxi_assets.checks``),
+or the metrics (``taxi_assets.metrics.names``).
 """
 
 from __future__ import annotations

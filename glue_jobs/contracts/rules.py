@@ -1,7 +1,7 @@
 """The registry of rules that judge a trip: one entry a rule, read by the job, the checks and the dictionary.
 
 Belongs here: id, tier, reason and predicate of each rule. Does not: how a predicate is evaluated
-(``transforms.judge``) and no threshold of a check over many rows (``taxi_assets.asset_checks``).
+(``transforms.judge``) and no threshold of a check over many rows (``taxi_assets.checks``).
 
 A predicate is Spark SQL over the normalised source columns (``tlc.TRIP_COLUMNS``) and these helpers:
 ``wall_seconds`` (drop-off minus pick-up on the wall clock), ``duration_seconds`` (the same, put right where the

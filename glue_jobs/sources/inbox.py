@@ -1,6 +1,6 @@
 """A folder into which people drop trip files: on a disk or in S3, and flat, unlike the TLC's site.
 
-Belongs here: reading one dropped file. Does not: noticing it (``taxi_assets.automation.dropped_files``). An inbox is a
+Belongs here: reading one dropped file. Does not: noticing it (``taxi_assets.sensors.dropped_files``). An inbox is a
 source of trip files only; the zone lookup comes from the source that is set.
 """
 

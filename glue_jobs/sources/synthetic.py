@@ -20,9 +20,9 @@ import pyarrow.parquet as pq
 
 from glue_jobs.contracts import tlc
 from glue_jobs.contracts.eras import NULL, era_of
+from glue_jobs.contracts.months import month_bounds
 from glue_jobs.errors import SourceUnavailable
 from glue_jobs.sources.base import Fetched, Progress, Seen, Sighting
-from glue_jobs.transforms.judge import month_bounds
 
 Array = npt.NDArray[Any]
 Columns = dict[str, Array]

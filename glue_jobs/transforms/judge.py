@@ -7,12 +7,13 @@ Does not: the rules themselves (``contracts.rules``).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from glue_jobs.contracts import tlc
+from glue_jobs.contracts.months import clock_changes, month_bounds
 from glue_jobs.contracts.rules import Tier, rules_of
 from glue_jobs.transforms.exact import cents
 
@@ -69,19 +70,6 @@ def judge(rows: DataFrame, month: str) -> DataFrame:
     return helped.withColumn(REASONS, _matching(Tier.QUARANTINE, month)).withColumn(FLAGS, _matching(Tier.FLAG, month))
 
 
-def clock_changes(year: int) -> tuple[datetime, datetime]:
-    """When New York's clocks are put forward and back, wall clock before the change (02:00 both times).
-
-    The second Sunday of March and the first of November, since 2007 (Energy Policy Act of 2005).
-    """
-
-    def sunday(month: int, earliest: int) -> datetime:
-        first = datetime(year, month, earliest, 2)  # noqa: DTZ001 -- trip times have no zone
-        return first + timedelta(days=6 - first.weekday())
-
-    return sunday(3, 8), sunday(11, 1)
-
-
 def usable(judged: DataFrame) -> DataFrame:
     """The rows that no quarantine rule applies to."""
     return judged.where(F.col(REASONS) == "")
@@ -90,12 +78,6 @@ def usable(judged: DataFrame) -> DataFrame:
 def quarantined(judged: DataFrame) -> DataFrame:
     """The rows that at least one quarantine rule applies to."""
     return judged.where(F.col(REASONS) != "")
-
-
-def month_bounds(month: str) -> tuple[date, date]:
-    """First day of ``month`` (YYYY-MM) and of the month after it."""
-    year, number = map(int, month.split("-"))
-    return date(year, number, 1), date(year + number // 12, number % 12 + 1, 1)
 
 
 def _at(moment: datetime) -> Column:

@@ -7,10 +7,9 @@ from typing import Any
 import dagster as dg
 
 from glue_jobs.contracts import CURATED_TABLES, TRIPS, Table
-from taxi_assets.asset_checks.audit import ask_all, scan
-from taxi_assets.asset_checks.curated import AUDITS, CuratedMonth
 from taxi_assets.asset_keys import STAGING_TRIPS, asset_key
-from taxi_assets.assets.common import (
+from taxi_assets.assets.charts import FIGURES, write_picture
+from taxi_assets.assets.specs import (
     RUNS_POOL,
     keep,
     measure_attempt,
@@ -23,13 +22,14 @@ from taxi_assets.assets.common import (
     seconds_table,
     table_spec,
 )
+from taxi_assets.checks.audit import ask_all, scan
+from taxi_assets.checks.curated import AUDITS, CuratedMonth
+from taxi_assets.jobs.base import Jobs
 from taxi_assets.lake.duck import connect
 from taxi_assets.lake.paths import new_version
+from taxi_assets.lake.resource import LakeResource
+from taxi_assets.metrics.recorder import Metrics
 from taxi_assets.partitions import MONTHS
-from taxi_assets.pictures import FIGURES, write_picture
-from taxi_assets.resources.jobs import Jobs
-from taxi_assets.resources.lake import LakeResource
-from taxi_assets.resources.metrics import Metrics
 
 _KINDS = {"pyspark", "iceberg"}
 

@@ -10,10 +10,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from glue_jobs.contracts import FILES, tlc
 from glue_jobs.contracts.raw import TRIPS_DATASET, ZONES_DATASET
-from taxi_assets.asset_checks.audit import ask_all
-from taxi_assets.asset_checks.raw import AUDITS, LandedMonth
 from taxi_assets.asset_keys import RAW_TRIPS, RAW_ZONES, SOURCE_TRIPS, SOURCE_ZONES
-from taxi_assets.assets.common import (
+from taxi_assets.assets.policies import policy
+from taxi_assets.assets.specs import (
     OWNERS,
     RUNS_POOL,
     keep,
@@ -24,13 +23,14 @@ from taxi_assets.assets.common import (
     results_of,
     seconds_table,
 )
-from taxi_assets.automation.freshness import policy
-from taxi_assets.lake import Lake
-from taxi_assets.lake.ledger import LandedFile
+from taxi_assets.checks.audit import ask_all
+from taxi_assets.checks.raw import AUDITS, LandedMonth
+from taxi_assets.jobs.base import Jobs
+from taxi_assets.lake.append_tables import LandedFile
+from taxi_assets.lake.lake import Lake
+from taxi_assets.lake.resource import LakeResource, SourceResource
+from taxi_assets.metrics.recorder import Metrics
 from taxi_assets.partitions import MONTHS
-from taxi_assets.resources.jobs import Jobs
-from taxi_assets.resources.lake import LakeResource, SourceResource
-from taxi_assets.resources.metrics import Metrics
 
 SOURCE_SPECS = [
     dg.AssetSpec(

@@ -9,11 +9,8 @@ import pandas as pd
 from glue_jobs.contracts import QUARANTINE, TRIPS
 from glue_jobs.contracts.raw import TRIPS_DATASET, ZONES_DATASET
 from glue_jobs.contracts.rules import RULES, Tier, fingerprint
-from taxi_assets.asset_checks.audit import ask_all
-from taxi_assets.asset_checks.staged_month import StagedMonth
-from taxi_assets.asset_checks.staging import AUDITS
 from taxi_assets.asset_keys import QUARANTINE_KEY, RAW_TRIPS, RAW_ZONES, STAGING_TRIPS, asset_key
-from taxi_assets.assets.common import (
+from taxi_assets.assets.specs import (
     RUNS_POOL,
     keep,
     markdown_table,
@@ -26,12 +23,16 @@ from taxi_assets.assets.common import (
     seconds_table,
     table_spec,
 )
-from taxi_assets.lake import Lake, Publication
+from taxi_assets.checks.audit import ask_all
+from taxi_assets.checks.staging.audits import AUDITS
+from taxi_assets.checks.staging.subject import StagedMonth
+from taxi_assets.jobs.base import Jobs
+from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.paths import new_version
+from taxi_assets.lake.publishing import Publication
+from taxi_assets.lake.resource import LakeResource
+from taxi_assets.metrics.recorder import Metrics
 from taxi_assets.partitions import MONTHS
-from taxi_assets.resources.jobs import Jobs
-from taxi_assets.resources.lake import LakeResource
-from taxi_assets.resources.metrics import Metrics
 
 _KINDS = {"pyspark", "iceberg"}
 

@@ -40,7 +40,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from glue_jobs.contracts import Table
 from glue_jobs.contracts.model import Column, Type
-from taxi_assets.aws import remedy_of
+from taxi_assets.aws.client import remedy_of
 from taxi_assets.lake.paths import LakePaths
 
 _TYPES: dict[Type, PrimitiveType] = {

@@ -1,7 +1,7 @@
 """Whether the contracts, the catalog and the files say the same.
 
 Belongs here: comparing them, and how to repair what differs. Does not: repairing (``bring_up_to_date``), or whether
-the months fit together (``taxi_assets.status``).
+the months fit together (``taxi_assets.lake.status``).
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from pyiceberg.table import Table as IcebergTable
 from glue_jobs.contracts import MONTHLY_TABLES, TABLES, Table
 from glue_jobs.contracts.raw import TRIPS_DATASET
 from glue_jobs.files import each_footer, parquet_files
-from taxi_assets.lake import Lake
+from taxi_assets.aws.raw_table import expected_columns, folder_of, has_todays_types
 from taxi_assets.lake.catalog import glue_columns, iceberg_schema, partition_spec
-from taxi_assets.lake.external import expected_columns, folder_of, has_todays_types
+from taxi_assets.lake.lake import Lake
 
 _UPDATE = "taxi-assets catalog update"
 Progress = Callable[[str, int, int], None]

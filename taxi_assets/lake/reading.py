@@ -12,9 +12,9 @@ import duckdb
 from glue_jobs.contracts import TABLES, Table
 from glue_jobs.contracts.model import Type
 from glue_jobs.contracts.raw import TRIPS_DATASET, ZONES_DATASET
+from taxi_assets.lake.append_tables import LandedFile, Ledger
 from taxi_assets.lake.catalog import LakeCatalog
 from taxi_assets.lake.duck import connect
-from taxi_assets.lake.ledger import LandedFile, Ledger
 from taxi_assets.lake.paths import LakePaths
 
 _DUCKDB_TYPES = {Type.STRING: "VARCHAR", Type.TIMESTAMP_NTZ: "TIMESTAMP"}

@@ -30,7 +30,7 @@ from rich.table import Table
 import glue_jobs
 from glue_jobs.contracts import CURATED_TABLES
 from glue_jobs.sources import open_source
-from taxi_assets.resources.engine import running_engine, spark_conf
+from taxi_assets.jobs.engine import running_engine, spark_conf
 from taxi_assets.settings import SAIL, SPARK
 
 DUCKDB = "duckdb"

@@ -5,8 +5,8 @@ from pathlib import Path
 import duckdb
 
 from glue_jobs.contracts import CURATED_TABLES, TRIPS, tlc
-from taxi_assets.lake import Lake
-from taxi_assets.running import MonthResult
+from taxi_assets.lake.lake import Lake
+from taxi_assets.operations.run_month import MonthResult
 from taxi_assets_tests.benchmarks import duckdb_peer
 from taxi_assets_tests.conftest import MONTH
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from moto.core.exceptions import JsonRESTError
 
-from taxi_assets.resources.engine import EngineUnavailable
+from taxi_assets.jobs.engine import EngineUnavailable
 from taxi_assets_tests.emulators.environment import Role, client_of
 from taxi_assets_tests.emulators.faults import Faults, RunEnd
 from taxi_assets_tests.emulators.job_engine import JobEngine

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from taxi_assets.resources.engine import running_engine
+from taxi_assets.jobs.engine import running_engine
 from taxi_assets.settings import SPARK
 from taxi_assets_tests.emulators.environment import Role, client_of, environment_of
 from taxi_assets_tests.emulators.recording import ApiCall

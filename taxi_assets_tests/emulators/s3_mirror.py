@@ -14,7 +14,7 @@ from stat import S_ISREG
 from typing import Any
 
 from glue_jobs.files import split_s3
-from taxi_assets.resources.engine import spark_conf
+from taxi_assets.jobs.engine import spark_conf
 from taxi_assets.settings import SPARK
 
 _THREADS = 8

@@ -11,7 +11,7 @@ from urllib.error import URLError
 
 import pytest
 
-from taxi_assets.resources.engine import EngineUnavailable, running_engine
+from taxi_assets.jobs.engine import EngineUnavailable, running_engine
 from taxi_assets_tests.emulators.aws import Role, emulated_aws
 from taxi_assets_tests.emulators.environment import client_of
 from taxi_assets_tests.emulators.steps import BUCKET, JOB, doubled, output, run, run_doubling, start, wait_for

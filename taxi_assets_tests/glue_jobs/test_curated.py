@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from glue_jobs.contracts import CURATED_TABLES
 from glue_jobs.contracts.tlc import MONEY_COLUMNS
 from glue_jobs.transforms import curated
-from taxi_assets_tests.trips import TRIP, staged_rows
+from taxi_assets_tests.support.trips import TRIP, staged_rows
 
 TRIPS: list[dict[str, Any]] = [
     {},

@@ -8,9 +8,9 @@ import pytest
 from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F
 
-from glue_jobs.contracts import QUARANTINE, TRIPS
+from glue_jobs.contracts import QUARANTINE, TRIPS, months
 from glue_jobs.transforms import enrich, judge
-from taxi_assets_tests.trips import source_rows, staged_rows
+from taxi_assets_tests.support.trips import source_rows, staged_rows
 
 
 def enriched(spark: SparkSession, odd: dict[str, Any], month: str = "2024-02") -> Row:
@@ -132,7 +132,7 @@ def test_a_duration_is_put_right_where_the_clock_was_changed(
 def test_the_clock_changes_on_the_sundays_of_the_law(
     year: int, forward: tuple[int, int], back: tuple[int, int]
 ) -> None:
-    changes = judge.clock_changes(year)
+    changes = months.clock_changes(year)
     assert [(change.month, change.day, change.hour) for change in changes] == [(*forward, 2), (*back, 2)]
 
 

@@ -7,9 +7,10 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
+from glue_jobs.contracts import months
 from glue_jobs.contracts.rules import RULES, RULES_VERSION, Tier
 from glue_jobs.transforms import judge
-from taxi_assets_tests.trips import TRIP, source_rows
+from taxi_assets_tests.support.trips import TRIP, source_rows
 
 
 def verdicts(spark: SparkSession, *odd: dict[str, Any], month: str = "2024-02") -> list[tuple[str, str]]:
@@ -184,6 +185,6 @@ def test_rows_that_only_share_a_hash_are_not_repeats(spark: SparkSession) -> Non
 
 @pytest.mark.parametrize(("month", "first", "after"), [("2024-02", (2, 1), (3, 1)), ("2023-12", (12, 1), (1, 1))])
 def test_a_month_ends_where_the_next_begins(month: str, first: tuple[int, int], after: tuple[int, int]) -> None:
-    start, end = judge.month_bounds(month)
+    start, end = months.month_bounds(month)
     assert ((start.month, start.day), (end.month, end.day)) == (first, after)
     assert (end - start).days in (29, 31)

@@ -9,7 +9,7 @@ from pyspark.sql import SparkSession
 
 from glue_jobs.contracts.tlc import MONEY_COLUMNS
 from glue_jobs.transforms.link import link, without_links
-from taxi_assets_tests.trips import TRIP, staged_rows
+from taxi_assets_tests.support.trips import TRIP, staged_rows
 
 REVERSAL: dict[str, Any] = {name: -TRIP[name] for name in MONEY_COLUMNS}
 LINKED, REVERSED, PLAIN, UNLINKED = "linked refund", "reversed trip", "plain trip", "unlinked refund"

@@ -15,7 +15,7 @@ from glue_jobs.errors import InputError
 from glue_jobs.files import parquet_schema
 from glue_jobs.sources.synthetic import make_month
 from glue_jobs.transforms.normalise import Drift, drift_of, layout_of, normalise
-from taxi_assets_tests.trips import source_rows
+from taxi_assets_tests.support.trips import source_rows
 
 PLAIN = {name: str(field.type) for name, field in ((f.name, f) for f in make_month("2024-02", 100, 1).schema)}
 

@@ -21,7 +21,7 @@ from glue_jobs.sources.http import ATTEMPTS, KNOWN_GOOD_MONTH, HttpSource
 from glue_jobs.sources.inbox import InboxSource
 from glue_jobs.sources.synthetic import DIRT_PER_MILLION, SyntheticSource, make_month
 from taxi_assets_tests.conftest import MONTH, write_source
-from taxi_assets_tests.tlc_site import Behaviour, TlcSite, break_off, serving, slow, status, web_page
+from taxi_assets_tests.support.tlc_site import Behaviour, TlcSite, break_off, serving, slow, status, web_page
 
 
 def sha256(path: Path) -> str:

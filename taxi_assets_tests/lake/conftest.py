@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from taxi_assets.lake import Lake
+from taxi_assets.lake.lake import Lake
 from taxi_assets_tests.emulators.environment import REGION
 
 BUCKET = "test-lakes"

@@ -8,8 +8,8 @@ import pytest
 
 from glue_jobs.contracts import TABLES, Table
 from glue_jobs.contracts.model import Type
-from taxi_assets.lake import Lake
 from taxi_assets.lake.catalog import iceberg_schema, partition_spec
+from taxi_assets.lake.lake import Lake
 from taxi_assets_tests.conftest import MONTH
 from taxi_assets_tests.lake.test_publishing import put_parquet
 

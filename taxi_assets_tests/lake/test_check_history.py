@@ -7,10 +7,10 @@ from pathlib import Path
 import dagster as dg
 
 from taxi_assets.asset_keys import CHECK_HISTORY_KEY, STAGING_TRIPS
-from taxi_assets.dagster_instance import dagster_home
-from taxi_assets.lake import Lake
-from taxi_assets.lake.check_history import Finding
-from taxi_assets.running import MonthResult
+from taxi_assets.lake.append_tables import Finding
+from taxi_assets.lake.lake import Lake
+from taxi_assets.operations.dagster_instance import dagster_home
+from taxi_assets.operations.run_month import MonthResult
 from taxi_assets.settings import Settings
 from taxi_assets_tests.conftest import MONTH, write_source
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from glue_jobs.contracts import FILES
 from glue_jobs.contracts.raw import TRIPS_DATASET
-from taxi_assets.lake import Lake
+from taxi_assets.lake.lake import Lake
 
 
 def facts(sha256: str) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from pyiceberg.table import Table as IcebergTable
 from glue_jobs.contracts import Table
 from glue_jobs.contracts.model import Column, Type, numbered
 from glue_jobs.files import each_footer, open_file_system, parquet_files
-from taxi_assets.lake import Lake, publishing
+from taxi_assets.lake import publishing
+from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.publishing import NoSuchVersion, PublishConflict
 
 TINY = Table(

@@ -6,9 +6,9 @@ import duckdb
 import pytest
 
 from glue_jobs.contracts import TABLES
-from taxi_assets.lake import Lake
+from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.reading import QueryRefused, run_query
-from taxi_assets.running import MonthResult
+from taxi_assets.operations.run_month import MonthResult
 
 
 def test_an_empty_lake_has_every_view_with_its_columns(lake: Lake) -> None:

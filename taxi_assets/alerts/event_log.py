@@ -1,0 +1,246 @@
+"""Reading Dagster's event log for alerts: failed runs, checks, materializations, freshness.
+
+Belongs here: what an event means as news. Does not: what becomes of the news (``problems``).
+
+A sensor for failed runs would not hear of a failed check: one that does not block does not fail its run. So the log is
+read by its ids, in order. ``get_logs_for_all_runs_by_log_id`` reads the one log of a Postgres instance, and of SQLite,
+which keeps a file for each run, the index, which has a copy of every event that is read here (Dagster 1.13).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+
+import dagster as dg
+from dagster import DagsterEvent, DagsterEventType, EventLogEntry
+from dagster_shared.error import SerializableErrorInfo
+
+from taxi_assets.alerts.problems import ERROR, WARN, Cleared, Kind, Trouble
+from taxi_assets.asset_keys import QUARANTINE_KEY
+
+QUARANTINE_CHECKS = frozenset({"is_small", "reject_rates_are_usual"})
+"""The checks of the quarantine that say that its rate has jumped."""
+FRESHNESS = "freshness policy"
+SETTLES_AFTER = timedelta(seconds=5)
+"""In a log that is written to by several connections at once an event may appear after one with a higher id."""
+
+_TYPES = (
+    DagsterEventType.RUN_FAILURE,
+    DagsterEventType.RUN_SUCCESS,
+    DagsterEventType.ASSET_CHECK_EVALUATION,
+    DagsterEventType.ASSET_MATERIALIZATION,
+    DagsterEventType.FRESHNESS_STATE_CHANGE,
+)
+_OF_FAILED_RUN = {
+    DagsterEventType.STEP_FAILURE,
+    DagsterEventType.ASSET_MATERIALIZATION_PLANNED,
+    DagsterEventType.ASSET_MATERIALIZATION,
+    DagsterEventType.ASSET_CHECK_EVALUATION,
+}
+_PARTITION = "dagster/partition"
+_WHAT_TO_DO = "What to do:"
+_SQL = re.compile(r"```sql\s*(.*?)\s*```", re.DOTALL)
+_CAUSE_CHARACTERS = 120
+
+
+@dataclass(frozen=True)
+class News:
+    """What was found in the log, in order, and the id of the last event that was read."""
+
+    found: list[Trouble | Cleared]
+    read_to: int
+
+
+def read_news(instance: dg.DagsterInstance, after: int, limit: int, now: datetime) -> News:
+    """The news of the events after the id ``after``, of ``limit`` events at most of each type."""
+    storage = instance.event_log_storage
+    # Asked before the types are, one after the other: what comes in between has a higher id and waits.
+    last = storage.get_maximum_record_id() or -1
+    entries: dict[int, EventLogEntry] = {}
+    for of_type in _TYPES:
+        read = storage.get_logs_for_all_runs_by_log_id(after, of_type, limit)
+        if len(read) == limit:
+            last = min(last, max(read))
+        entries.update(read)
+    # SQLite takes one writer at a time, and so hands ids out in the order of the commits.
+    settled = None if storage.is_run_sharded else (now - SETTLES_AFTER).timestamp()
+    reader = _Reader(instance)
+    found: list[Trouble | Cleared] = []
+    for number in sorted(number for number in entries if number <= last):
+        if settled is not None and entries[number].timestamp > settled:
+            break
+        found.extend(reader.news_of(number, entries[number]))
+        after = number
+    return News(found, after)
+
+
+class _Reader:
+    """What events mean. Remembers the months of runs."""
+
+    def __init__(self, instance: dg.DagsterInstance) -> None:
+        self._instance = instance
+        self._months: dict[str, str] = {}
+
+    def news_of(self, number: int, entry: EventLogEntry) -> Iterator[Trouble | Cleared]:
+        event = entry.get_dagster_event()
+        at = datetime.fromtimestamp(entry.timestamp, timezone.utc)
+        if event.event_type == DagsterEventType.RUN_FAILURE:
+            yield from self._failed_run(number, at, entry, event)
+        elif event.event_type == DagsterEventType.RUN_SUCCESS:
+            yield Cleared(number, at, self._month_of(entry.run_id), f"job {event.job_name}")
+        elif event.event_type == DagsterEventType.ASSET_CHECK_EVALUATION:
+            yield self._check(number, at, entry, event)
+        elif event.event_type == DagsterEventType.ASSET_MATERIALIZATION:
+            assert event.asset_key is not None  # a materialization is of an asset
+            yield Cleared(number, at, event.partition or "", event.asset_key.to_user_string())
+        else:
+            yield from _freshness(number, at, event)
+
+    def _month_of(self, run_id: str) -> str:
+        if run_id not in self._months:
+            run = self._instance.get_run_by_id(run_id) if run_id else None
+            self._months[run_id] = run.tags.get(_PARTITION, "") if run else ""
+        return self._months[run_id]
+
+    def _check(self, number: int, at: datetime, entry: EventLogEntry, event: DagsterEvent) -> Trouble | Cleared:
+        check = event.asset_check_evaluation_data
+        month, asset = check.partition or self._month_of(entry.run_id), check.asset_key.to_user_string()
+        if check.passed:
+            return Cleared(number, at, month, asset, check.check_name)
+        is_warning = check.severity == dg.AssetCheckSeverity.WARN
+        jumped = check.asset_key == QUARANTINE_KEY and check.check_name in QUARANTINE_CHECKS
+        return Trouble(
+            number,
+            at,
+            Kind.QUARANTINE_JUMP if jumped else Kind.WARNING if is_warning else Kind.FAILED_CHECK,
+            WARN if is_warning else ERROR,
+            month,
+            asset,
+            cause=check.check_name,
+            said=_said_by(check),
+            next_step=_after_check(check, month, is_warning),
+            run_id=entry.run_id,
+            ends_when_published=bool(check.blocking) and not is_warning,
+        )
+
+    def _failed_run(
+        self, number: int, at: datetime, entry: EventLogEntry, event: DagsterEvent
+    ) -> Iterator[Trouble | Cleared]:
+        """A problem for each asset that the failed steps, or the lost run, did not materialize.
+
+        A step that failed because its own audits did is none: each of those is told already.
+        """
+        failures: dict[str, DagsterEvent] = {}
+        assets: dict[str, list[tuple[str, str]]] = {}
+        done: set[tuple[str, str]] = set()
+        told_by_checks: set[str] = set()
+        for record in self._instance.get_records_for_run(entry.run_id, of_type=_OF_FAILED_RUN).records:
+            of_run = record.event_log_entry.get_dagster_event()
+            step = of_run.step_key or ""
+            if of_run.event_type == DagsterEventType.STEP_FAILURE:
+                failures[step] = of_run
+            elif of_run.event_type == DagsterEventType.ASSET_CHECK_EVALUATION:
+                check = of_run.asset_check_evaluation_data
+                if not check.passed and check.severity == dg.AssetCheckSeverity.ERROR:
+                    told_by_checks.add(step)
+            elif of_run.asset_key is not None:
+                one = (of_run.asset_key.to_user_string(), of_run.partition or self._month_of(entry.run_id))
+                if of_run.event_type == DagsterEventType.ASSET_MATERIALIZATION:
+                    done.add(one)
+                else:
+                    assets.setdefault(step, []).append(one)
+        planned = [one for of_step in assets.values() for one in of_step]
+        if failures:
+            told = [(step, _text_of(failure), assets.get(step, [])) for step, failure in failures.items()]
+        else:
+            # Without data if it was reported from outside, as by Dagster's run monitoring of a lost worker.
+            error = event.job_failure_data.error if event.event_specific_data else None
+            said = _message_of(error) if error else event.message or "it ended without saying why"
+            told = [(f"run of {event.job_name}", said, planned)]
+        for step, said, wanted in told:
+            if step in told_by_checks:
+                continue
+            missing = [one for one in wanted if one not in done] or wanted
+            what, _, next_step = said.partition(_WHAT_TO_DO)
+            for asset, month in missing or [(f"job {event.job_name}", self._month_of(entry.run_id))]:
+                yield Trouble(
+                    number,
+                    at,
+                    Kind.RUN_FAILURE,
+                    ERROR,
+                    month,
+                    asset,
+                    cause=f"{step}: {_alike(what)}"[:_CAUSE_CHARACTERS],
+                    said=what,
+                    next_step=next_step or f"read the run's log, mend the cause, then run the month again{_by(month)}",
+                    run_id=entry.run_id,
+                    ends_when_published=True,
+                )
+
+
+def _freshness(number: int, at: datetime, event: DagsterEvent) -> Iterator[Trouble | Cleared]:
+    change = event.asset_freshness_state_change_data
+    asset = change.key.to_user_string()
+    if change.new_state.value == "PASS":
+        yield Cleared(number, at, "", asset, FRESHNESS)
+    elif change.new_state.value in ("WARN", "FAIL"):
+        yield Trouble(
+            number,
+            at,
+            Kind.STALE_DATA,
+            ERROR if change.new_state.value == "FAIL" else WARN,
+            "",
+            asset,
+            cause=FRESHNESS,
+            said=f"its freshness went from {change.previous_state.value} to {change.new_state.value}",
+            next_step="see in the asset's page when it was last materialized, and whether its automation is on",
+        )
+
+
+def _said_by(check: dg.AssetCheckEvaluation) -> str:
+    facts = {name: str(value.value) for name, value in check.metadata.items() if value.value is not None}
+    if "expected" in facts and "actual" in facts:
+        return f"expected {facts['expected']}; found {facts['actual']}"
+    return check.description or "; ".join(f"{name}: {value}" for name, value in facts.items()) or "it failed"
+
+
+def _after_check(check: dg.AssetCheckEvaluation, month: str, is_warning: bool) -> str:
+    shown = check.metadata.get("rows_to_look_at")
+    sql = _SQL.search(str(shown.value)) if shown is not None else None
+    look = f"look at the rows ({' '.join(sql[1].split())})" if sql else "look at the check's metadata"
+    if is_warning:
+        return f"{look}; nothing was held back"
+    return f"mend the cause, then run the month again{_by(month)}; {look}"
+
+
+def _by(month: str) -> str:
+    return f": taxi-assets run --month {month}" if month else ""
+
+
+def _text_of(failure: DagsterEvent) -> str:
+    data = failure.step_failure_data
+    if data.user_failure_data and data.user_failure_data.description:
+        return data.user_failure_data.description
+    return _message_of(data.error) if data.error else failure.message or "it failed"
+
+
+def _message_of(error: SerializableErrorInfo) -> str:
+    """What the first error that is not Dagster's own wrapping says, without the class's module."""
+    while error.cause is not None and (error.cls_name or "").startswith("Dagster"):
+        error = error.cause
+    said = error.message.strip()
+    return re.sub(r"^(?:\w+\.)+(?=\w+: )", "", said)
+
+
+def _alike(text: str) -> str:
+    """The first sentence, with what differs from month to month left out: words that have a digit in them."""
+    lines = text.strip().splitlines()
+    words = lines[0].split() if lines else ["it failed"]
+    return (
+        " ".join("#" if any(letter.isdigit() for letter in word) else word for word in words)
+        .partition(". ")[0]
+        .rstrip(".")
+    )

@@ -1,0 +1,230 @@
+"""What an audit is: a named question to the files of a version that no reader has seen yet.
+
+Belongs here: the shape of audits and of their outcomes, and audits that suit any table. Does not: those of a
+particular layer.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+import dagster as dg
+import duckdb
+import pyarrow as pa
+
+from glue_jobs.contracts import Table
+from glue_jobs.contracts.model import Type
+from glue_jobs.files import each_footer, parquet_files, parquet_rows
+from taxi_assets.lake.append_tables import Finding
+from taxi_assets.lake.duck import connect
+from taxi_assets.lake.reading import parquet_scan, quoted, select_files
+from taxi_assets.partitions import MONTHS
+
+Subject = TypeVar("Subject")
+
+_ARROW_TYPES = {
+    Type.STRING: pa.string(),
+    Type.INT: pa.int32(),
+    Type.BIGINT: pa.int64(),
+    Type.DOUBLE: pa.float64(),
+    Type.BOOLEAN: pa.bool_(),
+    Type.DATE: pa.date32(),
+    Type.TIMESTAMP_NTZ: pa.timestamp("us"),
+    Type.MONEY: pa.decimal128(10, 2),
+    Type.MONEY_SUM: pa.decimal128(18, 2),
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Whether an audit passed, and what a reader needs to see of it.
+
+    ``rows_to_look_at`` is DuckDB SQL over the files that were audited; ``measures`` are numbers to be compared with
+    those of other months; ``details`` is more metadata for the Dagster UI.
+    """
+
+    passed: bool
+    expected: str
+    actual: str
+    rows_to_look_at: str
+    measures: Mapping[str, float] = field(default_factory=dict)
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Audit(Generic[Subject]):
+    """One question about a ``Subject`` (what a job has written). A blocking one holds the publication back."""
+
+    asset: dg.AssetKey
+    name: str
+    description: str
+    ask: Callable[[Subject], Outcome]
+    blocking: bool = True
+
+    @property
+    def spec(self) -> dg.AssetCheckSpec:
+        """How Dagster knows it: one answer for each month."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", dg.PreviewWarning)  # partitions of checks are new in Dagster 1.13
+            return dg.AssetCheckSpec(
+                self.name,
+                asset=self.asset,
+                description=self.description,
+                blocking=self.blocking,
+                partitions_def=MONTHS,
+            )
+
+    def evaluate(self, subject: Subject) -> Answer:
+        """Ask. A question that the files cannot answer has failed."""
+        try:
+            outcome = self.ask(subject)
+        except duckdb.Error as error:
+            outcome = Outcome(False, "an answer", str(error), "SELECT 'the files cannot be queried, see actual'")
+        return Answer(self.asset, self.name, self.blocking, outcome)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An audit's outcome, for Dagster and for the history."""
+
+    asset: dg.AssetKey
+    name: str
+    blocking: bool
+    outcome: Outcome
+
+    @property
+    def holds_back(self) -> bool:
+        """Whether it must hold the publication back."""
+        return self.blocking and not self.outcome.passed
+
+    @property
+    def severity(self) -> dg.AssetCheckSeverity:
+        """ERROR if the audit is a blocking one."""
+        return dg.AssetCheckSeverity.ERROR if self.blocking else dg.AssetCheckSeverity.WARN
+
+    @property
+    def result(self) -> dg.AssetCheckResult:
+        """In Dagster's words."""
+        outcome = self.outcome
+        # Each number on its own: Dagster draws those, month by month, and no JSON.
+        measures = {name: dg.MetadataValue.float(float(value)) for name, value in outcome.measures.items()}
+        return dg.AssetCheckResult(
+            passed=bool(outcome.passed),
+            asset_key=self.asset,
+            check_name=self.name,
+            severity=self.severity,
+            metadata={
+                "expected": outcome.expected,
+                "actual": outcome.actual,
+                "rows_to_look_at": dg.MetadataValue.md(f"```sql\n{outcome.rows_to_look_at}\n```"),
+                **measures,
+                **outcome.details,
+            },
+        )
+
+    @property
+    def finding(self) -> Finding:
+        """For the history of checks."""
+        outcome = self.outcome
+        return Finding(
+            asset=self.asset.to_user_string(),
+            check_name=self.name,
+            passed=bool(outcome.passed),
+            severity=self.severity.value,
+            expected=outcome.expected,
+            actual=outcome.actual,
+            rows_to_look_at=outcome.rows_to_look_at,
+            measures=outcome.measures,
+        )
+
+
+def ask_all(audits: Sequence[Audit[Subject]], subject: Subject, assets: Iterable[dg.AssetKey]) -> list[Answer]:
+    """The answers of those audits that watch one of ``assets``."""
+    chosen = set(assets)
+    return [audit.evaluate(subject) for audit in audits if audit.asset in chosen]
+
+
+def expect(actual: object, expected: object, rows_to_look_at: str) -> Outcome:
+    """Passed if ``actual`` equals ``expected``."""
+    return Outcome(actual == expected, str(expected), str(actual), rows_to_look_at)
+
+
+def has_rows(folder: str) -> Outcome:
+    """The Parquet files below ``folder`` have at least one row."""
+    rows = parquet_rows(folder)
+    return Outcome(rows > 0, "at least 1 row", f"{rows} rows", look_at(folder, "SELECT count(*)"))
+
+
+def conforms(table: Table, folder: str, month: str) -> Outcome:
+    """Every file below ``folder`` has the contract's columns in order and type, no null where none may be,
+    and rows of ``month`` only; rows are unique by the contract's grain, if it has one."""
+    files = parquet_files(folder)
+    faults = (_schema_faults(table, files) or _row_faults(table, folder, month)) if files else []
+    required = [f"{column.name} IS NULL" for column in table.columns if not column.nullable]
+    return Outcome(
+        not faults,
+        f"contract {table.full_name} v{table.version}",
+        "; ".join(faults) or f"{len(files)} files as contracted",
+        look_at(folder, "SELECT *", f"month <> {quoted(month)} OR {' OR '.join(required)}"),
+    )
+
+
+def look_at(folder: str, select: str, where: str = "", more: str = "") -> str:
+    """SQL that a person can run in DuckDB over the files below ``folder``."""
+    if not parquet_files(folder):
+        return f"SELECT {quoted(f'{folder} has no rows')}"
+    rows = all_files(folder)
+    return f"{select} FROM {rows}" + (f" WHERE {where}" if where else "") + (f" {more}" if more else "")
+
+
+def all_files(folder: str) -> str:
+    """A DuckDB table expression over the files below ``folder``, short enough to be shown."""
+    return f"read_parquet({quoted(f'{folder}/**/*.parquet')}, hive_partitioning = false)"
+
+
+def scan(table: Table, folder: str) -> str:
+    """A DuckDB table expression over the table's files below ``folder``; one of no rows if there are none."""
+    files = parquet_files(folder)
+    return parquet_scan(files) if files else f"({select_files(table, [])})"
+
+
+def first_row(sql: str) -> dict[str, Any]:
+    """The first row of a query, by column."""
+    return all_rows(sql)[0]
+
+
+def all_rows(sql: str) -> list[dict[str, Any]]:
+    """The rows of a query, by column."""
+    with connect(copies=True) as connection:
+        cursor = connection.execute(sql)
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def _schema_faults(table: Table, files: Sequence[str]) -> list[str]:
+    expected = [(column.name, _ARROW_TYPES[column.type]) for column in table.columns]
+    schemas = each_footer(files, lambda file: [(field.name, field.type) for field in file.schema_arrow])
+    faults = []
+    for path, actual in zip(files, schemas, strict=True):
+        if actual != expected:
+            different = [f"{a} is not {e}" for a, e in zip(actual, expected, strict=False) if a != e]
+            faults.append(f"{path}: {len(actual)} columns, expected {len(expected)}; {'; '.join(different[:3])}")
+    return faults[:5]
+
+
+def _row_faults(table: Table, folder: str, month: str) -> list[str]:
+    rows = scan(table, folder)
+    counts = [
+        f"count(*) FILTER ({column.name} IS NULL) AS {column.name}" for column in table.columns if not column.nullable
+    ]
+    nulls = first_row(f"SELECT count(*) FILTER (month <> '{month}') AS other_months, {', '.join(counts)} FROM {rows}")
+    faults = [] if nulls.pop("other_months") == 0 else [f"rows of other months than {month}"]
+    faults += [f"{name}: {count} nulls" for name, count in nulls.items() if count]
+    if table.grain:
+        grain = ", ".join(table.grain)
+        twice = first_row(f"SELECT count(*) AS n FROM (FROM {rows} SELECT 1 GROUP BY {grain} HAVING count(*) > 1)")["n"]
+        faults += [f"{twice} values of ({grain}) stand more than once"] if twice else []
+    return faults

@@ -1,0 +1,125 @@
+"""Audits of the curated tables of a month, before they are published."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from glue_jobs.contracts import CURATED_TABLES, TRIPS, Table, tlc
+from taxi_assets.asset_keys import asset_key
+from taxi_assets.checks.audit import Audit, Outcome, all_files, conforms, first_row, has_rows, look_at, scan
+
+_VOLUME = ("trips", "refunds", "gross_revenue", "refunded", "net_revenue")
+_OF_CARDS = f"NOT is_refund AND payment_type = {tlc.CARD}"
+
+
+def _rows(condition: str) -> str:
+    return f"count(*) FILTER ({condition})"
+
+
+def _sum(column: str, condition: str = "true") -> str:
+    return f"coalesce(sum({column}) FILTER ({condition}), 0)"
+
+
+ADDITIVE = {
+    "trips": _rows("NOT is_refund"),
+    "refunds": _rows("is_refund"),
+    "gross_revenue": _sum("total_amount", "NOT is_refund"),
+    "refunded": _sum("total_amount", "is_refund"),
+    "net_revenue": _sum("total_amount"),
+    "passengers": _sum("passenger_count", "NOT is_refund"),
+    "card_trips": _rows(_OF_CARDS),
+    "cash_trips": _rows(f"NOT is_refund AND payment_type = {tlc.CASH}"),
+    "flex_trips": _rows(f"NOT is_refund AND payment_type = {tlc.FLEX}"),
+    "card_tips": _sum("tip_amount", _OF_CARDS),
+    "airport_trips": _rows("NOT is_refund AND is_airport_trip"),
+    "congestion_surcharges": _sum("congestion_surcharge"),
+    "cbd_congestion_fees": _sum("cbd_congestion_fee"),
+    "flagged_trips": _rows("NOT is_refund AND quality_flags <> ''"),
+    "refunded_trips": _rows("is_refunded"),
+    "unlinked_refunds": _rows("list_contains(string_split(quality_flags, ','), 'unlinked_refund')"),
+}
+"""Every count and sum of money in a curated table, as DuckDB SQL over ``staging.trips``."""
+
+
+@dataclass(frozen=True)
+class CuratedMonth:
+    """The tables of a month as ``build_curated`` wrote them: table name to folder, and the staging they came from.
+
+    ``live`` has the folders of published tables that came from the same version of staging and are not built anew.
+    """
+
+    month: str
+    staging: str
+    tables: Mapping[str, str]
+    live: Mapping[str, str] = field(default_factory=dict)
+
+
+def _agrees_with_staging(table: Table, built: CuratedMonth) -> Outcome:
+    """For each value of those columns of the grain that staging has too: each day, hour, vendor, pair of zones …"""
+    keys = ", ".join(name for name in table.grain if name in TRIPS.column_names)
+    folder = built.tables[table.name]
+    measures = [name for name in table.column_names if name in ADDITIVE]
+    of_table = ", ".join(f"sum({name})::DECIMAL(18, 2) AS {name}" for name in measures)
+    of_staging = ", ".join(f"{ADDITIVE[name]}::DECIMAL(18, 2) AS {name}" for name in measures)
+    here = f"SELECT {keys}, {of_table} FROM {scan(table, folder)} GROUP BY ALL"
+    there = f"SELECT {keys}, {of_staging} FROM {scan(TRIPS, built.staging)} GROUP BY ALL"
+    apart = first_row(
+        f"SELECT (SELECT count(*) FROM ({here} EXCEPT ALL {there})) AS only_here, "
+        f"(SELECT count(*) FROM ({there} EXCEPT ALL {here})) AS only_in_staging, "
+        f"(SELECT count(*) FROM ({there})) AS groups"
+    )
+    agrees = apart["only_here"] == apart["only_in_staging"] == 0
+    return Outcome(
+        agrees,
+        f"{', '.join(measures)} of staging for each {keys}",
+        f"equal for {apart['groups']}" if agrees else str(apart),
+        f"SELECT {keys}, {of_table} FROM {all_files(folder)} GROUP BY ALL EXCEPT ALL "
+        f"SELECT {keys}, {of_staging} FROM {all_files(built.staging)} GROUP BY ALL",
+    )
+
+
+def _agrees_with_the_others(table: Table, built: CuratedMonth) -> Outcome:
+    folders = {**built.live, **built.tables}
+    totals = {name: _totals(CURATED_TABLES[name], folder) for name, folder in folders.items()}
+    own = totals[table.name]
+    apart = {name: other for name, other in totals.items() if other != own}
+    return Outcome(
+        2 * len(apart) < len(totals),  # of five tables one differs: it is the one that fails
+        f"{', '.join(_VOLUME)} of the month as in the other tables of the same staging: {own}",
+        f"different: {apart}" if apart else f"equal in {', '.join(totals)}",
+        look_at(built.tables[table.name], f"SELECT {', '.join(f'sum({name}) AS {name}' for name in _VOLUME)}"),
+    )
+
+
+def _totals(table: Table, folder: str) -> dict[str, str]:
+    sums = ", ".join(f"sum({name})::VARCHAR AS {name}" for name in _VOLUME)
+    return first_row(f"SELECT {sums} FROM {scan(table, folder)}")
+
+
+def _audits_of(table: Table) -> list[Audit[CuratedMonth]]:
+    key = asset_key(table)
+    return [
+        Audit(key, "has_rows", "The month is not empty", lambda built: has_rows(built.tables[table.name])),
+        Audit(
+            key,
+            "conforms_to_contract",
+            f"Columns, types, nulls and month as contracted; unique by {', '.join(table.grain)}",
+            lambda built: conforms(table, built.tables[table.name], built.month),
+        ),
+        Audit(
+            key,
+            "agrees_with_staging",
+            "Every count and every sum of money is that of staging, exactly, group by group",
+            lambda built: _agrees_with_staging(table, built),
+        ),
+        Audit(
+            key,
+            "agrees_with_the_other_tables",
+            "Trips, refunds and revenue of the month are those of the other tables of the same staging",
+            lambda built: _agrees_with_the_others(table, built),
+        ),
+    ]
+
+
+AUDITS: list[Audit[CuratedMonth]] = [audit for table in CURATED_TABLES.values() for audit in _audits_of(table)]

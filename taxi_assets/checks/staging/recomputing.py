@@ -1,0 +1,234 @@
+"""Whether what the job added to a row is right, computed again by DuckDB.
+
+Belongs here: derived columns, keys, links, flags and reasons. Does not: the values that came with the row
+(``accounting``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from glue_jobs.contracts import QUARANTINE, TRIPS, Table, tlc
+from glue_jobs.contracts.model import Kind
+from glue_jobs.contracts.months import clock_changes, month_bounds
+from glue_jobs.contracts.rules import MAX_AMOUNT, RULES, Tier, rules_of
+from glue_jobs.contracts.staging import CARRIES
+from glue_jobs.files import parquet_files
+from glue_jobs.transforms.judge import FLAGS, REASONS
+from taxi_assets.checks.audit import Outcome, all_files, all_rows, first_row, look_at, scan
+from taxi_assets.checks.staging.profile import has_id
+from taxi_assets.checks.staging.subject import SAMPLE, StagedMonth
+from taxi_assets.lake.reading import quoted
+
+
+def trips_lie_in_the_month(staged: StagedMonth) -> Outcome:
+    """Every pick-up lies in the month."""
+    outside = f"strftime(pickup_at, '%Y-%m') <> '{staged.month}'"
+    bad = first_row(
+        f"SELECT count(*) AS n, min(pickup_at) AS first, max(pickup_at) AS last FROM {scan(TRIPS, staged.trips)} "
+        f"WHERE {outside}"
+    )
+    return Outcome(
+        bad["n"] == 0, f"pick-ups in {staged.month} only", f"others: {bad}", look_at(staged.trips, "SELECT *", outside)
+    )
+
+
+def _label(code: str, labels: Mapping[int, str]) -> str:
+    cases = " ".join(f"WHEN {value} THEN {quoted(label)}" for value, label in labels.items())
+    return f"CASE {code} {cases} ELSE {quoted(tlc.UNKNOWN)} END"
+
+
+_DERIVED = {
+    "pickup_date": "pickup_at::DATE",
+    "pickup_hour": "hour(pickup_at)",
+    "pickup_day_of_week": "isodow(pickup_at)",
+    "day_type": "CASE WHEN isodow(pickup_at) >= 6 THEN 'Weekend' ELSE 'Weekday' END",
+    "time_of_day_category": "CASE WHEN hour(pickup_at) BETWEEN 6 AND 11 THEN 'Morning' WHEN hour(pickup_at) BETWEEN 12 "
+    "AND 17 THEN 'Afternoon' WHEN hour(pickup_at) BETWEEN 18 AND 21 THEN 'Evening' ELSE 'Night' END",
+    "distance_category": "CASE WHEN trip_distance <= 1 THEN '0-1' WHEN trip_distance <= 2 THEN '1-2' "
+    "WHEN trip_distance <= 5 THEN '2-5' WHEN trip_distance <= 10 THEN '5-10' ELSE '10+' END",
+    "vendor": _label("vendor_id", tlc.VENDORS),
+    "rate_code": _label("rate_code_id", tlc.RATE_CODES),
+    "payment_method": _label("payment_type", tlc.PAYMENT_METHODS),
+    **{
+        f"{end}_{what}": f"coalesce({end}.{name}, '')"
+        for end in ("pickup", "dropoff")
+        for what, name in (("borough", "Borough"), ("zone", "Zone"), ("service_zone", "service_zone"))
+    },
+    "is_airport_trip": "coalesce(pickup.service_zone, '') IN ('Airports', 'EWR') "
+    "OR coalesce(dropoff.service_zone, '') IN ('Airports', 'EWR')",
+}
+"""Column to DuckDB SQL for it, over the trip and the rows of the zone lookup, ``pickup`` and ``dropoff``."""
+
+
+def derived_columns_hold(staged: StagedMonth) -> Outcome:
+    """Dates, categories, labels, zone names, duration, ratios and is_refund follow from the rest of the row.
+
+    Ratios are compared to nine digits, refunds and fares by the cents that the trip has kept.
+    """
+    forward, back = clock_changes(int(staged.month[:4]))
+    minutes = (
+        f"(epoch(dropoff_at) - epoch(pickup_at)) / 60 + CASE"
+        f" WHEN pickup_at < '{forward}' AND dropoff_at >= '{forward + _HOUR}' THEN -60"
+        f" WHEN pickup_at < '{back - _HOUR}' AND dropoff_at >= '{back}' THEN 60"
+        f" WHEN pickup_at >= '{back - _HOUR}' AND pickup_at < '{back}' AND dropoff_at < pickup_at THEN 60 ELSE 0 END"
+    )
+    wrong = {name: f"coalesce({name}::VARCHAR, '') <> ({sql})::VARCHAR" for name, sql in _DERIVED.items()}
+    wrong["is_refund"] = "is_refund <> (total_amount < 0) AND total_amount <> 0"
+    wrong["trip_duration_minutes"] = f"abs(trip_duration_minutes - ({minutes})) > 1e-6"
+    wrong["average_speed_mph"] = _is_not("average_speed_mph", "trip_distance * 60", "trip_duration_minutes")
+    wrong["fare_per_mile"] = _is_not("fare_per_mile", "fare_amount::DOUBLE", "trip_distance", "0.005")
+    joins = " ".join(
+        f"LEFT JOIN read_csv({quoted(staged.zones)}, header = true, all_varchar = true) AS {end}"
+        f" ON {end}.LocationID = {end}_location_id::VARCHAR"
+        for end in ("pickup", "dropoff")
+    )
+    counts = ", ".join(f"count(*) FILTER ({condition}) AS {name}" for name, condition in wrong.items())
+    found = first_row(f"SELECT {counts} FROM {scan(TRIPS, staged.trips)} AS trips {joins}")
+    faults = {name: count for name, count in found.items() if count}
+    conditions = " OR ".join(f"({wrong[name]})" for name in faults) or "false"
+    return Outcome(
+        not faults,
+        "derived columns follow from the trip's times, distance, codes, amounts and zones",
+        f"rows that do not: {faults}" if faults else "all do",
+        f"SELECT trips.* FROM {all_files(staged.trips)} AS trips {joins} WHERE {conditions} {SAMPLE}",
+    )
+
+
+_HOUR = timedelta(hours=1)
+
+
+def _is_not(column: str, numerator: str, denominator: str, slack: str = "0") -> str:
+    """Whether ``column`` is another quotient; null where there is nothing to divide by; ``slack`` in the numerator."""
+    is_null = f"coalesce({denominator}, 0) = 0"
+    close = f"abs({column} * {denominator} - {numerator}) <= {slack} + 1e-9 * greatest(1, abs({numerator}))"
+    return f"CASE WHEN {is_null} THEN {column} IS NOT NULL ELSE {column} IS NULL OR NOT {close} END"
+
+
+def keys_identify(staged: StagedMonth) -> Outcome:
+    """No two rows share a row_hash, and records share a trip_key just if they are of one trip."""
+    key = ", ".join(CARRIES.get(name, name) for name in tlc.TRIP_KEY_COLUMNS)
+    found = first_row(
+        f"SELECT count(*) AS rows, count(DISTINCT row_hash) AS row_hashes, count(DISTINCT trip_key) AS trip_keys, "
+        f"count(DISTINCT ({key})) AS trips FROM {scan(TRIPS, staged.trips)}"
+    )
+    may_repeat = bool(staged.layout.unreadable)  # rows that differ in a column that could not be read
+    return Outcome(
+        found["trip_keys"] == found["trips"] and (may_repeat or found["row_hashes"] == found["rows"]),
+        "a row_hash for each row, a trip_key for each vendor, times, zones and distance",
+        str(found),
+        look_at(staged.trips, f"SELECT trip_key, {key}, count(*)", more=f"GROUP BY ALL ORDER BY 1 {SAMPLE}"),
+    )
+
+
+def rules_hold(staged: StagedMonth) -> Outcome:
+    """The registry's predicates, evaluated by DuckDB, name the same rows as the job did."""
+    apart: dict[str, int] = {}
+    look: list[str] = []
+    for table, folder, column, tier in (
+        (TRIPS, staged.trips, FLAGS, Tier.FLAG),
+        (QUARANTINE, staged.quarantine, REASONS, Tier.QUARANTINE),
+    ):
+        rules = {rule.rule_id: rule for rule in rules_of(tier) if "is_repeated" not in rule.predicate}
+        wrong = {
+            name: f"coalesce({_in_duckdb(rule.predicate, staged.month)}, false) <> {has_id(column, name)}"
+            for name, rule in rules.items()
+        }
+        counts = ", ".join(f"count(*) FILTER ({condition}) AS {name}" for name, condition in wrong.items())
+        found = first_row(f"SELECT {counts} FROM {_judgeable(scan(table, folder), table, staged.month)}")
+        faults = {name: count for name, count in found.items() if count}
+        apart |= faults
+        if faults and parquet_files(folder):
+            conditions = " OR ".join(f"({wrong[name]})" for name in faults)
+            rows = _judgeable(all_files(folder), table, staged.month)
+            look.append(f"SELECT * FROM {rows} WHERE {conditions} {SAMPLE}")
+    return Outcome(
+        not apart,
+        "flags and reasons are those that the rules give, evaluated again",
+        f"rows for which they are not: {apart}" if apart else "all are",
+        look[0] if look else look_at(staged.quarantine, "SELECT *", more=SAMPLE),
+    )
+
+
+def _in_duckdb(predicate: str, month: str) -> str:
+    start, end = (f"TIMESTAMP '{day}'" for day in month_bounds(month))
+    return f"({predicate.format(month_start=start, next_month=end)})"
+
+
+def _judgeable(rows: str, table: Table, month: str) -> str:
+    """Rows of trips or quarantine with the columns that predicates read: the source's, and the rules' helpers."""
+    renamed = {source: staged for source, staged in CARRIES.items() if table is TRIPS}
+    named = [
+        f"{renamed.get(column.name, column.name)}::{_JUDGED[column.kind]} AS {column.name}"
+        for column in tlc.TRIP_COLUMNS
+    ]
+    forward, back = clock_changes(int(month[:4]))
+    pickup, dropoff = "tpep_pickup_datetime", "tpep_dropoff_datetime"
+    in_hour = f"coalesce({pickup} >= '{back - _HOUR}' AND {pickup} < '{back}', false)"
+    parts = " - ".join(_cents_or_none(name) for name in tlc.PARTS_OF_TOTAL)
+    fees = " + ".join(_cents_or_none(name) for name in tlc.FEES)
+    return (
+        f"(SELECT *, CASE WHEN {pickup} < '{forward}' AND {dropoff} >= '{forward + _HOUR}' THEN wall_seconds - 3600"
+        f" WHEN {pickup} < '{back - _HOUR}' AND {dropoff} >= '{back}' OR in_fall_back_hour AND wall_seconds < 0"
+        f" THEN wall_seconds + 3600 ELSE wall_seconds END AS duration_seconds FROM (SELECT *,"
+        f" trunc(epoch({dropoff}) - epoch({pickup})) AS wall_seconds, {in_hour} AS in_fall_back_hour,"
+        f" {_cents_or_none('total_amount', 'NULL')} - {parts} AS owing_cents, {fees} AS fee_cents"
+        f" FROM (SELECT {', '.join(named)}, {FLAGS if table is TRIPS else REASONS} FROM {rows})))"
+    )
+
+
+_JUDGED = {
+    Kind.TIMESTAMP: "TIMESTAMP",
+    Kind.INTEGER: "BIGINT",
+    Kind.COUNT: "DOUBLE",
+    Kind.TEXT: "VARCHAR",
+    Kind.DISTANCE: "DOUBLE",
+    Kind.MONEY: "DOUBLE",
+}
+
+
+def _cents_or_none(column: str, otherwise: str = "0") -> str:
+    """Whole cents within the bounds of an amount, as the helpers of the rules have them."""
+    within = f"isfinite({column}) AND abs({column}) <= {MAX_AMOUNT}"
+    return f"CASE WHEN {within} THEN sign({column}) * floor(abs({column}) * 100 + 0.5) ELSE {otherwise} END"
+
+
+def links_are_mutual(staged: StagedMonth) -> Outcome:
+    """For each trip and amount there are as many refunded trips as linked refunds."""
+    linked = f"is_refund AND NOT {has_id('quality_flags', 'unlinked_refund')}"
+    torn = (
+        f"SELECT trip_key, abs(total_amount) AS amount FROM {scan(TRIPS, staged.trips)} WHERE is_refunded OR {linked} "
+        f"GROUP BY ALL HAVING count(*) FILTER (is_refunded) <> count(*) FILTER ({linked})"
+    )
+    found = first_row(f"SELECT count(*) AS n FROM ({torn})")["n"]
+    return Outcome(
+        found == 0,
+        "as many refunded trips as linked refunds, for each trip and amount",
+        f"{found} trips and amounts for which it is not so",
+        look_at(staged.trips, "SELECT *", f"is_refunded OR is_refund AND {linked}", "ORDER BY trip_key"),
+    )
+
+
+def reasons_are_registered(staged: StagedMonth) -> Outcome:
+    """Each flag is the id of a flag or link rule, each reason that of a quarantine rule."""
+    known = {tier: {rule.rule_id for rule in RULES if rule.tier in tier} for tier in (_FLAGGING, _QUARANTINING)}
+    found = {}
+    for table, folder, column, tier in (
+        (TRIPS, staged.trips, "quality_flags", _FLAGGING),
+        (QUARANTINE, staged.quarantine, "quarantine_reasons", _QUARANTINING),
+    ):
+        sql = (
+            f"SELECT DISTINCT unnest(string_split({column}, ',')) AS id FROM {scan(table, folder)} WHERE {column} <> ''"
+        )
+        if strangers := sorted({row["id"] for row in all_rows(sql)} - known[tier]):
+            found[column] = strangers
+    return Outcome(
+        not found,
+        "flags and reasons of the rule registry",
+        f"others: {found}" if found else "no others",
+        look_at(staged.quarantine, "SELECT DISTINCT quarantine_reasons"),
+    )
+
+
+_FLAGGING, _QUARANTINING = (Tier.FLAG, Tier.LINK), (Tier.QUARANTINE,)

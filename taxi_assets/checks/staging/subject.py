@@ -1,0 +1,46 @@
+"""A month as a job staged it: what the audits of staging are asked of.
+
+Belongs here: the files and facts of such a month, and what several audits derive from them. Does not: any question.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from glue_jobs.contracts.months import days_of
+from glue_jobs.files import parquet_schema
+from glue_jobs.transforms.normalise import FileLayout, layout_of
+from taxi_assets.checks.staging.profile import profile_of
+
+SAMPLE = "LIMIT 20"
+"""How many rows are shown of those that are at fault."""
+
+
+@dataclass(frozen=True)
+class StagedMonth:
+    """A month as a job wrote it.
+
+    ``facts`` is the job's report, ``source`` the raw file's path, ``zones`` that of the zone lookup; ``published``
+    holds measures of the months that are published: measure to month to value.
+    """
+
+    month: str
+    source: str
+    zones: str
+    trips: str
+    quarantine: str
+    facts: dict[str, Any]
+    published: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+    @cached_property
+    def layout(self) -> FileLayout:
+        """How the source file maps to the contract."""
+        return layout_of(parquet_schema(self.source), self.source)
+
+    @cached_property
+    def profile(self) -> dict[str, float]:
+        """The month's measures."""
+        return profile_of(self.trips, self.quarantine, days_of(self.month))

@@ -1,0 +1,108 @@
+"""Asking the audits again, of what readers see.
+
+Belongs here: the subjects of the audits, made from published versions. Does not: the audits, or when they are asked
+(``schedules.verify_published``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+
+from glue_jobs.contracts import CURATED_TABLES, QUARANTINE, TRIPS
+from glue_jobs.contracts.raw import TRIPS_DATASET, ZONES_DATASET
+from glue_jobs.contracts.rules import RULES_VERSION
+from taxi_assets.asset_keys import QUARANTINE_KEY, STAGING_TRIPS, asset_key
+from taxi_assets.checks import curated
+from taxi_assets.checks.audit import Answer, Audit, ask_all
+from taxi_assets.checks.curated import CuratedMonth
+from taxi_assets.checks.staging import audits as staging
+from taxi_assets.checks.staging.subject import StagedMonth
+from taxi_assets.lake.lake import Lake
+from taxi_assets.lake.publishing import Publication
+
+_OF_A_JOBS_REPORT = "report_matches_files"
+"""The one audit that needs what only a job's report says."""
+
+
+class NotVerifiable(Exception):
+    """The month has no published version that the audits can be asked of; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What the audits found in the published versions of a month: version of staging, answers."""
+
+    month: str
+    version: str
+    answers: list[Answer]
+
+    @property
+    def failed(self) -> list[Answer]:
+        """Blocking audits that do not pass any more."""
+        return [answer for answer in self.answers if answer.holds_back]
+
+
+def verify(lake: Lake, month: str) -> Verified:
+    """Ask every audit of the month's published trips, quarantine and tables again.
+
+    A table is compared with the staging that it was computed from only if that is the one that readers see; what does
+    not fit together is ``status``'s to say. NotVerifiable if the month is not published, was published under earlier
+    rules, or its source file is not in force any more.
+    """
+    trips, quarantine = lake.publisher.live(TRIPS, month), lake.publisher.live(QUARANTINE, month)
+    source, zones = lake.ledger.current(month, TRIPS_DATASET), lake.ledger.current(month, ZONES_DATASET)
+    again = f"run {month} again: taxi-assets run --month {month}"
+    if trips is None or quarantine is None or source is None or zones is None:
+        raise NotVerifiable(f"{month} is not published. What to do: {again}")
+    if trips.lineage.get("rules_version") != str(RULES_VERSION):
+        raise NotVerifiable(f"{month} was published under rules that are not today's. What to do: {again}")
+    if trips.lineage.get("source_sha256") != source.sha256 or trips.lineage.get("zones_sha256") != zones.sha256:
+        raise NotVerifiable(f"{month} was staged from files that are not in force any more. What to do: {again}")
+    staged = StagedMonth(
+        month=month,
+        source=source.path,
+        zones=zones.path,
+        trips=trips.path,
+        quarantine=quarantine.path,
+        facts={
+            "source_rows": source.rows,
+            "published_rows": trips.rows,
+            "quarantined_rows": quarantine.rows,
+            "quarantine_reasons": {},
+        },
+    )
+    audits = [audit for audit in staging.AUDITS if audit.name != _OF_A_JOBS_REPORT and not _is_relative(audit)]
+    answers = ask_all(audits, staged, (STAGING_TRIPS, QUARANTINE_KEY))
+    live = {table.name: lake.publisher.live(table, month) for table in CURATED_TABLES.values()}
+    built = CuratedMonth(month, trips.path, dict(_of_this_staging(live.items(), trips)))
+    answers += ask_all(curated.AUDITS, built, [asset_key(CURATED_TABLES[name]) for name in built.tables])
+    return Verified(month, trips.version, answers)
+
+
+def _is_relative(audit: Audit[Any]) -> bool:
+    """Whether it compares the month with others: true of what was usual then, not of whether the files are sound."""
+    return audit.name.endswith("_usual")
+
+
+def _of_this_staging(live: Iterable[tuple[str, Publication | None]], trips: Publication) -> Iterable[tuple[str, str]]:
+    for name, entry in live:
+        if entry is not None and entry.lineage.get("staging_version") == trips.version:
+            yield name, entry.path
+
+
+def evaluations(verified: Verified) -> Iterator[dg.AssetCheckEvaluation]:
+    """The answers as Dagster shows them: the newest of each check, for the month."""
+    for answer in verified.answers:
+        result = answer.result
+        yield dg.AssetCheckEvaluation(
+            asset_key=answer.asset,
+            check_name=answer.name,
+            passed=bool(result.passed),
+            severity=answer.severity,
+            metadata=dict(result.metadata),
+            partition=verified.month,
+        )

@@ -1,0 +1,133 @@
+"""The commands about tables as a whole and the jobs' code: rollback, catalog check and update, deploy."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+
+import click
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from glue_jobs.contracts import MONTHLY_TABLES, QUARANTINE, TRIPS
+from taxi_assets.cli.options import check_month, existing_lake, lake_option, settings_of
+from taxi_assets.cli.output import err, fail, out
+
+
+@click.command()
+@click.argument("table")
+@click.argument("month")
+@click.option("--to", "version", metavar="VERSION", help="Version to put back.  [default: the one before the live one]")
+@lake_option
+def rollback(table: str, month: str, version: str | None, lake: str | None) -> None:
+    """Put an earlier version of MONTH of TABLE back, as a new commit; nothing is deleted.
+
+    TABLE is daily_metrics, curated.daily_metrics, staging.trips … Trips and quarantine go together, because
+    together they account for every row of the source.
+
+    \b
+      taxi-assets rollback daily_metrics 2024-02
+      taxi-assets rollback staging.trips 2024-02 --to 20240403T101500Z-1a2b3c4d
+    """
+    from taxi_assets.lake.publishing import NoSuchVersion, PublishConflict
+
+    check_month(month)
+    by_name = {name: entry for full, entry in MONTHLY_TABLES.items() for name in (full, entry.name)}
+    if table not in by_name:
+        raise click.UsageError(f"there is no table {table}; choose from {', '.join(MONTHLY_TABLES)}")
+    pair = (TRIPS, QUARANTINE)
+    chosen = pair if by_name[table] in pair else (by_name[table],)
+    publisher = existing_lake(lake).publisher
+    try:
+        restored = publisher.version_to_restore(chosen[0], month, version).version
+        pending = []
+        for one in chosen:
+            live = publisher.live(one, month)
+            if live is None or live.version != restored:
+                publisher.version_to_restore(one, month, restored)  # before the first commit: all of them or none
+                pending.append(one)
+        for one in reversed(pending):
+            publisher.roll_back(one, month, restored)
+    except (NoSuchVersion, PublishConflict) as error:
+        fail(str(error))
+    for one in chosen:
+        out.print(f"{one.full_name} {month}: version {restored} is live", highlight=False)
+    out.print("See what now differs: taxi-assets status")
+
+
+@click.group()
+def catalog() -> None:
+    """The tables as the catalog knows them."""
+
+
+@catalog.command()
+@lake_option
+@click.option("--json", "as_json", is_flag=True, help="A JSON array on standard output.")
+def check(lake: str | None, as_json: bool) -> None:
+    """Compare contracts, catalog and files: columns, types, comments, field ids, partitions, rows, damaged files.
+
+    Says how to repair what differs; exit code 1 if anything does. It reads the footer of every live file.
+    """
+    from taxi_assets.lake.catalog_check import check_catalog
+
+    opened = existing_lake(lake)
+    with Progress(TextColumn("{task.description}"), BarColumn(20), TimeElapsedColumn(), console=err) as progress:
+        rows: dict[str, TaskID] = {}
+
+        def show(table: str, done: int, total: int) -> None:
+            if table not in rows:
+                rows[table] = progress.add_task(table, total=total)
+            progress.update(rows[table], completed=done)
+
+        faults = check_catalog(opened, show)
+    if as_json:
+        click.echo(json.dumps([asdict(fault) for fault in faults]))
+    elif faults:
+        found = Table("table", "what differs", "repair")
+        for fault in faults:
+            found.add_row(fault.table, escape(fault.problem), escape(fault.repair))
+        out.print(found)
+    else:
+        out.print("Contracts, catalog and files say the same.")
+    sys.exit(1 if faults else 0)
+
+
+@catalog.command()
+@lake_option
+def update(lake: str | None) -> None:
+    """Create missing tables, and give all of them the columns and comments of their contracts. No row is touched."""
+    from taxi_assets.lake.catalog_check import bring_up_to_date
+
+    not_shown = bring_up_to_date(existing_lake(lake))
+    out.print("The catalog has every table with the columns of its contract.")
+    for remark in not_shown:
+        out.print(f"  not in raw.trips, {remark}", soft_wrap=True, highlight=False)
+
+
+@click.command()
+def deploy() -> None:
+    """Put the jobs' code into the lake's bucket and point the Glue jobs at it (TAXI_PROFILE=aws).
+
+    The code lies under its hash, so that runs that have begun keep theirs. Nothing is done that is done already.
+
+    \b
+      TAXI_PROFILE=aws TAXI_LAKE=s3://my-lake taxi-assets deploy
+    """
+    import dagster as dg
+
+    from taxi_assets.aws.deploy import deploy
+    from taxi_assets.settings import Profile
+
+    settings = settings_of(None, None)
+    if settings.profile is not Profile.AWS:
+        raise click.UsageError("jobs of the local profile run from this checkout; set TAXI_PROFILE=aws and TAXI_LAKE")
+    try:
+        deployed = deploy(settings)
+    except dg.Failure as failure:
+        fail(str(failure.description))
+    table = Table("Glue job", "Glue", "code before", "code now", title=f"{settings.lake}/scripts")
+    for one in deployed:
+        table.add_row(one.job, one.glue_version, one.before or "-", "unchanged" if one.before == one.now else one.now)
+    out.print(table)

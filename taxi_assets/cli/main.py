@@ -1,0 +1,72 @@
+"""The command ``taxi-assets``.
+
+Belongs here: arguments, printing, exit codes (0 done, 1 the run or an audit failed, 2 wrong usage). Does not:
+any work; imports of the heavy modules stand in the commands, so that --help answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from typing import Any
+
+import click
+
+from taxi_assets.cli.catalog import catalog, deploy, rollback
+from taxi_assets.cli.health import health, home
+from taxi_assets.cli.output import fail
+from taxi_assets.cli.query import quarantine, query, status
+from taxi_assets.cli.run import backfill, demo, replay, run
+
+
+class _Commands(click.Group):
+    """Says in a sentence what AWS has against a command."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            if (said := _said_of_aws(error)) is None:
+                raise
+            fail(said)
+
+
+def _said_of_aws(error: Exception) -> str | None:
+    """What an error that comes from AWS means; None for any other. Only a command that met AWS has imported it."""
+    if "botocore" not in sys.modules:
+        return None
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from taxi_assets.aws.client import remedy_of
+    from taxi_assets.lake.catalog import CatalogUnavailable
+
+    if isinstance(error, CatalogUnavailable):
+        return str(error)
+    if isinstance(error, BotoCoreError | ClientError) or (isinstance(error, OSError) and "AWS Error" in str(error)):
+        return f"{error}. What to do: {remedy_of(error)}."
+    return None
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="nyc-taxi-lakehouse")
+def main() -> None:
+    """NYC taxi lakehouse: one month of TLC trips, from the source to five published tables.
+
+    \b
+    A first look, no network needed:
+      taxi-assets demo
+    A real month, straight from the TLC:
+      taxi-assets run --month 2024-02
+    What is published, and a question to it:
+      taxi-assets status
+      taxi-assets query "SELECT pickup_date, trips, net_revenue FROM curated.daily_metrics ORDER BY 1"
+    """
+    warnings.filterwarnings("ignore", module="dagster")
+
+
+for _command in (run, replay, backfill, quarantine, status, rollback, catalog, deploy, health, query, demo, home):
+    main.add_command(_command)
+
+
+if __name__ == "__main__":
+    main()

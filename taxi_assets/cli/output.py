@@ -1,0 +1,115 @@
+"""What the commands print: tables, progress, JSON, errors.
+
+Belongs here: how results look. Does not: making any.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from glue_jobs.reporting import parse_progress
+
+if TYPE_CHECKING:
+    from taxi_assets.operations.run_month import MonthResult
+
+out = Console()
+
+err = Console(stderr=True)
+
+
+def as_json_text(value: Any) -> str:
+    """As JSON, which has no NaN and no infinity: those are null."""
+    return json.dumps(_finite(value), default=_json_value, allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _finite(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _json_value(value: Any) -> Any:
+    """Money as a number (15 digits survive), dates and times by ISO 8601."""
+    if isinstance(value, Decimal):
+        return float(value)
+    return value.isoformat() if isinstance(value, date | datetime) else str(value)
+
+
+def fail(message: str) -> NoReturn:
+    """Print an error and exit with code 1."""
+    err.print(f"[red]error:[/red] {escape(message)}", soft_wrap=True, highlight=False)
+    sys.exit(1)
+
+
+@contextmanager
+def progress_of(steps: tuple[str, ...], month: str) -> Iterator[Callable[[str, str], None]]:
+    """A listener that shows a bar for each step on a terminal, and plain lines elsewhere."""
+    if not err.is_terminal:
+        yield lambda step, message: click.echo(f"{month} {step}: {message}", err=True)
+        return
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(20),
+        TextColumn("{task.fields[said]}", markup=False),
+    )
+    with Progress(*columns, TimeElapsedColumn(), console=err) as progress:
+        rows = {step: progress.add_task(f"{month} {step}", start=False, total=None, said="") for step in steps}
+
+        def listen(step: str, message: str) -> None:
+            row = rows[step]
+            if message == "started":
+                progress.start_task(row)
+            elif message == "done":
+                progress.update(row, total=1, completed=1)
+            elif transfer := parse_progress(message):
+                progress.update(row, completed=transfer[1], total=transfer[2] or None)
+            progress.update(row, said=message[:60])
+
+        yield listen
+
+
+def print_result(result: MonthResult) -> None:
+    """What became of a month."""
+    if result.error:
+        err.print(f"[red]{result.month} failed:[/red] {escape(result.error)}", soft_wrap=True, highlight=False)
+        for check in result.failed_checks:
+            err.print(f"  check failed: {check}", markup=False, highlight=False)
+        return
+    facts = Table(title=f"{result.month}, {result.engine}", show_header=False)
+    for name, value in (
+        ("source rows", f"{result.source_rows:,}"),
+        ("published", f"{result.published_rows:,}"),
+        ("quarantined", f"{result.quarantined_rows:,}"),
+        *((("released", f"{result.released_rows:,}"),) if result.released_rows is not None else ()),
+        *((f"  {reason}", f"{rows:,}") for reason, rows in result.quarantine_reasons.items()),
+        ("checks", ", ".join(f"{count} {kind}" for kind, count in result.checks.items())),
+        *((("estimated cost", f"{cost:.2f} USD"),) if (cost := sum(result.estimated_cost_usd.values())) else ()),
+        ("seconds", ", ".join(f"{step} {seconds:.1f}" for step, seconds in result.seconds.items())),
+    ):
+        facts.add_row(name, value)
+    out.print(facts)
+    tables = Table("table", "rows", "version")
+    for name, published in result.tables.items():
+        tables.add_row(name, f"{published.rows:,}", published.version)
+    out.print(tables)
+    for published in result.tables.values():
+        if published.picture:
+            out.print(f"picture: {published.picture}", soft_wrap=True, highlight=False)
+    for check in result.warned_checks:
+        out.print(f"  warning: {check}", markup=False, highlight=False)

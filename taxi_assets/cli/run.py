@@ -1,0 +1,155 @@
+"""The commands that run months: run, replay, backfill, demo."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from taxi_assets.cli.options import check_month, existing_lake, lake_option, settings_of, tables_of
+from taxi_assets.cli.output import err, fail, out, print_result, progress_of
+
+if TYPE_CHECKING:
+    from taxi_assets.operations.run_month import MonthResult
+    from taxi_assets.settings import Settings
+
+_DEMO_MONTHS = ("2024-01", "2024-02")
+
+_DEMO_SOURCE = "synthetic:rows=50000,seed=1"
+
+
+@click.command()
+@click.option("--month", required=True, metavar="YYYY-MM", help="Month of the TLC's file.")
+@click.option("--source", help="https:// address, folder, or synthetic:rows=50000,seed=1.  [TAXI_SOURCE, or the TLC]")
+@lake_option
+@click.option("--tables", metavar="A,B", help="Only these curated tables.  [default: all five]")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output, progress on standard error.")
+def run(month: str, source: str | None, lake: str | None, tables: str | None, as_json: bool) -> None:
+    """Process one month: land it, stage it, build the tables, publish what passes its audits.
+
+    Running a month again is safe: readers see the previous version until the new one is published whole.
+
+    \b
+      taxi-assets run --month 2024-02
+      taxi-assets run --month 2024-02 --source ~/tlc --lake /data/lake --json
+      taxi-assets run --month 2025-01 --source synthetic:rows=200000,seed=7
+      taxi-assets run --month 2024-02 --tables daily_metrics,customer_behavior
+    """
+    check_month(month)
+    chosen = tables_of(tables)
+    settings = settings_of(lake, source)
+    _finish(_run_with_progress(settings, month, chosen), as_json)
+
+
+@click.command()
+@click.option("--month", required=True, metavar="YYYY-MM", help="A month that is staged.")
+@lake_option
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output, progress on standard error.")
+def replay(month: str, lake: str | None, as_json: bool) -> None:
+    """Judge a month's quarantine again under the rules of today.
+
+    For use after a rule was mended: rows that are usable now join the published trips, which stay as they are, and
+    the five tables are built anew. Nothing is fetched. A changed flag needs a whole run of the month instead.
+
+    \b
+      taxi-assets replay --month 2024-02
+    """
+    check_month(month)
+    existing_lake(lake)
+    _finish(_run_with_progress(settings_of(lake, None), month, None, replay=True), as_json)
+
+
+@click.command()
+@click.option("--from", "first", required=True, metavar="YYYY-MM", help="First month.")
+@click.option("--to", "last", required=True, metavar="YYYY-MM", help="Last month.")
+@click.option("--force", is_flag=True, help="Also the months that are published whole.")
+@click.option("--source", help="https:// address, folder, or synthetic:rows=50000,seed=1.  [TAXI_SOURCE, or the TLC]")
+@lake_option
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a month on standard output.")
+def backfill(first: str, last: str, force: bool, source: str | None, lake: str | None, as_json: bool) -> None:
+    """Process a range of months, one after the other; those that are published whole are left out.
+
+    Can be stopped and begun again at any time. A month that fails does not hold the others; after three in a row it
+    stops, because then it is not the months.
+
+    \b
+      taxi-assets backfill --from 2023-01 --to 2024-12
+      taxi-assets backfill --from 2024-02 --to 2024-02 --force
+    """
+    from taxi_assets.lake.resource import LakeResource
+    from taxi_assets.operations.backfill import backfill, least_cost, plan
+
+    check_month(first)
+    check_month(last)
+    settings = settings_of(lake, source)
+    try:
+        chosen = plan(LakeResource.of(settings).open(), first, last, force)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    cost = least_cost(settings, len(chosen.to_run))
+    at_least = f", at least {cost:.2f} USD" if cost else ""
+    err.print(f"{len(chosen.to_run)} months to run{at_least}; {len(chosen.good)} are published whole already")
+    failed = []
+    for progress in backfill(chosen.to_run, lambda month: _run_with_progress(settings, month, None)):
+        result, failed = progress.results[-1], progress.failed
+        if as_json:
+            click.echo(json.dumps(result.as_json()))
+        said = f"{result.published_rows:,} trips" if result.succeeded else "failed"
+        so_far = f", {progress.cost_so_far:.2f} USD so far" if progress.cost_so_far else ""
+        rest = f"{len(progress.left)} months left, about {progress.seconds_left / 60:.0f} min"
+        rest += f" and {progress.cost_left:.2f} USD" if progress.cost_left else ""
+        err.print(f"{result.month}: {said}, {result.seconds['total']:.0f} s{so_far}; {rest}", highlight=False)
+        if not result.succeeded:
+            print_result(result)
+    for result in failed:
+        err.print(f"[red]not published:[/red] {result.month}", highlight=False)
+    sys.exit(1 if failed else 0)
+
+
+@click.command()
+@lake_option
+def demo(lake: str | None) -> None:
+    """Two synthetic months end to end, in seconds, without network or Java."""
+    settings = settings_of(lake, _DEMO_SOURCE)
+    for month in _DEMO_MONTHS:
+        result = _run_with_progress(settings, month, None)
+        print_result(result)
+        if not result.succeeded:
+            sys.exit(1)
+    at = f" --lake {lake}" if lake and Path(lake).resolve() != Path("lake").resolve() else ""
+    out.print("\n[bold]Next[/bold]")
+    for line in (
+        f"taxi-assets status{at}",
+        f'taxi-assets query "SELECT pickup_date, trips, net_revenue FROM curated.daily_metrics ORDER BY 1"{at}',
+        f'taxi-assets query "SELECT quarantine_reasons, count(*) AS trips FROM staging.quarantine GROUP BY ALL"{at}',
+        f"taxi-assets run --month 2024-03 --source {_DEMO_SOURCE}{at}",
+        f"taxi-assets rollback daily_metrics {_DEMO_MONTHS[-1]}{at}   (after a second run of that month)",
+        "make ui   (the asset graph, in a browser)",
+    ):
+        out.print(f"  {line}", soft_wrap=True, highlight=False)
+    out.print("The command lies in .venv/bin; put it on your PATH with: . .venv/bin/activate")
+
+
+def _run_with_progress(settings: Settings, month: str, tables: list[str] | None, replay: bool = False) -> MonthResult:
+    from taxi_assets.operations.dagster_instance import InstanceUnavailable, NoDagsterHome
+    from taxi_assets.operations.run_month import STEPS, run_month
+
+    try:
+        with progress_of(STEPS[1:] if replay else STEPS, month) as listener:
+            return run_month(settings, month, tables, listener, replay)
+    except NoDagsterHome as error:
+        raise click.UsageError(str(error)) from error
+    except InstanceUnavailable as error:
+        fail(str(error))
+
+
+def _finish(result: MonthResult, as_json: bool) -> None:
+    """Print the result and exit with its code."""
+    if as_json:
+        click.echo(json.dumps(result.as_json()))
+    else:
+        print_result(result)
+    sys.exit(0 if result.succeeded else 1)

@@ -1,0 +1,127 @@
+"""Running a job of ``glue_jobs`` and getting its report.
+
+Belongs here: what running a job means, and the jobs of a laptop: starting the process, following and stopping it.
+Does not: what the report means, or the same scripts with the same arguments as Glue job runs (``glue``).
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import dagster as dg
+from pydantic import PrivateAttr
+
+import glue_jobs
+from taxi_assets.jobs.base import JobRun, Jobs, as_options, facts_of
+from taxi_assets.jobs.engine import RunningEngine, describe, running_engine
+
+_SCRIPTS = Path(glue_jobs.__file__).parent
+_LAST_LINES = 25
+_STOP_SECONDS = 10
+_POLL_SECONDS = 0.1
+
+
+class LocalJobs(Jobs):
+    """Runs the jobs as subprocesses of ``python``, which needs PySpark and what else the jobs import, not this project.
+
+    The engine is started by a run's first job, and shared by the others.
+    """
+
+    engine: str
+    python: str = sys.executable
+    _running: RunningEngine | None = PrivateAttr(default=None)
+    _until_the_end: ExitStack = PrivateAttr(default_factory=ExitStack)
+
+    @contextmanager
+    def yield_for_execution(
+        self,
+        context: dg.InitResourceContext,  # noqa: ARG002 -- Dagster passes it; the engine does not need it
+    ) -> Iterator["LocalJobs"]:
+        """Keep the engine running while the Dagster run lasts."""
+        with self._until_the_end:
+            yield self
+
+    def run(self, context: dg.AssetExecutionContext, job: str, arguments: Mapping[str, str]) -> JobRun:
+        """See ``Jobs``."""
+        begun = time.monotonic()
+        if self._running is None:
+            self._running = self._until_the_end.enter_context(running_engine(self.engine, python=self.python))
+        with dg.open_pipes_session(
+            context=context.op_execution_context,
+            context_injector=dg.PipesTempFileContextInjector(),
+            message_reader=dg.PipesTempFileMessageReader(),
+        ) as session:
+            command = [self.python, str(_SCRIPTS / f"{job}.py")]
+            options = as_options(arguments) | {"--spark-conf": json.dumps(self.spark.spark_config)}
+            for option in (options | dict(session.get_bootstrap_cli_arguments())).items():
+                command += option
+            end, last_lines = _run_to_end(command, self._running)
+        facts = facts_of(job, session.get_custom_messages(), end, last_lines)
+        engine = describe(self.engine, self.python)
+        return JobRun(job, facts, round(time.monotonic() - begun, 3), {"engine": engine}, {"engine": engine})
+
+    def stop_lost(self, has_ended: Callable[[str], bool]) -> Sequence[str]:  # noqa: ARG002 -- none is ever left
+        """See ``Jobs``. A job of a worker that was killed ends with its engine, which ends with the worker."""
+        return []
+
+
+def _run_to_end(command: Sequence[str], engine: RunningEngine) -> tuple[str, str]:
+    """How ``command`` ended, and its last lines. Its output goes to ours as it comes, and so to Dagster's compute log.
+
+    Stops the command if this process is interrupted, and if the engine ends: the client would wait for it.
+    """
+    process = subprocess.Popen(
+        command,
+        env=_with_package(engine.environment),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    last_lines: deque[str] = deque(maxlen=_LAST_LINES)
+    reader = threading.Thread(target=_pass_on, args=(process, last_lines), daemon=True)
+    reader.start()
+    end = ""
+    try:
+        while not end:
+            try:
+                end = f"exit code {process.wait(timeout=_POLL_SECONDS)}"
+            except subprocess.TimeoutExpired:
+                end = engine.ended()
+    finally:
+        _stop(process)
+        reader.join()
+    return end, "".join(last_lines)
+
+
+def _with_package(environment: Mapping[str, str]) -> dict[str, str]:
+    """``environment`` in which ``glue_jobs`` can be imported, also by a Python in which it is not installed."""
+    path = [str(_SCRIPTS.parent), *filter(None, [environment.get("PYTHONPATH")])]
+    return {**environment, "PYTHONPATH": os.pathsep.join(path)}
+
+
+def _pass_on(process: subprocess.Popen[str], last_lines: deque[str]) -> None:
+    assert process.stdout is not None
+    for line in process.stdout:
+        sys.stderr.write(line)
+        last_lines.append(line)
+
+
+def _stop(process: subprocess.Popen[str]) -> None:
+    """End the process and what it started, if it still runs."""
+    if process.poll() is not None:
+        return
+    os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(timeout=_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()

@@ -1,0 +1,176 @@
+"""The tables that are only appended to: the ledger of landed files, the history of checks, the metrics of runs.
+
+Belongs here: appending rows, reading them back. Does not: landing files, asking checks, measuring.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+import pyarrow as pa
+
+from glue_jobs.contracts import CHECK_HISTORY, FILES, RUN_METRICS, Table
+from taxi_assets.lake.catalog import LakeCatalog
+
+
+@dataclass(frozen=True)
+class LandedFile:
+    """One row of the ledger."""
+
+    month: str
+    dataset: str
+    url: str
+    path: str
+    etag: str
+    sha256: str
+    bytes: int
+    rows: int
+    physical_schema: str
+    run_id: str
+    landed_at: datetime
+
+
+class Ledger:
+    """Reads and extends ``raw.files``."""
+
+    def __init__(self, catalog: LakeCatalog) -> None:
+        self._catalog = catalog
+
+    def record(self, month: str, dataset: str, facts: Mapping[str, Any], run_id: str) -> LandedFile:
+        """Enter a landed file unless the one in force has the same content; returns the one now in force.
+
+        ``facts`` are those that the job ``ingest_raw`` reports of a file.
+        """
+        current = self.current(month, dataset)
+        if current is not None and current.sha256 == facts["sha256"]:
+            return current
+        landed = LandedFile(
+            month=month,
+            dataset=dataset,
+            url=facts["url"],
+            path=facts["path"],
+            etag=facts["etag"],
+            sha256=facts["sha256"],
+            bytes=facts["bytes"],
+            rows=facts["rows"],
+            physical_schema=json.dumps(facts["physical_schema"]),
+            run_id=run_id,
+            landed_at=_now(),
+        )
+        _append(self._catalog, FILES, [landed.__dict__])
+        return landed
+
+    def current(self, month: str, dataset: str) -> LandedFile | None:
+        """The file in force for a month; None if none was landed."""
+        return next((file for file in self.all_current(dataset, month)), None)
+
+    def all_current(self, dataset: str, month: str | None = None) -> list[LandedFile]:
+        """The files in force, one a month, in order."""
+        entries = self._entries(dataset, None if month is None else [month])
+        latest = {file.month: file for file in entries}
+        return [latest[month] for month in sorted(latest)]
+
+    def history(self, dataset: str, months: Collection[str]) -> dict[str, list[LandedFile]]:
+        """All that was landed of each of ``months``, in the order of time: the last one is in force."""
+        found: dict[str, list[LandedFile]] = {month: [] for month in months}
+        for file in self._entries(dataset, months):
+            found[file.month].append(file)
+        return found
+
+    def _entries(self, dataset: str, months: Collection[str] | None) -> list[LandedFile]:
+        """The ledger's rows, the oldest first; of all months without ``months``."""
+        ledger = self._catalog.find(FILES)
+        if ledger is None or (months is not None and not months):
+            return []
+        named = "', '".join(sorted(months or ()))
+        condition = f"dataset == '{dataset}'" + (f" and month in ('{named}')" if months is not None else "")
+        scan = ledger.scan(row_filter=condition)
+        rows = sorted(scan.to_arrow().to_pylist(), key=lambda row: row["landed_at"])
+        return [LandedFile(**row) for row in rows]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check found in one version of a month; ``severity`` is ERROR or WARN."""
+
+    asset: str
+    check_name: str
+    passed: bool
+    severity: str
+    expected: str
+    actual: str
+    rows_to_look_at: str
+    measures: Mapping[str, float]
+
+
+class CheckHistory:
+    """Reads and extends ``quality.check_history``."""
+
+    def __init__(self, catalog: LakeCatalog) -> None:
+        self._catalog = catalog
+
+    def record(self, month: str, findings: Sequence[Finding], *, version: str, rules_version: int, run_id: str) -> int:
+        """Append what the checks of one run found; returns the number of rows."""
+        common = {
+            "month": month,
+            "version": version,
+            "rules_version": rules_version,
+            "run_id": run_id,
+            "checked_at": _now(),
+        }
+        rows = [
+            {**common, **_answer(finding), "measure": measure, "value": value}
+            for finding in findings
+            for measure, value in (("", None), *sorted(finding.measures.items()))
+        ]
+        _append(self._catalog, CHECK_HISTORY, rows)
+        return len(rows)
+
+    def measures(self, asset: str, versions: Mapping[str, str]) -> dict[str, dict[str, float]]:
+        """Measure to month to value, for the version that ``versions`` names for each month; the newest run's."""
+        history = self._catalog.find(CHECK_HISTORY)
+        if history is None:
+            return {}
+        scan = history.scan(
+            row_filter=f"asset == '{asset}' and measure != ''",
+            selected_fields=("month", "measure", "value", "version", "checked_at"),
+        )
+        found: dict[str, dict[str, float]] = {}
+        for row in sorted(scan.to_arrow().to_pylist(), key=lambda row: row["checked_at"]):
+            if versions.get(row["month"]) == row["version"]:
+                found.setdefault(row["measure"], {})[row["month"]] = row["value"]
+        return found
+
+
+def _answer(finding: Finding) -> dict[str, object]:
+    return {name: value for name, value in finding.__dict__.items() if name != "measures"}
+
+
+class RunMetrics:
+    """Extends ``quality.run_metrics``."""
+
+    def __init__(self, catalog: LakeCatalog) -> None:
+        self._catalog = catalog
+
+    def record(self, values: Sequence[Mapping[str, object]], month: str, run_id: str) -> None:
+        """Append what a run has measured of a month, in one commit.
+
+        ``values`` have the columns that are not the run's: metric, asset, job, value, unit.
+        """
+        common = {"month": month, "run_id": run_id, "measured_at": _now()}
+        _append(self._catalog, RUN_METRICS, [{**common, **value} for value in values])
+
+
+def _append(catalog: LakeCatalog, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
+    catalog.commit(
+        table, lambda iceberg: iceberg.append(pa.Table.from_pylist(list(rows), schema=iceberg.schema().as_arrow()))
+    )
+
+
+def _now() -> datetime:
+    """UTC without a zone, as the tables have it."""
+    return datetime.now(timezone.utc).replace(tzinfo=None)

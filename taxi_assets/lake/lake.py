@@ -1,0 +1,81 @@
+"""One lake as an object: its paths, and what keeps its tables.
+
+Belongs here: opening a lake, in a folder or in S3. Does not: what each part of it does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from glue_jobs.contracts import Table
+from glue_jobs.contracts.raw import TRIPS_DATASET
+from taxi_assets.aws.client import client, glue_table_url, pyiceberg_s3_properties
+from taxi_assets.lake.append_tables import CheckHistory, Ledger, RunMetrics
+from taxi_assets.lake.catalog import LakeCatalog
+from taxi_assets.lake.paths import LakePaths
+from taxi_assets.lake.publishing import Publisher
+from taxi_assets.lake.reading import open_views
+
+if TYPE_CHECKING:
+    from taxi_assets.aws.raw_table import RawTripsTable
+
+
+class Lake:
+    """One lake: its ``paths`` and, over one ``catalog``, ``publisher`` (monthly tables), ``ledger`` (raw files),
+    ``checks`` (their history) and ``metrics`` (of runs).
+
+    ``raw_trips`` is the catalog's plain table over the raw files; None where there is no Glue Data Catalog.
+    """
+
+    def __init__(
+        self,
+        root: str,
+        catalog_properties: Mapping[str, str],
+        database_prefix: str = "",
+        raw_trips: RawTripsTable | None = None,
+        region: str = "",
+    ) -> None:
+        self.paths = LakePaths(root.rstrip("/"))
+        self.catalog = LakeCatalog(self.paths, catalog_properties, database_prefix)
+        self.publisher = Publisher(self.paths, self.catalog)
+        self.ledger = Ledger(self.catalog)
+        self.checks = CheckHistory(self.catalog)
+        self.metrics = RunMetrics(self.catalog)
+        self.raw_trips = raw_trips
+        self._region = region
+
+    @classmethod
+    def in_folder(cls, folder: Path) -> Lake:
+        """A lake in a local folder, made if need be, with its catalog in ``catalog.db``."""
+        folder.mkdir(parents=True, exist_ok=True)
+        root = str(folder.resolve())
+        # Concurrent runs share the catalog; SQLite's default of five seconds is short on a busy disk.
+        return cls(root, {"type": "sql", "uri": f"sqlite:///{root}/catalog.db?timeout=60", "warehouse": root})
+
+    @classmethod
+    def in_s3(cls, root: str, region: str, database_prefix: str) -> Lake:
+        """The lake at ``s3://bucket/prefix``, with its catalog in the Glue Data Catalog of ``region``."""
+        from taxi_assets.aws.raw_table import RawTripsTable  # a laptop does not need it
+
+        properties = {"type": "glue", "glue.region": region, "warehouse": root, **pyiceberg_s3_properties(region)}
+        raw_trips = RawTripsTable(client("glue", region), f"{database_prefix}raw", LakePaths(root).raw)
+        return cls(root, properties, database_prefix, raw_trips, region)
+
+    def connect(self, sql: str | None = None) -> duckdb.DuckDBPyConnection:
+        """A DuckDB connection on the published versions, or on those that ``sql`` names; see ``reading.open_views``."""
+        return open_views(self.paths, self.catalog, self.ledger, sql)
+
+    def show_raw(self, month: str) -> bool:
+        """Have the catalog's ``raw.trips`` point at the month's file in force; False if it cannot, or there is none."""
+        file = self.ledger.current(month, TRIPS_DATASET)
+        return self.raw_trips is not None and file is not None and self.raw_trips.put(file)
+
+    def links(self, table: Table) -> dict[str, Any]:
+        """The table's name in the catalog, and the address of its page there if it has one."""
+        database = self.catalog.database(table.layer)
+        url = {"catalog": glue_table_url(self._region, database, table.name)} if self._region else {}
+        return {"dagster/table_name": f"{database}.{table.name}", **url}

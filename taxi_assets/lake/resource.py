@@ -1,0 +1,52 @@
+"""The lake, and the source of its raw files, as Dagster resources."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import dagster as dg
+
+from taxi_assets.lake.duck import forget_copies
+from taxi_assets.lake.lake import Lake
+from taxi_assets.settings import Profile, Settings
+
+
+class LakeResource(dg.ConfigurableResource["LakeResource"]):
+    """The lake at ``root``: a local folder, or ``s3://bucket/prefix`` with the Glue Data Catalog of ``region``.
+
+    Opening it touches the disk or AWS, so it is done when a run asks.
+    """
+
+    root: str
+    region: str = ""
+    database_prefix: str = ""
+
+    @classmethod
+    def of(cls, settings: Settings) -> "LakeResource":
+        """The lake that the settings name."""
+        if settings.profile is Profile.AWS:
+            return cls(root=settings.lake, region=settings.region, database_prefix=settings.database_prefix)
+        return cls(root=settings.lake)
+
+    @contextmanager
+    def yield_for_execution(
+        self,
+        context: dg.InitResourceContext,  # noqa: ARG002 -- Dagster passes it; the lake does not need it
+    ) -> Iterator["LakeResource"]:
+        """Copies of files that audits have read end with the run."""
+        try:
+            yield self
+        finally:
+            forget_copies()
+
+    def open(self) -> Lake:
+        """The lake; a local folder is made if need be."""
+        if self.region:
+            return Lake.in_s3(self.root, self.region, self.database_prefix)
+        return Lake.in_folder(Path(self.root))
+
+
+class SourceResource(dg.ConfigurableResource["SourceResource"]):
+    """Where raw files come from; what ``spec`` may be is ``glue_jobs.sources.open_source``'s to say."""
+
+    spec: str

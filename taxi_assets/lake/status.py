@@ -1,0 +1,95 @@
+"""What the lake holds, month by month, whether its tables fit together, and how fresh it is.
+
+Belongs here: comparing what the snapshots say. Does not: printing (``cli``), or opening data files.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from glue_jobs.contracts import CURATED_TABLES, MONTHLY_TABLES, QUARANTINE, TRIPS
+from glue_jobs.contracts.raw import TRIPS_DATASET
+from taxi_assets.lake.lake import Lake
+from taxi_assets.lake.publishing import Publication
+from taxi_assets.partitions import MONTHS, due_months
+
+
+@dataclass(frozen=True)
+class MonthStatus:
+    """One month: the raw file in force, what is live of each table, and what does not fit."""
+
+    month: str
+    source_rows: int | None
+    source_sha256: str | None
+    tables: dict[str, Publication]
+    remarks: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """The status as JSON types."""
+        published = {
+            name: {
+                "rows": entry.rows,
+                "version": entry.version,
+                "snapshot_id": entry.snapshot_id,
+                "published_at": entry.published_at.isoformat(timespec="seconds"),
+                "path": entry.path,
+            }
+            for name, entry in self.tables.items()
+        }
+        return {**asdict(self), "tables": published, "remarks": list(self.remarks)}
+
+
+def lake_status(lake: Lake) -> list[MonthStatus]:
+    """All months that were landed or published, in order."""
+    landed = {file.month: file for file in lake.ledger.all_current(TRIPS_DATASET)}
+    live = {name: lake.publisher.months(table) for name, table in MONTHLY_TABLES.items()}
+    months = sorted({*landed, *(month for entries in live.values() for month in entries)})
+    found = []
+    for month in months:
+        tables = {name: entries[month] for name, entries in live.items() if month in entries}
+        file = landed.get(month)
+        sha256 = file.sha256 if file else None
+        found.append(MonthStatus(month, file.rows if file else None, sha256, tables, _remarks(month, sha256, tables)))
+    return found
+
+
+def _remarks(month: str, sha256: str | None, tables: dict[str, Publication]) -> tuple[str, ...]:
+    again = f"run {month} again"
+    trips, quarantine = tables.get(TRIPS.full_name), tables.get(QUARANTINE.full_name)
+    if trips is None:
+        return (f"landed, not staged: {again}",)
+    remarks = []
+    if sha256 is not None and trips.lineage.get("source_sha256") != sha256:
+        remarks.append(f"staging is of an earlier source file: {again}")
+    if trips.lineage.get("contract_version") != str(TRIPS.version):
+        remarks.append(f"staging was written under an earlier contract: {again}")
+    if quarantine is None or quarantine.version != trips.version:
+        remarks.append(f"trips and quarantine are of different versions: {again}")
+    for table in CURATED_TABLES.values():
+        entry = tables.get(table.full_name)
+        if entry is None:
+            remarks.append(f"{table.name} is missing: {again}")
+        elif entry.lineage.get("staging_version") != trips.version:
+            remarks.append(f"{table.name} was computed from another version of staging: {again}")
+    return tuple(remarks)
+
+
+@dataclass(frozen=True)
+class Freshness:
+    """The ``newest`` month that every table has, the time since its end, and the months after it that are due."""
+
+    newest: str
+    age: timedelta
+    missing: tuple[str, ...]
+
+
+def freshness(lake: Lake, now: datetime) -> Freshness | None:
+    """How fresh the lake is; None if there is no month that every table has."""
+    whole = set.intersection(*(set(lake.publisher.months(table)) for table in MONTHLY_TABLES.values()))
+    if not whole:
+        return None
+    newest = max(whole)
+    end = MONTHS.time_window_for_partition_key(newest).end
+    return Freshness(newest, now - end, tuple(month for month in due_months(now) if month > newest))

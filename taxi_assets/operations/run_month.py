@@ -1,0 +1,216 @@
+"""Running the month's job from a program, and what came of it.
+
+Belongs here: executing the Dagster job for one partition, its progress, its result as data. Does not: printing
+(``cli``), or anything that the Dagster UI would not do as well.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import dagster as dg
+from dagster import DagsterEventType, DagsterExecutionInterruptedError, EventLogEntry
+from dagster_shared.error import SerializableErrorInfo
+
+from glue_jobs.contracts import CURATED_TABLES
+from taxi_assets.asset_keys import QUARANTINE_KEY, RAW_TRIPS, RAW_ZONES, STAGING_TRIPS, asset_key
+from taxi_assets.definitions import MONTH_JOB, build_definitions
+from taxi_assets.jobs.engine import EngineUnavailable
+from taxi_assets.lake.catalog import CatalogUnavailable
+from taxi_assets.lake.publishing import PublishConflict
+from taxi_assets.operations.dagster_instance import dagster_home, open_instance
+from taxi_assets.settings import Settings
+
+STEPS = ("ingest_raw", "stage_trips", "build_curated")
+_POLL_SECONDS = 0.2
+
+Listener = Callable[[str, str], None]
+"""Called with a step's name and what it just said."""
+
+
+@dataclass(frozen=True)
+class PublishedTable:
+    """What a run published of one table: ``path`` is the folder of the month's files."""
+
+    rows: int
+    version: str
+    snapshot_id: int
+    path: str
+    picture: str = ""
+
+
+@dataclass
+class MonthResult:
+    """What became of one month. ``error`` is empty if the run succeeded; rows are None where it never got to.
+
+    ``released_rows`` is for a replay: rows that left the quarantine. ``estimated_cost_usd`` is by Glue run.
+    """
+
+    month: str
+    source_rows: int | None = None
+    published_rows: int | None = None
+    quarantined_rows: int | None = None
+    released_rows: int | None = None
+    quarantine_reasons: dict[str, int] = field(default_factory=dict)
+    tables: dict[str, PublishedTable] = field(default_factory=dict)
+    checks: dict[str, int] = field(default_factory=lambda: {"passed": 0, "warned": 0, "failed": 0})
+    failed_checks: list[str] = field(default_factory=list)
+    warned_checks: list[str] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+    estimated_cost_usd: dict[str, float] = field(default_factory=dict)
+    engine: str = ""
+    run_id: str = ""
+    error: str = ""
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether everything that was asked for is published."""
+        return not self.error
+
+    def as_json(self) -> dict[str, Any]:
+        """The result as JSON types."""
+        return asdict(self)
+
+
+def run_month(
+    settings: Settings, month: str, tables: Sequence[str] | None, listener: Listener, replay: bool = False
+) -> MonthResult:
+    """Run the month's job in this process, for all curated tables or for ``tables``.
+
+    With ``replay``, nothing is fetched: the live quarantine is judged again, and the tables are built from the result.
+    ``listener`` hears, from another thread, what the steps say. A failed run is a result, not an exception.
+    """
+    run_id = str(uuid.uuid4())
+    begun = time.monotonic()
+    job = build_definitions(settings).resolve_job_def(MONTH_JOB)
+    selection = [] if replay else [RAW_TRIPS, RAW_ZONES]
+    selection += [STAGING_TRIPS, QUARANTINE_KEY]
+    selection += [asset_key(CURATED_TABLES[name]) for name in tables or CURATED_TABLES]
+    with open_instance(settings) as instance:
+        with _Follower(instance, run_id, listener):
+            job.execute_in_process(
+                run_config={
+                    "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+                    "ops": {"stage_trips": {"config": {"replay": replay}}},
+                },
+                instance=instance,
+                partition_key=month,
+                asset_selection=selection,
+                run_id=run_id,
+                raise_on_error=False,
+            )
+        entries = instance.all_logs(run_id)
+        run = instance.get_run_by_id(run_id)
+    result = MonthResult(month, run_id=run_id)
+    for entry in entries:
+        _take_in(result, entry)
+    if not (run and run.is_success) and not result.error:
+        result.error = f"run {run_id} did not succeed; its log is in {dagster_home(settings)}"
+    result.seconds["total"] = round(time.monotonic() - begun, 3)
+    return result
+
+
+class _Follower:
+    """Reads a run's event log while it grows, and tells the listener."""
+
+    def __init__(self, instance: dg.DagsterInstance, run_id: str, listener: Listener) -> None:
+        self._instance, self._run_id, self._listener = instance, run_id, listener
+        self._cursor: str | None = None
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._follow, daemon=True)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _follow(self) -> None:
+        while not self._done.wait(_POLL_SECONDS):
+            self._read()
+        self._read()
+
+    def _read(self) -> None:
+        batch = self._instance.get_records_for_run(self._run_id, cursor=self._cursor)
+        self._cursor = batch.cursor
+        for record in batch.records:
+            entry = record.event_log_entry
+            step = entry.step_key or ""
+            if step not in STEPS:
+                continue
+            if not entry.is_dagster_event:
+                self._listener(step, entry.user_message)
+            elif entry.dagster_event_type in (DagsterEventType.STEP_START, DagsterEventType.STEP_SUCCESS):
+                self._listener(step, "started" if entry.dagster_event_type == DagsterEventType.STEP_START else "done")
+
+
+def _take_in(result: MonthResult, entry: EventLogEntry) -> None:
+    """Add what one event of the run says to the result."""
+    event = entry.dagster_event
+    if event is None:
+        return
+    if event.event_type == DagsterEventType.ASSET_MATERIALIZATION:
+        _take_in_materialization(result, event.step_materialization_data.materialization)
+    elif event.event_type == DagsterEventType.ASSET_CHECK_EVALUATION:
+        check = event.asset_check_evaluation_data
+        kind = "passed" if check.passed else "warned" if check.severity == dg.AssetCheckSeverity.WARN else "failed"
+        result.checks[kind] += 1
+        if not check.passed:
+            named = result.warned_checks if kind == "warned" else result.failed_checks
+            named.append(f"{check.asset_key.to_user_string()}: {check.check_name}")
+    elif event.event_type == DagsterEventType.STEP_SUCCESS:
+        result.seconds[str(entry.step_key)] = round(event.step_success_data.duration_ms / 1000, 3)
+    elif event.event_type == DagsterEventType.STEP_FAILURE:
+        failure = event.step_failure_data
+        said = failure.user_failure_data.description if failure.user_failure_data else None
+        result.error = said or (_message_of(failure.error) if failure.error else f"{entry.step_key} failed")
+    elif event.event_type == DagsterEventType.RUN_FAILURE and not result.error:
+        error = event.job_failure_data.error
+        result.error = _message_of(error) if error else "the run failed"
+
+
+def _message_of(error: SerializableErrorInfo) -> str:
+    """What went wrong: our own errors speak for themselves, others come with the traceback of their first cause."""
+    chain = [error]
+    while chain[-1].cause is not None:
+        chain.append(chain[-1].cause)
+    for link in chain:
+        if link.cls_name in (DagsterExecutionInterruptedError.__name__, KeyboardInterrupt.__name__):
+            return "interrupted; nothing more is published, readers see what they saw. What to do: run the month again."
+        if link.cls_name in (EngineUnavailable.__name__, PublishConflict.__name__, CatalogUnavailable.__name__):
+            return link.message.partition(": ")[2].strip()
+        if "AWS Error" in link.message:  # from PyArrow's S3 client
+            return (
+                f"{link.message.strip()}. Readers see what they saw before. What to do: check the network, the AWS "
+                "credentials and what their role may do (infra/api-calls.json), then run the month again."
+            )
+    return chain[-1].to_string()
+
+
+def _take_in_materialization(result: MonthResult, materialization: dg.AssetMaterialization) -> None:
+    facts: dict[str, Any] = {name: value.value for name, value in materialization.metadata.items()}
+    key = materialization.asset_key
+    result.engine = facts.get("engine", result.engine)
+    if "glue_run_id" in facts:  # several tables share the run that built them
+        result.estimated_cost_usd[facts["glue_run_id"]] = facts["estimated_cost_usd"]
+    if key == STAGING_TRIPS:
+        result.source_rows = facts["source_rows"]
+        result.published_rows = facts["published_rows"]
+        result.quarantined_rows = facts["quarantined_rows"]
+        result.released_rows = facts.get("released_rows")
+    elif key == QUARANTINE_KEY:
+        result.quarantine_reasons = dict(facts["quarantine_reasons"])
+    elif key.path[0] == "curated":
+        result.tables[key.path[-1]] = PublishedTable(
+            rows=facts["dagster/row_count"],
+            version=facts["version"],
+            snapshot_id=int(facts["snapshot_id"]),
+            path=facts["dagster/uri"],
+            picture=facts.get("picture", ""),
+        )

@@ -1,0 +1,68 @@
+"""Published months are audited again, without being built again: on demand, and each month.
+
+Belongs here: the job and its schedule. Does not: what is asked (``taxi_assets.checks.verify``).
+"""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from glue_jobs.contracts import TRIPS
+from glue_jobs.contracts.rules import RULES_VERSION
+from taxi_assets.assets.specs import RUNS_POOL, measure_attempt
+from taxi_assets.checks.verify import NotVerifiable, evaluations, verify
+from taxi_assets.lake.resource import LakeResource
+from taxi_assets.metrics.recorder import Metrics
+from taxi_assets.partitions import MONTHS
+
+
+@dg.op(pool=RUNS_POOL, description="Ask the audits of a month's published versions again.")
+def audit_published_month(
+    context: dg.OpExecutionContext, lake: LakeResource, metrics: dg.ResourceParam[Metrics]
+) -> Iterator[dg.AssetCheckEvaluation | dg.Output[None]]:
+    """Fails if a blocking audit does not pass any more; nothing is changed, readers see what they saw."""
+    opened, month = lake.open(), context.partition_key
+    try:
+        verified = verify(opened, month)
+    except NotVerifiable as error:
+        raise dg.Failure(str(error), allow_retries=False) from error
+    opened.checks.record(
+        month,
+        [answer.finding for answer in verified.answers],
+        version=verified.version,
+        rules_version=RULES_VERSION,
+        run_id=context.run_id,
+    )
+    measure_attempt(context, metrics, verified.answers)
+    # As the run's own: of answers outside of any run, Dagster takes one for each month and check, ever.
+    yield from evaluations(verified)
+    context.log.info(f"{month}: {len(verified.answers) - len(verified.failed)} of {len(verified.answers)} audits hold")
+    if verified.failed:
+        names = "; ".join(
+            f"{answer.asset.to_user_string()}: {answer.name} ({answer.outcome.actual})" for answer in verified.failed
+        )
+        raise dg.Failure(
+            f"{month} is published and does not pass its audits any more: {names}. Readers see version "
+            f"{verified.version}. What to do: look at the checks' metadata; taxi-assets catalog check names files that "
+            f"are gone; taxi-assets run --month {month} builds it again.",
+            allow_retries=False,
+        )
+    yield dg.Output(None)
+
+
+@dg.job(partitions_def=MONTHS, description="The audits of a published month asked again; nothing is built.")
+def verify_published() -> None:
+    """See ``audit_published_month``."""
+    audit_published_month()
+
+
+@dg.schedule(
+    job=verify_published,
+    cron_schedule="0 6 2 * *",
+    execution_timezone="America/New_York",
+    description="Each month, the audits of every published month are asked again.",
+)
+def verify_each_month(context: dg.ScheduleEvaluationContext, lake: LakeResource) -> Iterator[dg.RunRequest]:
+    """One run for each published month."""
+    for month in lake.open().publisher.months(TRIPS):
+        yield dg.RunRequest(run_key=f"{context.scheduled_execution_time:%Y-%m} {month}", partition_key=month)

@@ -1,0 +1,28 @@
+"""Jobs do not outlive the Dagster runs that they work for.
+
+Belongs here: telling which Dagster runs have ended. Does not: stopping their jobs (``jobs``).
+
+A worker that is interrupted stops its Glue run itself. One that is killed, or lost with its machine, cannot: once its
+Dagster run has ended (run monitoring sees to that, or somebody in the UI), this sensor stops what it left running.
+It looks at what runs instead of waiting for an event, so that a look that failed is made good by the next.
+"""
+
+import dagster as dg
+
+from taxi_assets.jobs.base import Jobs
+
+
+@dg.sensor(
+    minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Stops jobs whose Dagster run has ended.",
+)
+def stop_lost_jobs(context: dg.SensorEvaluationContext, jobs: dg.ResourceParam[Jobs]) -> dg.SkipReason:
+    """Stop what is left; a run of another instance is not known here and is left alone."""
+
+    def has_ended(run_id: str) -> bool:
+        run = context.instance.get_run_by_id(run_id)
+        return run is not None and run.is_finished
+
+    stopped = jobs.stop_lost(has_ended)
+    return dg.SkipReason(f"stopped {'; '.join(stopped)}" if stopped else "no job is lost")

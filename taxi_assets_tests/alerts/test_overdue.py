@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+
+from glue_jobs.contracts import MONTHLY_TABLES, TRIPS
+from taxi_assets.alerts.overdue import out_of_reach, overdue, stale_months
+from taxi_assets.asset_keys import STAGING_TRIPS
+from taxi_assets.lake.lake import Lake
+
+TRIPS_KEY = STAGING_TRIPS.to_user_string()
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    """A lake whose trips are published up to February 2024, without rows."""
+    lake = Lake.in_folder(tmp_path / "lake")
+    for month in ("2023-11", "2024-02"):
+        lake.publisher.publish(TRIPS, month, "v1", {}, replacing=None)
+    return lake
+
+
+def test_a_month_is_stale_ten_weeks_after_its_end(lake: Lake) -> None:
+    # March ends with 1 April, 0:00; 70 days later it is 10 June.
+    assert stale_months(lake, datetime(2024, 6, 9, 23, 59, tzinfo=timezone.utc)) == {}
+    assert stale_months(lake, datetime(2024, 6, 10, tzinfo=timezone.utc)) == {TRIPS_KEY: ["2024-03"]}
+    assert stale_months(lake, datetime(2024, 7, 10, tzinfo=timezone.utc)) == {TRIPS_KEY: ["2024-03", "2024-04"]}
+
+
+def test_months_that_were_left_out_before_the_newest_are_nobodys_concern(lake: Lake) -> None:
+    found = stale_months(lake, datetime(2024, 7, 10, tzinfo=timezone.utc))
+    assert "2023-12" not in found[TRIPS_KEY]
+
+
+def test_a_lake_in_which_nothing_was_published_is_not_stale(tmp_path: Path) -> None:
+    assert stale_months(Lake.in_folder(tmp_path / "empty"), datetime(2024, 7, 10, tzinfo=timezone.utc)) == {}
+
+
+def test_each_table_is_asked_for_its_own_months(lake: Lake) -> None:
+    for table in MONTHLY_TABLES.values():
+        if table != TRIPS:
+            lake.publisher.publish(table, "2024-01", "v1", {}, replacing=None)
+    found = overdue(lake, datetime(2024, 6, 10, tzinfo=timezone.utc))
+    by_asset = {(trouble.asset, trouble.month) for trouble in found}
+    assert (TRIPS_KEY, "2024-02") not in by_asset
+    assert {("curated/daily_metrics", "2024-02"), ("curated/daily_metrics", "2024-03")} <= by_asset
+    assert "taxi-assets run --month 2024-03" in next(one.next_step for one in found if one.month == "2024-03")
+
+
+def test_a_source_is_out_of_reach_after_a_day() -> None:
+    now = datetime(2024, 6, 10, tzinfo=timezone.utc)
+    assert out_of_reach(None, now) == []
+    assert out_of_reach(now - timedelta(hours=23, minutes=59), now) == []
+    (trouble,) = out_of_reach(now - timedelta(days=1), now)
+    assert "since 2024-06-09 00:00 UTC" in trouble.said

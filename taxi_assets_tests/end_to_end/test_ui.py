@@ -1,0 +1,75 @@
+"""A live ``dagster dev``: what the buttons of the UI do, asked for through the API that the UI uses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from taxi_assets.lake.lake import Lake
+from taxi_assets.lake.status import lake_status
+from taxi_assets.settings import Settings
+from taxi_assets_tests.support.dagster_dev import Dagster, running_dagster, wait_until
+
+LOCATION = {"repositoryLocationName": "nyc-taxi-lakehouse", "repositoryName": "__repository__"}
+ASSETS = ["raw/trips", "raw/zones", "staging/trips", "staging/quarantine", "curated/daily_metrics"]
+
+
+@pytest.fixture(scope="module")
+def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dagster]:
+    """A lake and its running UI."""
+    settings = Settings(lake=str(tmp_path_factory.mktemp("ui") / "lake"), source="synthetic:rows=1000,seed=1")
+    with running_dagster(settings, {}) as dagster:
+        yield dagster
+
+
+@pytest.fixture(scope="module")
+def backfilled(ui: Dagster) -> Dagster:
+    """The same, after two months were backfilled for chosen assets, as the UI's button does it."""
+    launched = ui.ask(
+        """mutation ($p: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $p) {
+             __typename ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }""",
+        p={
+            "partitionNames": ["2023-05", "2023-06"],
+            "assetSelection": [{"path": key.split("/")} for key in ASSETS],
+        },
+    )["launchPartitionBackfill"]
+    assert launched["__typename"] == "LaunchBackfillSuccess", launched
+
+    def status() -> str:
+        found = ui.ask(
+            "query ($id: String!) { partitionBackfillOrError(backfillId: $id) {"
+            " ... on PartitionBackfill { status } } }",
+            id=launched["backfillId"],
+        )
+        return str(found["partitionBackfillOrError"]["status"])
+
+    wait_until(lambda: status() not in ("REQUESTED",), 240, ui.log)
+    assert status() == "COMPLETED_SUCCESS", ui.log()
+    return ui
+
+
+def test_a_range_of_months_can_be_backfilled_for_chosen_tables(backfilled: Dagster) -> None:
+    months = lake_status(Lake.in_folder(backfilled.lake))
+    assert [month.month for month in months] == ["2023-05", "2023-06"]
+    for month in months:
+        assert set(month.tables) == {"staging.trips", "staging.quarantine", "curated.daily_metrics"}
+
+
+def test_the_graph_shows_partitions_checks_columns_and_row_counts(backfilled: Dagster) -> None:
+    nodes = backfilled.ask(
+        """{ assetNodes { assetKey { path } groupName kinds description owners { ... on TeamAssetOwner { team } }
+               partitionStats { numMaterialized } hasAssetChecks
+               assetMaterializations(limit: 1) { metadataEntries { label } } } }"""
+    )["assetNodes"]
+    by_key = {"/".join(node["assetKey"]["path"]): node for node in nodes}
+    # Four curated tables that were not asked for, the history of checks, and the two of the source.
+    assert len(by_key) == len(ASSETS) + 7
+    for key in ASSETS:
+        node = by_key[key]
+        assert node["partitionStats"]["numMaterialized"] == 2
+        assert node["hasAssetChecks"]
+        assert node["kinds"]
+        labels = {entry["label"] for entry in node["assetMaterializations"][0]["metadataEntries"]}
+        assert "dagster/row_count" in labels
+    assert by_key["curated/location_analytics"]["partitionStats"]["numMaterialized"] == 0

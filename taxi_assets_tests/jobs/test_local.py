@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+import glue_jobs
+from glue_jobs import ingest_raw
+from glue_jobs.reporting import parse_progress
+from taxi_assets.jobs.base import facts_of
+from taxi_assets.jobs.engine import EngineUnavailable, RunningEngine, describe, running_engine
+from taxi_assets.jobs.local import _run_to_end
+from taxi_assets.settings import SAIL, SPARK
+from taxi_assets_tests.conftest import MONTH
+
+COMPLETED = {"kind": "completed", "job": "stage_trips", "facts": {"rows": 3}}
+
+
+def test_a_job_that_reports_its_completion_has_facts() -> None:
+    assert facts_of("stage_trips", ["noise", COMPLETED], "exit code 0", "") == {"rows": 3}
+
+
+@pytest.mark.parametrize("messages", [[], [{**COMPLETED, "job": "another_job"}]])
+def test_a_job_that_ends_in_silence_has_failed_even_with_exit_code_0(messages: list[object]) -> None:
+    with pytest.raises(dg.Failure, match=r"without a completion report \(exit code 0\)"):
+        facts_of("stage_trips", messages, "exit code 0", "last words")
+
+
+def test_a_job_that_refuses_its_input_says_the_problem_and_the_remedy() -> None:
+    told = {"problem": "f.parquet is cut off", "remedy": "fetch it again", "cause": "data"}
+    with pytest.raises(dg.Failure, match=r"f\.parquet is cut off\. What to do: fetch it again\.") as refused:
+        facts_of("stage_trips", [{"kind": "failed", "job": "stage_trips", **told}], "exit code 1", "")
+    assert refused.value.metadata["cause"].value == "data"
+
+
+def test_the_last_lines_of_a_job_are_kept() -> None:
+    end, lines = _run_to_end([sys.executable, "-c", "print('a', flush=True); raise SystemExit('b')"], RunningEngine({}))
+    assert (end, lines) == ("exit code 1", "a\nb\n")
+
+
+def test_a_job_is_stopped_when_its_engine_ends() -> None:
+    server = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(0.5)"], text=True)
+    begun = time.monotonic()
+    end, _ = _run_to_end([sys.executable, "-c", "import time; time.sleep(60)"], RunningEngine({}, server))
+    assert "the embedded Spark engine (Sail) ended with exit code 0" in end
+    assert time.monotonic() - begun < 30
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_a_job_is_stopped_when_the_run_is_interrupted(tmp_path: Path) -> None:
+    script = f"import os, time; open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+
+    def interrupt() -> None:
+        while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+    with pytest.raises(KeyboardInterrupt):
+        _run_to_end([sys.executable, "-c", script], RunningEngine({}))
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
+
+
+def test_the_engine_ends_with_its_run() -> None:
+    with running_engine(SAIL) as running:
+        assert running.environment["SPARK_REMOTE"].startswith("sc://127.0.0.1:")
+        assert running.ended() == ""
+    assert running.server is not None
+    assert running.server.returncode == 0
+
+
+def test_the_engine_ends_when_its_parent_is_killed() -> None:
+    script = (
+        "import time\nfrom taxi_assets.jobs.engine import running_engine\n"
+        "with running_engine('sail') as r:\n    print(r.server.pid, flush=True)\n    time.sleep(60)"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    server = int(parent.stdout.readline())
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    deadline = time.monotonic() + 20
+    while _is_alive(server):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def _is_alive(pid: int) -> bool:
+    listed = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True).stdout.strip()
+    return bool(listed) and not listed.startswith("Z")
+
+
+def test_an_address_where_no_engine_is_is_refused_at_once() -> None:
+    with (
+        pytest.raises(EngineUnavailable, match=r"sc://127\.0\.0\.1:9 cannot be reached"),
+        running_engine("sc://127.0.0.1:9"),
+    ):
+        pass
+
+
+@pytest.fixture
+def bare_python(tmp_path: Path) -> str:
+    """A Python with nothing but its standard library."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "bare"], check=True)
+    return str(tmp_path / "bare" / "bin" / "python")
+
+
+def test_a_python_without_pyspark_is_refused_with_the_variable_that_names_it(bare_python: str) -> None:
+    assert describe(SPARK, bare_python) == "spark ? (JVM)"
+    with (
+        pytest.raises(EngineUnavailable, match=r"has no PySpark; check TAXI_JOBS_PYTHON \(make spark4"),
+        running_engine(SPARK, python=bare_python),
+    ):
+        pass
+
+
+def test_the_package_of_the_jobs_can_be_imported_where_it_is_not_installed(bare_python: str) -> None:
+    command = [bare_python, "-c", "import glue_jobs; print(glue_jobs.__file__)"]
+    assert _run_to_end(command, RunningEngine({})) == ("exit code 0", f"{glue_jobs.__file__}\n")
+
+
+def test_a_script_run_by_hand_shows_its_progress_and_report(source: Path, tmp_path: Path) -> None:
+    command = [sys.executable, ingest_raw.__file__, "--month", MONTH, "--source", source, "--raw-dir", tmp_path / "raw"]
+    glue_adds = ["--JOB_NAME", "ingest_raw", "--enable-metrics", "true"]
+    done = subprocess.run([*map(str, command), *glue_adds], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert '"kind": "completed"' in done.stdout
+    messages = [line.partition(" INFO ")[2] for line in done.stderr.splitlines()]
+    assert any(parse_progress(message) for message in messages)

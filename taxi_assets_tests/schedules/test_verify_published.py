@@ -1,0 +1,142 @@
+"""Published months audited again: what is sound passes, what was damaged since is named, nothing changes."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import dagster as dg
+import duckdb
+import pytest
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
+
+from glue_jobs.contracts import CURATED_TABLES, MONTHLY_TABLES, TRIPS
+from taxi_assets.alerts.event_log import read_news
+from taxi_assets.alerts.problems import Kind, Trouble
+from taxi_assets.asset_keys import STAGING_TRIPS
+from taxi_assets.checks.verify import NotVerifiable, verify
+from taxi_assets.definitions import build_definitions
+from taxi_assets.lake.lake import Lake
+from taxi_assets.lake.resource import LakeResource
+from taxi_assets.metrics.recorder import TableMetrics
+from taxi_assets.operations.run_month import MonthResult
+from taxi_assets.schedules.verify_published import verify_each_month, verify_published
+from taxi_assets.settings import Settings
+from taxi_assets_tests.conftest import MONTH
+
+
+@pytest.fixture(scope="module")
+def lake(run: Callable[..., MonthResult], source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A published month that tests damage and mend."""
+    folder = tmp_path_factory.mktemp("verified") / "lake"
+    assert run(folder, source).succeeded
+    return folder
+
+
+@pytest.fixture
+def damaged(lake: Path, tmp_path: Path) -> Iterator[str]:
+    """A tip of one trip was changed in a live file; its path."""
+    file = Lake.in_folder(lake).publisher.files(TRIPS)[0]
+    shutil.copy(file, tmp_path / "good.parquet")
+    with duckdb.connect() as connection:
+        connection.execute(f"CREATE TABLE trips AS FROM '{file}'")
+        connection.execute(
+            "UPDATE trips SET tip_amount = tip_amount + 1 WHERE row_hash = (SELECT min(row_hash) FROM trips)"
+        )
+        connection.execute(f"COPY trips TO '{file}' (FORMAT parquet)")
+    yield file
+    shutil.copy(tmp_path / "good.parquet", file)
+
+
+def execute(lake: Path, instance: dg.DagsterInstance, month: str = MONTH) -> dg.ExecuteInProcessResult:
+    return verify_published.execute_in_process(
+        instance=instance,
+        partition_key=month,
+        resources={
+            "lake": LakeResource(root=str(lake)),
+            "metrics": TableMetrics(LakeResource(root=str(lake))),
+        },
+        raise_on_error=False,
+    )
+
+
+def test_a_sound_month_passes_every_audit_and_stays_as_it_is(lake: Path) -> None:
+    publisher = Lake.in_folder(lake).publisher
+    before = {name: publisher.live(table, MONTH) for name, table in MONTHLY_TABLES.items()}
+    verified = verify(Lake.in_folder(lake), MONTH)
+    assert verified.failed == []
+    assert len(verified.answers) > 30
+    assert {answer.asset.path[-1] for answer in verified.answers} == {table.name for table in MONTHLY_TABLES.values()}
+    assert {name: publisher.live(table, MONTH) for name, table in MONTHLY_TABLES.items()} == before
+
+
+def test_a_month_can_be_verified_again_and_again_and_each_answer_is_kept(lake: Path) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        runs = [execute(lake, instance) for _ in range(2)]
+        assert all(run.success for run in runs)
+        kept = instance.event_log_storage.get_asset_check_execution_history(
+            dg.AssetCheckKey(STAGING_TRIPS, "rows_are_those_of_the_source"), limit=10
+        )
+    assert [record.run_id for record in kept] == [run.run_id for run in reversed(runs)]
+    assert {record.status for record in kept} == {AssetCheckExecutionRecordStatus.SUCCEEDED}
+    assert {record.partition for record in kept} == {MONTH}
+
+
+def test_damage_done_since_is_named_and_shown(lake: Path, damaged: str) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        done = execute(lake, instance)
+        assert not done.success
+        said = str(done.all_events[-1]) + str(
+            [event.event_specific_data for event in done.all_events if event.is_failure]
+        )
+        assert "staging/trips: rows_are_those_of_the_source" in said
+        assert "curated/daily_metrics: agrees_with_staging" in said
+        assert "Readers see version" in said
+        record = instance.event_log_storage.get_asset_check_execution_history(
+            dg.AssetCheckKey(STAGING_TRIPS, "rows_are_those_of_the_source"), limit=1
+        )[0]
+        assert record.event is not None
+        assert record.event.asset_check_evaluation is not None
+        assert not record.event.asset_check_evaluation.passed
+        assert record.event.asset_check_evaluation.partition == MONTH
+        told = read_news(instance, -1, 1_000, datetime.now(timezone.utc) + timedelta(minutes=1)).found
+        troubles = [one for one in told if isinstance(one, Trouble)]
+        assert "rows_are_those_of_the_source" in {one.cause for one in troubles}
+        # Each by its check; not once more because the run failed for it.
+        assert {(one.kind, one.month, one.run_id) for one in troubles} == {(Kind.FAILED_CHECK, MONTH, done.run_id)}
+    with Lake.in_folder(lake).connect() as connection:
+        kept = connection.execute(
+            "SELECT count(*) FROM quality.check_history WHERE run_id = ? AND NOT passed AND measure = ''", [done.run_id]
+        ).fetchall()[0][0]
+    assert kept >= 2
+
+
+def test_a_month_that_is_not_published_says_what_to_do(lake: Path) -> None:
+    with pytest.raises(NotVerifiable, match=r"2020-01 is not published\. What to do: run 2020-01 again"):
+        verify(Lake.in_folder(lake), "2020-01")
+
+
+def test_tables_of_another_staging_are_left_to_the_status(
+    run: Callable[..., MonthResult], lake: Path, source: Path
+) -> None:
+    assert run(lake, source, tables=["daily_metrics"]).succeeded
+    verified = verify(Lake.in_folder(lake), MONTH)
+    assert verified.failed == []
+    curated = {answer.asset.path[-1] for answer in verified.answers} & set(CURATED_TABLES)
+    assert curated == {"daily_metrics"}
+
+
+def test_the_schedule_asks_for_every_published_month(lake: Path) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        context = dg.build_schedule_context(
+            instance=instance,
+            scheduled_execution_time=datetime(2024, 5, 2, 6, tzinfo=timezone.utc),
+            resources={"lake": LakeResource(root=str(lake))},
+            repository_def=build_definitions(Settings(lake=str(lake))).get_repository_def(),
+        )
+        with context:
+            requests = verify_each_month.evaluate_tick(context).run_requests
+    assert requests is not None
+    assert [(request.partition_key, request.run_key) for request in requests] == [(MONTH, f"2024-05 {MONTH}")]

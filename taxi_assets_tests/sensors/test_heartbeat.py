@@ -1,0 +1,177 @@
+"""The sign of life: the file, the metric, the call to a monitor, and what happens if one of them is not taken."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import threading
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta, timezone
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from pydantic import SecretStr
+
+from taxi_assets.definitions import build_definitions, metrics_of
+from taxi_assets.jobs.code import build
+from taxi_assets.lake.lake import Lake
+from taxi_assets.lake.resource import LakeResource
+from taxi_assets.metrics.names import NAMESPACE
+from taxi_assets.operations.run_month import MonthResult
+from taxi_assets.sensors.heartbeat import Heartbeat, heartbeat, last_heartbeat
+from taxi_assets.settings import Profile, Settings
+from taxi_assets_tests.conftest import MONTH
+from taxi_assets_tests.emulators.aws import AwsEmulator
+
+NOW = datetime(2024, 7, 1, 12, tzinfo=timezone.utc)
+SECRET = "/ping/of-nobodys-business"
+
+
+class Monitor:
+    """A service that waits to be called, and answers ``status``."""
+
+    def __init__(self) -> None:
+        self.called: list[str] = []
+        self.status = 200
+        monitor = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                monitor.called.append(self.path)
+                self.send_response(monitor.status)
+                self.end_headers()
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = SecretStr(f"http://127.0.0.1:{self.server.server_port}{SECRET}")
+
+
+@pytest.fixture
+def monitor() -> Iterator[Monitor]:
+    monitor = Monitor()
+    thread = threading.Thread(target=monitor.server.serve_forever)
+    thread.start()
+    yield monitor
+    monitor.server.shutdown()
+    monitor.server.server_close()
+    thread.join()
+
+
+def tick(settings: Settings, now: datetime = NOW) -> str:
+    """What a tick of the sensor says."""
+    resources = {"lake": LakeResource.of(settings), "metrics": metrics_of(settings)}
+    with (
+        dg.DagsterInstance.ephemeral() as instance,
+        dg.build_sensor_context(instance=instance, resources=resources) as context,
+    ):
+        return str(heartbeat(settings, lambda: now).evaluate_tick(context).skip_message)
+
+
+def test_a_tick_writes_when_it_was_the_newest_month_and_the_code(
+    run: Callable[..., MonthResult], source: Path, tmp_path: Path
+) -> None:
+    assert run(tmp_path, source).succeeded
+    settings, lake = Settings(lake=str(tmp_path)), Lake.in_folder(tmp_path)
+    assert tick(settings) == f"written to {tmp_path}/health/heartbeat.json"
+    assert last_heartbeat(lake) == Heartbeat(NOW, MONTH, build().version)
+    tick(settings, NOW + timedelta(minutes=5))
+    assert last_heartbeat(lake) == Heartbeat(NOW + timedelta(minutes=5), MONTH, build().version)
+    assert [path.name for path in (tmp_path / "health").iterdir()] == ["heartbeat.json"]
+
+
+def test_a_lake_in_which_nothing_is_published_has_a_heartbeat(tmp_path: Path) -> None:
+    assert last_heartbeat(Lake.in_folder(tmp_path)) is None
+    tick(Settings(lake=str(tmp_path)))
+    assert json.loads((tmp_path / "health" / "heartbeat.json").read_text()) == {
+        "at": "2024-07-01T12:00:00+00:00",
+        "newest_month": "",
+        "code_version": build().version,
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{}", "<html>", '{"at": "2024-07-01T12:00:00", "newest_month": "", "code_version": ""}'],
+    ids=["another JSON", "no JSON", "a time without its zone"],
+)
+def test_a_file_that_is_no_heartbeat_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "health").mkdir()
+    (tmp_path / "health" / "heartbeat.json").write_text(text)
+    with pytest.raises(ValueError, match=rf"heartbeat\.json is no heartbeat: {re.escape(text)}"):
+        last_heartbeat(Lake.in_folder(tmp_path))
+
+
+def test_a_lake_that_cannot_be_written_has_no_heartbeat_and_nobody_is_called(tmp_path: Path, monitor: Monitor) -> None:
+    (tmp_path / "health").write_text("no folder")
+    with pytest.raises(OSError, match="health"):
+        tick(Settings(lake=str(tmp_path), heartbeat_url=monitor.url))
+    assert monitor.called == []
+
+
+def test_the_monitor_is_called_if_there_is_one(tmp_path: Path, monitor: Monitor) -> None:
+    tick(Settings(lake=str(tmp_path), heartbeat_url=monitor.url))
+    assert monitor.called == [SECRET]
+
+
+def test_a_monitor_that_does_not_take_it_is_a_warning_that_keeps_the_secret(
+    tmp_path: Path, monitor: Monitor, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = Settings(lake=str(tmp_path), heartbeat_url=monitor.url)
+    monitor.status = 404
+    with caplog.at_level(logging.WARNING):
+        refused = tick(settings)
+        nowhere = tick(settings.model_copy(update={"heartbeat_url": SecretStr(f"http://127.0.0.1:1{SECRET}")}))
+        nonsense = tick(settings.model_copy(update={"heartbeat_url": SecretStr("of-nobodys-business")}))
+    assert "the monitor answered 404. What to do: check TAXI_HEARTBEAT_URL." in refused
+    assert "the monitor could not be reached (ConnectionError)" in nowhere
+    assert "the monitor could not be reached (MissingSchema)" in nonsense
+    assert "nobodys" not in refused + nowhere + nonsense + caplog.text + repr(settings)
+    assert (tmp_path / "health" / "heartbeat.json").exists()
+
+
+@pytest.fixture(scope="module")
+def on_aws(aws: AwsEmulator) -> Settings:
+    aws.client("s3").create_bucket(Bucket="heartbeat")
+    return Settings(profile=Profile.AWS, lake="s3://heartbeat/lake")
+
+
+def beats(aws: AwsEmulator) -> list[float]:
+    now = datetime.now(timezone.utc)
+    points = aws.client("cloudwatch").get_metric_statistics(
+        Namespace=NAMESPACE,
+        MetricName="Heartbeat",
+        StartTime=now - timedelta(minutes=10),
+        EndTime=now + timedelta(minutes=1),
+        Period=1200,
+        Statistics=["Sum"],
+    )["Datapoints"]
+    return [point["Sum"] for point in points]
+
+
+def test_on_aws_the_file_is_in_s3_and_the_metric_in_cloudwatch(aws: AwsEmulator, on_aws: Settings) -> None:
+    before = sum(beats(aws))
+    said = tick(on_aws)
+    assert said == "written to s3://heartbeat/lake/health/heartbeat.json"
+    assert last_heartbeat(LakeResource.of(on_aws).open()) == Heartbeat(NOW, "", build().version)
+    assert sum(beats(aws)) == before + 1
+
+
+def test_what_cloudwatch_does_not_take_is_a_warning_and_the_monitor_is_called(
+    aws: AwsEmulator, on_aws: Settings, monitor: Monitor
+) -> None:
+    aws.faults.fail("monitoring", "PutMetricData", "AccessDenied", "not allowed")
+    said = tick(on_aws.model_copy(update={"heartbeat_url": monitor.url}))
+    assert "Heartbeat are not in CloudWatch" in said
+    assert monitor.called == [SECRET]
+
+
+def test_the_sensor_runs_by_itself_every_five_minutes(tmp_path: Path) -> None:
+    sensor = build_definitions(Settings(lake=str(tmp_path))).resolve_sensor_def("heartbeat")
+    assert sensor.default_status == dg.DefaultSensorStatus.RUNNING
+    assert sensor.minimum_interval_seconds == 300

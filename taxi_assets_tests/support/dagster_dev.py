@@ -1,0 +1,96 @@
+"""A running ``dagster dev`` for tests: its start, its API, its end.
+
+Belongs here: what every test with a live Dagster needs. Does not: tests.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import requests
+
+import taxi_assets
+from taxi_assets.operations.dagster_instance import dagster_home
+from taxi_assets.settings import Settings
+
+ROOT = Path(taxi_assets.__file__).parent.parent
+
+
+class Dagster:
+    """The running Dagster of the lake in ``lake``, at ``url``."""
+
+    def __init__(self, lake: Path, url: str) -> None:
+        self.lake, self.url = lake, url
+
+    def ask(self, query: str, **variables: Any) -> Any:
+        """GraphQL's data, as the UI asks for it."""
+        body = {"query": query, "variables": variables}
+        answer = requests.post(f"{self.url}/graphql", json=body, timeout=30).json()
+        assert "errors" not in answer, answer
+        return answer["data"]
+
+    def runs(self) -> list[dict[str, Any]]:
+        """``runId`` and ``status`` of its runs, the newest first."""
+        query = "{ runsOrError(limit: 50) { ... on Runs { results { runId status } } } }"
+        found: list[dict[str, Any]] = self.ask(query)["runsOrError"]["results"]
+        return found
+
+    def log(self) -> str:
+        """The end of what it printed."""
+        return (self.lake / "dev.log").read_text()[-8000:]
+
+    def answers(self) -> bool:
+        """Whether it can be asked yet."""
+        try:
+            return bool(self.ask("{ repositoriesOrError { ... on RepositoryConnection { nodes { name } } } }"))
+        except (requests.ConnectionError, AssertionError):
+            return False
+
+
+@contextmanager
+def running_dagster(settings: Settings, variables: Mapping[str, str]) -> Iterator[Dagster]:
+    """``dagster dev`` with the lake and source of ``settings`` and further ``variables``, on a free port."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {
+        **os.environ,
+        "DAGSTER_HOME": str(dagster_home(settings)),
+        "TAXI_LAKE": settings.lake,
+        "TAXI_SOURCE": settings.source,
+        **variables,
+    }
+    running = Dagster(Path(settings.lake), f"http://127.0.0.1:{port}")
+    dagster = str(Path(sys.executable).parent / "dagster")
+    command = [dagster, "dev", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(port)]
+    with (running.lake / "dev.log").open("w") as log:
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        try:
+            wait_until(running.answers, 120, running.log)
+            yield running
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)  # not SIGINT: a background shell lets its children ignore it
+            try:
+                process.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+
+def wait_until(condition: Callable[[], bool], seconds: float, explain: Callable[[], str]) -> None:
+    """Wait until ``condition`` holds, or fail with what ``explain`` says."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, explain()
+        time.sleep(0.5)
