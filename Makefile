@@ -42,6 +42,7 @@ lint: setup ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 format: setup ## put the style right
 	$(BIN)/ruff check --fix .
@@ -54,6 +55,7 @@ docs: setup ## write the data dictionary, the ODCS files and the list of metrics
 	$(BIN)/python -m taxi_assets.docs.contract_export docs/contracts
 	$(BIN)/python -m taxi_assets.docs.dictionary docs/data-dictionary.md
 	$(BIN)/python -m taxi_assets.docs.metrics_page docs/metrics.md
+	$(BIN)/python -m taxi_assets.docs.architecture docs/architecture.md
 
 bench: setup ## time the jobs on Sail, JVM Spark and DuckDB (TLC=folder in the TLC's layout for real data)
 	$(BIN)/python -m taxi_assets_tests.benchmarks.stage_and_build $(if $(TLC),--source $(TLC)) $(BENCH)
