@@ -8,24 +8,24 @@ from __future__ import annotations
 
 import argparse
 import json
-from typing import Any
 
 from glue_jobs.contracts import CURATED_TABLES, TRIPS
 from glue_jobs.errors import InputError
 from glue_jobs.files import parquet_rows
 from glue_jobs.reporting import Reporter, argument_parser, run_job
+from glue_jobs.reports import BUILD_CURATED, BuildReport
 from glue_jobs.session import spark_session
 from glue_jobs.tables import read_table
 from glue_jobs.transforms import curated
 
 
-def build(arguments: argparse.Namespace, reporter: Reporter) -> dict[str, Any]:
+def build(arguments: argparse.Namespace, reporter: Reporter) -> BuildReport:
     """Build the tables named in ``--outputs``; InputError if staging has no rows."""
     if unknown := sorted(set(arguments.outputs) - set(CURATED_TABLES)):
         raise InputError(f"there is no curated table {', '.join(unknown)}", f"choose from {', '.join(CURATED_TABLES)}")
     if parquet_rows(arguments.staging) == 0:
         raise InputError(f"{arguments.staging} has no rows", f"stage {arguments.month} again")
-    spark = spark_session("build_curated", arguments.spark_conf)
+    spark = spark_session(BUILD_CURATED, arguments.spark_conf)
     trips = read_table(spark, TRIPS, arguments.staging)
     rows = {}
     for name, path in arguments.outputs.items():
@@ -34,7 +34,7 @@ def build(arguments: argparse.Namespace, reporter: Reporter) -> dict[str, Any]:
             built = curated.build(table, trips)
             built.repartition(1).sortWithinPartitions(*table.grain).write.parquet(path)
         rows[name] = parquet_rows(path)
-    return {"rows": rows, "spark_version": spark.version}
+    return {"rows": rows, "spark_version": spark.version, "seconds": reporter.seconds}
 
 
 def main() -> None:
@@ -42,7 +42,7 @@ def main() -> None:
     parser = argument_parser(__doc__ or "")
     parser.add_argument("--staging", required=True, help="folder of the month's staging trips")
     parser.add_argument("--outputs", required=True, type=json.loads, help="table to fresh folder, a JSON object")
-    run_job("build_curated", parser, build)
+    run_job(BUILD_CURATED, parser, build)
 
 
 if __name__ == "__main__":

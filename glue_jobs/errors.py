@@ -1,26 +1,112 @@
-"""Errors that a job ends with on purpose, written for the person who reads them."""
+"""The one error of this project: what went wrong and what to do, for the person who reads it.
+
+Belongs here: the error, its causes, how it travels as data. Does not: how Dagster, PyIceberg or AWS are turned into it
+(``taxi_assets.errors``, ``taxi_assets.lake.catalog``, ``taxi_assets.aws.client``).
+"""
 
 from __future__ import annotations
 
-DATA, SOURCE = "data", "source"
-"""Causes. ``DATA``: the month's file was judged, and the same bytes will be refused again. ``SOURCE``: what was wanted
-could not be had, which may pass."""
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any
 
 
-class InputError(Exception):
-    """The input cannot be used. ``problem`` names the file or month and what is wrong, ``remedy`` what to do."""
+class Cause(str, Enum):
+    """What a failure is due to. ``DATA`` alone comes again as often as it is tried: only other code can change it."""
 
-    cause = DATA
+    DATA = "data"
+    """The month's file was judged: the same bytes will be refused again."""
+    SOURCE = "source"
+    """What was wanted could not be had: the source is out of reach, throttles, or has something else in its place."""
+    LANDING = "landing"
+    """The landed file is not what was fetched; no trip was judged."""
+    ORDER = "order"
+    """Something else has to be done first, such as landing or staging the month."""
+    CONFLICT = "conflict"
+    """Another run was quicker."""
+    LAKE = "lake"
+    """The catalog or the files of the lake cannot be read or written."""
+    AWS = "aws"
+    """AWS did not do what it was told to."""
+    DAGSTER = "dagster"
+    """The Dagster instance cannot be used."""
+    ENGINE = "engine"
+    """The Spark engine cannot be started or reached."""
+    INTERRUPTED = "interrupted"
+    """Somebody stopped it."""
+    UNKNOWN = "unknown"
+    """Nobody foresaw it."""
 
-    def __init__(self, problem: str, remedy: str) -> None:
-        super().__init__(f"{problem}. What to do: {remedy}.")
-        self.problem, self.remedy = problem, remedy
+
+class PipelineError(Exception):
+    """``problem`` names the file or month and what is wrong, ``remedy`` what to do; both without a full stop.
+
+    ``may_pass``: whether the same thing may succeed later without anybody changing anything but the surroundings.
+    ``detail`` is more for whoever looks into it, such as the last lines of a log; it is not part of the sentence.
+    ``facts`` are numbers and links beside it, for a page that can show them; they do not travel in a report.
+    """
+
+    cause: Cause = Cause.UNKNOWN
+
+    def __init__(
+        self,
+        problem: str,
+        remedy: str,
+        *,
+        cause: Cause | None = None,
+        may_pass: bool | None = None,
+        detail: str = "",
+        facts: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(problem, remedy)
+        self.problem, self.remedy, self.detail = problem.rstrip("."), remedy.rstrip("."), detail
+        self.facts: Mapping[str, Any] = facts or {}
+        if cause is not None:
+            self.cause = cause
+        self.may_pass = self.cause is not Cause.DATA if may_pass is None else may_pass
+
+    @property
+    def sentence(self) -> str:
+        """What went wrong and what to do, in one place for all that is printed, logged and sent."""
+        return f"{self.problem}. What to do: {self.remedy}." if self.remedy else f"{self.problem}."
+
+    def __str__(self) -> str:
+        """The sentence, then the detail on lines of its own."""
+        return f"{self.sentence}\n{self.detail}" if self.detail else self.sentence
+
+    def as_report(self) -> dict[str, Any]:
+        """The error as JSON types: problem, remedy, cause, may_pass, detail."""
+        return {
+            "problem": self.problem,
+            "remedy": self.remedy,
+            "cause": self.cause.value,
+            "may_pass": self.may_pass,
+            "detail": self.detail,
+        }
+
+    @staticmethod
+    def from_report(report: Mapping[str, Any]) -> PipelineError:
+        """The error that ``as_report`` described; a cause that this version does not know is ``UNKNOWN``."""
+        known = {cause.value: cause for cause in Cause}
+        return PipelineError(
+            str(report["problem"]),
+            str(report["remedy"]),
+            cause=known.get(str(report.get("cause")), Cause.UNKNOWN),
+            may_pass=report.get("may_pass"),
+            detail=str(report.get("detail", "")),
+        )
+
+
+class InputError(PipelineError):
+    """The month's file cannot be used."""
+
+    cause = Cause.DATA
 
 
 class SourceUnavailable(InputError):
     """The source did not give the file: out of reach, throttled, broken off, or not what belongs to the month."""
 
-    cause = SOURCE
+    cause = Cause.SOURCE
 
 
 class NotPublishedYet(SourceUnavailable):

@@ -14,7 +14,6 @@ import logging
 import tempfile
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -26,6 +25,7 @@ from glue_jobs.contracts.months import month_bounds
 from glue_jobs.errors import InputError, SourceUnavailable
 from glue_jobs.files import land, parquet_schema, parse_zones
 from glue_jobs.reporting import Reporter, argument_parser, progress_line, run_job
+from glue_jobs.reports import INGEST_RAW, IngestReport, Landed, VerifiedTrips
 from glue_jobs.sources import Fetched, Progress, open_source, open_trip_source
 from glue_jobs.transforms.normalise import ARROW_TYPES, FileLayout, drift_of, layout_of
 
@@ -33,8 +33,8 @@ _log = logging.getLogger("glue_jobs.ingest_raw")  # run as a script, __name__ is
 _FETCH_AGAIN = "fetch the file again from the source; if it is the same there, wait for the TLC to mend it"
 
 
-def ingest(arguments: argparse.Namespace, reporter: Reporter) -> dict[str, Any]:
-    """Land the month's files; returns the facts of the report. InputError if a file is not what it should be."""
+def ingest(arguments: argparse.Namespace, reporter: Reporter) -> IngestReport:
+    """Land the month's files. InputError if a file is not what it should be."""
     source = open_trip_source(arguments.source)
     source_of_zones = open_source(arguments.zones_source or arguments.source)
     month = arguments.month
@@ -49,14 +49,18 @@ def ingest(arguments: argparse.Namespace, reporter: Reporter) -> dict[str, Any]:
             fetched_zones = source_of_zones.fetch_zones(zones, _logged_progress(zones.name))
             zone_rows = _count_zones(zones, fetched_zones.url)
         with reporter.phase("land"):
-            return {
-                "trips": _land(
-                    trips, f"{arguments.raw_dir}/dataset={raw.TRIPS_DATASET}/year={year}/month={number}", fetched_trips
-                )
-                | verified,
-                "zones": _land(zones, f"{arguments.raw_dir}/dataset={raw.ZONES_DATASET}", fetched_zones)
-                | {"rows": zone_rows, "physical_schema": dict.fromkeys(tlc.ZONE_COLUMNS, "string")},
-            }
+            dataset = f"{arguments.raw_dir}/dataset={raw.TRIPS_DATASET}/year={year}/month={number}"
+            landed_trips = _land(trips, dataset, fetched_trips)
+            landed_zones = _land(zones, f"{arguments.raw_dir}/dataset={raw.ZONES_DATASET}", fetched_zones)
+    return {
+        "trips": {**landed_trips, **verified},
+        "zones": {
+            **landed_zones,
+            "rows": zone_rows,
+            "physical_schema": dict.fromkeys(tlc.ZONE_COLUMNS, "string"),
+        },
+        "seconds": reporter.seconds,
+    }
 
 
 def _count_zones(path: Path, url: str) -> int:
@@ -67,7 +71,7 @@ def _count_zones(path: Path, url: str) -> int:
         raise SourceUnavailable(error.problem, error.remedy) from error
 
 
-def verify_trips(path: Path, url: str, month: str) -> dict[str, Any]:
+def verify_trips(path: Path, url: str, month: str) -> VerifiedTrips:
     """Rows and physical schema of a trip file that can be staged; InputError, naming ``url``, if it cannot.
 
     Checks that it is Parquet with a readable footer, has rows, has the contract's columns in types that cast to the
@@ -163,7 +167,7 @@ def _verify_is_parquet(path: Path, url: str) -> None:
         raise InputError(f"{url} is cut off: {path.stat().st_size} bytes without a Parquet footer", _FETCH_AGAIN)
 
 
-def _land(local: Path, folder: str, fetched: Fetched) -> dict[str, Any]:
+def _land(local: Path, folder: str, fetched: Fetched) -> Landed:
     """Land ``local`` in the folder of its content below ``folder``."""
     digest = _sha256(local)
     uri = f"{folder}/sha256={digest[:16]}/{local.name}"
@@ -201,7 +205,7 @@ def main() -> None:
     )
     parser.add_argument("--zones-source", default="", help="where the zone lookup comes from, if not from there")
     parser.add_argument("--raw-dir", required=True, help="URI of the lake's raw layer")
-    run_job("ingest_raw", parser, ingest)
+    run_job(INGEST_RAW, parser, ingest)
 
 
 if __name__ == "__main__":

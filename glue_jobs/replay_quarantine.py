@@ -8,7 +8,6 @@ trips; the links between refunds and trips are made anew, because a released row
 from __future__ import annotations
 
 import argparse
-from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -17,6 +16,7 @@ from glue_jobs.contracts import QUARANTINE, TRIPS, tlc
 from glue_jobs.errors import InputError
 from glue_jobs.files import parquet_rows, read_zones
 from glue_jobs.reporting import Reporter, run_job
+from glue_jobs.reports import REPLAY_QUARANTINE, ReplayReport
 from glue_jobs.session import spark_session
 from glue_jobs.staged import (
     FOLDERS,
@@ -34,11 +34,11 @@ from glue_jobs.transforms.link import keyed, link, without_links
 from glue_jobs.transforms.normalise import EXTRA, ROW_HASH
 
 
-def replay(arguments: argparse.Namespace, reporter: Reporter) -> dict[str, Any]:
-    """Judge one month's quarantine again; returns the facts of the report. InputError if there are no trips."""
+def replay(arguments: argparse.Namespace, reporter: Reporter) -> ReplayReport:
+    """Judge one month's quarantine again. InputError if there are no trips."""
     if parquet_rows(arguments.trips) == 0:
         raise InputError(f"{arguments.trips} has no rows", f"stage {arguments.month} again")
-    spark = spark_session("replay_quarantine", arguments.spark_conf)
+    spark = spark_session(REPLAY_QUARANTINE, arguments.spark_conf)
     month = arguments.month
     trips = read_table(spark, TRIPS, arguments.trips)
     columns = [*(column.name for column in tlc.TRIP_COLUMNS), EXTRA, ROW_HASH]
@@ -57,12 +57,13 @@ def replay(arguments: argparse.Namespace, reporter: Reporter) -> dict[str, Any]:
         linked = link(without_links(trips.unionByName(released)))
         write_trips(enrich.conform(arranged(linked, "pickup_at"), TRIPS, carried=FOLDERS), arguments.trips_out)
     with reporter.phase("count what was written"):
-        facts = facts_of(spark, month, arguments.trips, arguments.trips_out, arguments.quarantine_out)
+        written = facts_of(spark, month, arguments.trips, arguments.trips_out, arguments.quarantine_out)
     before = parquet_rows(arguments.trips), parquet_rows(arguments.quarantine)
     return {
         "source_rows": sum(before),
-        "released_rows": facts["published_rows"] - before[0],
-        **facts,
+        "released_rows": written["published_rows"] - before[0],
+        **written,
+        "seconds": reporter.seconds,
     }
 
 
@@ -79,7 +80,7 @@ def main() -> None:
     parser = staging_parser(__doc__ or "")
     parser.add_argument("--trips", required=True, help="folder of the month's published trips")
     parser.add_argument("--quarantine", required=True, help="folder of the month's published quarantine")
-    run_job("replay_quarantine", parser, replay)
+    run_job(REPLAY_QUARANTINE, parser, replay)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import re
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from typing import Any
@@ -28,11 +28,11 @@ from dagster_pipes import (
     open_dagster_pipes,
 )
 
-from glue_jobs.errors import InputError
+from glue_jobs.errors import PipelineError
 
 COMPLETED, FAILED, PHASE = "completed", "failed", "phase"
 """The kinds of a job's messages: ``{"kind", "job", "phase", "seconds"}`` after each phase, and at its end
-``{"kind", "job", "facts"}`` or ``{"kind", "job", "problem", "remedy", "cause"}``."""
+``{"kind", "job", "facts"}`` or ``{"kind", "job", …}`` with ``PipelineError.as_report``."""
 
 _SECONDS_BETWEEN_UPLOADS = 1.0
 _log = logging.getLogger("glue_jobs")
@@ -101,11 +101,12 @@ def _is_under_dagster() -> bool:
 
 
 def run_job(
-    job: str, parser: argparse.ArgumentParser, body: Callable[[argparse.Namespace, Reporter], dict[str, Any]]
+    job: str, parser: argparse.ArgumentParser, body: Callable[[argparse.Namespace, Reporter], Mapping[str, Any]]
 ) -> None:
-    """Run ``body`` and report its facts; an InputError becomes a failure report and exit code 1.
+    """Run ``body`` and send the typed report that it returns; a PipelineError becomes a failure report and exit code 1.
 
-    Any other exception is reported by Pipes with its traceback and leaves the process as it came.
+    The report has the reporter's seconds in it. Any other exception is reported by Pipes with its traceback and leaves
+    the process as it came.
     """
     arguments, _ = parser.parse_known_args()
     warnings.filterwarnings("ignore", message="This process was not launched by a Dagster")
@@ -119,16 +120,15 @@ def run_job(
         begun = time.monotonic()
         try:
             facts = body(arguments, reporter)
-        except InputError as error:
+        except PipelineError as error:
             _log.error("%s", error)
-            told = {"problem": error.problem, "remedy": error.remedy, "cause": error.cause}
-            pipes.report_custom_message({"kind": FAILED, "job": job, **told})
+            pipes.report_custom_message({"kind": FAILED, "job": job, **error.as_report()})
             sys.exit(1)
         except Exception:
             _log.exception("%s of %s failed", job, arguments.month)
             raise
         reporter.seconds["total"] = round(time.monotonic() - begun, 3)
-        report = {"kind": COMPLETED, "job": job, "facts": {**facts, "seconds": reporter.seconds}}
+        report = {"kind": COMPLETED, "job": job, "facts": facts}
         pipes.report_custom_message(report)
     if not _is_under_dagster():
         print(json.dumps(report), flush=True)

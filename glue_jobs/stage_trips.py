@@ -7,10 +7,10 @@ Writes only to the two fresh folders that it is given, and deletes nothing.
 from __future__ import annotations
 
 import argparse
-from typing import Any
 
 from glue_jobs.files import parquet_schema, read_zones
 from glue_jobs.reporting import Reporter, run_job
+from glue_jobs.reports import STAGE_TRIPS, StageReport
 from glue_jobs.session import spark_session
 from glue_jobs.staged import (
     FOLDERS,
@@ -27,9 +27,9 @@ from glue_jobs.transforms.link import keyed, link
 from glue_jobs.transforms.normalise import layout_of, normalise
 
 
-def stage(arguments: argparse.Namespace, reporter: Reporter) -> dict[str, Any]:
-    """Stage one month; returns the facts of the report. InputError if the file cannot be used."""
-    spark = spark_session("stage_trips", arguments.spark_conf)
+def stage(arguments: argparse.Namespace, reporter: Reporter) -> StageReport:
+    """Stage one month. InputError if the file cannot be used."""
+    spark = spark_session(STAGE_TRIPS, arguments.spark_conf)
     month = arguments.month
     layout = layout_of(parquet_schema(arguments.trips), arguments.trips)
     source = spark.read.schema(layout.schema).parquet(arguments.trips)
@@ -50,12 +50,13 @@ def stage(arguments: argparse.Namespace, reporter: Reporter) -> dict[str, Any]:
         in_order = arranged(placed, "tpep_pickup_datetime")
         write_trips(enrich.trips(in_order, month, carried=FOLDERS), arguments.trips_out)
     with reporter.phase("count what was written"):
-        facts = facts_of(spark, month, arguments.trips, arguments.trips_out, arguments.quarantine_out)
+        written = facts_of(spark, month, arguments.trips, arguments.trips_out, arguments.quarantine_out)
     return {
         "source_rows": int(source.count()),
-        **facts,
+        **written,
         "absent_columns": list(layout.absent),
         "unknown_columns": layout.strangers,
+        "seconds": reporter.seconds,
     }
 
 
@@ -63,7 +64,7 @@ def main() -> None:
     """Entry point."""
     parser = staging_parser(__doc__ or "")
     parser.add_argument("--trips", required=True, help="URI of the month's raw Parquet file")
-    run_job("stage_trips", parser, stage)
+    run_job(STAGE_TRIPS, parser, stage)
 
 
 if __name__ == "__main__":

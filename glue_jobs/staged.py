@@ -17,6 +17,7 @@ from glue_jobs.contracts.rules import RULES_VERSION
 from glue_jobs.errors import InputError
 from glue_jobs.files import count_parquet_files
 from glue_jobs.reporting import argument_parser
+from glue_jobs.reports import Written
 from glue_jobs.tables import read_table
 from glue_jobs.transforms import enrich, judge
 from glue_jobs.transforms.exact import money_sum
@@ -70,7 +71,7 @@ def write_trips(trips: DataFrame, folder: str) -> None:
     trips.write.partitionBy(*FOLDERS).parquet(folder)
 
 
-def facts_of(spark: SparkSession, month: str, source: str, trips: str, quarantine: str) -> dict[str, Any]:
+def facts_of(spark: SparkSession, month: str, source: str, trips: str, quarantine: str) -> Written:
     """What a report says of the two folders. InputError, naming ``source``, if not one trip came out."""
     published = _totals(spark, trips)
     reasons, combinations = _reasons(spark, quarantine)

@@ -14,13 +14,14 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
+from glue_jobs.errors import PipelineError
 from taxi_assets.lake.texts import write_text
 
 _log = logging.getLogger("taxi_assets.alerts")
 
 
-class NotDelivered(Exception):
-    """The message was not taken; it is to be sent again later. Says why and what to do, and no secret."""
+class NotDelivered(PipelineError):
+    """The message was not taken; it is to be sent again later. Holds no secret."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class OutboxNotifier(Notifier):
             write_text(f"{path}.txt", f"{message.headline}\n\n{message.text}\n")
             write_text(f"{path}.json", json.dumps(message.as_json(), indent=2))
         except OSError as error:  # also PyArrow's, of S3
-            raise NotDelivered(f"{path} could not be written: {error}. What to do: see to the disk or S3.") from error
+            raise NotDelivered(f"{path} could not be written: {error}", "see to the disk or S3") from error
         line = {name: value for name, value in message.as_json().items() if name not in ("text", "problems")}
         level = {"ERROR": logging.ERROR, "WARN": logging.WARNING}.get(message.severity, logging.INFO)
         _log.log(level, json.dumps({**line, "problems": len(message.problems), "file": f"{path}.txt"}))

@@ -14,11 +14,10 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import dagster as dg
-from botocore.exceptions import BotoCoreError, ClientError
-from sqlalchemy.exc import SQLAlchemyError
 
 from glue_jobs.contracts import MONTHLY_TABLES
 from glue_jobs.contracts.raw import TRIPS_DATASET, ZONES_DATASET
+from glue_jobs.errors import PipelineError
 from taxi_assets.alerts.event_log import read_news
 from taxi_assets.alerts.notify import Message, NotDelivered, Notifier
 from taxi_assets.alerts.overdue import OVERDUE, UNREACHABLE, out_of_reach, overdue
@@ -26,7 +25,6 @@ from taxi_assets.alerts.problems import Kind, Problem, Problems
 from taxi_assets.alerts.slack import SlackNotifier
 from taxi_assets.alerts.wording import Seen, message_of
 from taxi_assets.asset_keys import RAW_TRIPS, RAW_ZONES, asset_key
-from taxi_assets.lake.catalog import CatalogUnavailable
 from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.resource import LakeResource
 
@@ -38,7 +36,7 @@ LOOK_EVERY = timedelta(hours=1)
 SLACK_KEEPS = 50
 """Messages that wait for Slack; if it is away for longer, the oldest are dropped, and the log says so."""
 
-_LAKE_IS_AWAY = (CatalogUnavailable, OSError, SQLAlchemyError, ClientError, BotoCoreError)
+_LAKE_IS_AWAY = (PipelineError, OSError)
 _TABLES = {asset_key(table).to_user_string(): table for table in MONTHLY_TABLES.values()}
 _DATASETS = {RAW_TRIPS.to_user_string(): TRIPS_DATASET, RAW_ZONES.to_user_string(): ZONES_DATASET}
 
@@ -87,14 +85,14 @@ def alerts_sensor(
                 context.log.warning(f"whether months are overdue is not known: {error}")
         problems.forget_settled(now)
         state.save()
-        delivered, failures = 0, []
+        delivered, failures = 0, list[NotDelivered]()
         look = _Look(context, lake)
         for notice in problems.due(now):
             message = message_of(notice, now, look, lambda run: f"{ui_url}/runs/{run}")
             try:
                 notifier.send(message)
             except NotDelivered as error:  # the others are tried: perhaps it is the message
-                failures.append(f"{message.headline}: {error}")
+                failures.append(error)
                 continue
             delivered += 1
             problems.told(notice, now)
@@ -104,7 +102,7 @@ def alerts_sensor(
         state.hand_to_slack(slack)
         if failures:
             # A tick that failed is what the UI shows in red; what was not delivered is in the state.
-            raise NotDelivered("; ".join(failures))
+            raise NotDelivered("; ".join(one.problem for one in failures), failures[0].remedy)
         context.update_cursor(str(problems.delivered_to))
         return dg.SkipReason(f"{delivered} messages, {len(problems.open)} problems open, read to {problems.read_to}")
 

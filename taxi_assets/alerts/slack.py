@@ -41,8 +41,7 @@ class SlackNotifier(Notifier):
         except requests.RequestException as error:
             # Its own text, and the traceback of what caused it, have the address in them.
             raise NotDelivered(
-                f"Slack could not be reached ({type(error).__name__}). What to do: check the network and "
-                "TAXI_SLACK_WEBHOOK_URL."
+                f"Slack could not be reached ({type(error).__name__})", "check the network and TAXI_SLACK_WEBHOOK_URL"
             ) from None
         if status != HTTPStatus.OK:
-            raise NotDelivered(f"Slack answered {status}. What to do: check TAXI_SLACK_WEBHOOK_URL.")
+            raise NotDelivered(f"Slack answered {status}", "check TAXI_SLACK_WEBHOOK_URL")

@@ -1,31 +1,22 @@
 """The raw layer: the source's own files, landed and entered in the ledger; and the source, where lineage begins."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import dagster as dg
 import pandas as pd
-from botocore.exceptions import BotoCoreError, ClientError
 
 from glue_jobs.contracts import FILES, tlc
 from glue_jobs.contracts.raw import TRIPS_DATASET, ZONES_DATASET
+from glue_jobs.errors import Cause, PipelineError
+from glue_jobs.reports import INGEST_RAW, IngestReport
 from taxi_assets.asset_keys import RAW_TRIPS, RAW_ZONES, SOURCE_TRIPS, SOURCE_ZONES
 from taxi_assets.assets.policies import policy
-from taxi_assets.assets.specs import (
-    OWNERS,
-    RUNS_POOL,
-    keep,
-    markdown_table,
-    measure_attempt,
-    measure_published,
-    refusal,
-    results_of,
-    seconds_table,
-)
-from taxi_assets.checks.audit import ask_all
+from taxi_assets.assets.publish import Published, Result, Work, run_and_publish
+from taxi_assets.assets.specs import OWNERS, RUNS_POOL, markdown_table, seconds_table
 from taxi_assets.checks.raw import AUDITS, LandedMonth
-from taxi_assets.jobs.base import Jobs
+from taxi_assets.jobs.base import JobRun, Jobs
 from taxi_assets.lake.append_tables import LandedFile
 from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.resource import LakeResource, SourceResource
@@ -51,10 +42,6 @@ SOURCE_SPECS = [
 _TRIP_SCHEMA = dg.TableSchema(
     columns=[dg.TableColumn(column.name, column.type.value, column.description) for column in tlc.TRIP_COLUMNS]
 )
-
-
-LANDING = "landing"
-"""The cause when audits of a landed file fail: they compare it with what was fetched, and judge no trip."""
 
 
 class IngestConfig(dg.Config):
@@ -100,48 +87,53 @@ def ingest_raw(
     lake: LakeResource,
     source: SourceResource,
     metrics: dg.ResourceParam[Metrics],
-) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
+) -> Iterator[Result]:
     """Fetch the month's files from the source, verify and land them, enter them in the ledger."""
-    month = context.partition_key
-    opened = lake.open()
     places = {"source": config.source, "zones_source": source.spec} if config.source else {"source": source.spec}
-    job_run = jobs.run(context, "ingest_raw", {"month": month, **places, "raw_dir": opened.paths.raw})
-    facts = job_run.facts
-    landed = LandedMonth(month, facts["trips"], facts["zones"])
-    answers = ask_all(AUDITS, landed, (RAW_TRIPS, RAW_ZONES))
-    keep(context, opened, answers, version=landed.trips["sha256"])
-    measure_attempt(context, metrics, answers, job_run)
-    if any(answer.holds_back for answer in answers):
-        yield from (answer.result for answer in answers)
-        before = opened.ledger.current(month, TRIPS_DATASET)
-        seen = before.path if before else "nothing of it, as before"
-        raise refusal(answers, month, [landed.trips["path"]], seen, LANDING)
-    for key, dataset, file_facts in (
-        (RAW_TRIPS, TRIPS_DATASET, landed.trips),
-        (RAW_ZONES, ZONES_DATASET, landed.zones),
-    ):
-        file = opened.ledger.record(month, dataset, file_facts, context.run_id)
-        metadata = _file_metadata(file) | {"seconds": seconds_table(facts["seconds"]), **job_run.metadata}
-        if key == RAW_TRIPS:
-            metadata |= {"in_catalog": _show_in_catalog(context, opened, month)} | {
-                name: facts["trips"][name]
-                for name in ("era", "new_columns", "missing_columns", "changed_types", "unknown_columns")
-            }
-        yield dg.MaterializeResult(
-            asset_key=key,
-            metadata=metadata,
-            check_results=results_of(answers, key),
-            data_version=dg.DataVersion(file.sha256),
-        )
-    measure_published(context, metrics, opened, {RAW_TRIPS: landed.trips["rows"]})
+    yield from run_and_publish(context, jobs, lake, metrics, lambda opened: _work(context, opened, places))
+
+
+def _work(context: dg.AssetExecutionContext, lake: Lake, places: Mapping[str, str]) -> Work[IngestReport, LandedMonth]:
+    month = context.partition_key
+    before = lake.ledger.current(month, TRIPS_DATASET)
+
+    def publish(job_run: JobRun[IngestReport], _: Collection[dg.AssetKey]) -> list[Published]:
+        report = job_run.report
+        trips = lake.ledger.record(month, TRIPS_DATASET, report["trips"], context.run_id)
+        zones = lake.ledger.record(month, ZONES_DATASET, report["zones"], context.run_id)
+        of_both = {"seconds": seconds_table(report["seconds"]), **job_run.metadata}
+        drift = {
+            "in_catalog": _show_in_catalog(context, lake, month),
+            "era": report["trips"]["era"],
+            "new_columns": report["trips"]["new_columns"],
+            "missing_columns": report["trips"]["missing_columns"],
+            "changed_types": report["trips"]["changed_types"],
+            "unknown_columns": report["trips"]["unknown_columns"],
+        }
+        return [
+            Published(RAW_TRIPS, report["trips"]["rows"], {**_file_metadata(trips), **of_both, **drift}, trips.sha256),
+            Published(RAW_ZONES, None, {**_file_metadata(zones), **of_both}, zones.sha256),
+        ]
+
+    return Work(
+        job=INGEST_RAW,
+        arguments={"month": month, **places, "raw_dir": lake.paths.raw},
+        audits=AUDITS,
+        version=lambda report: report["trips"]["sha256"],
+        subject=lambda report: LandedMonth(month, report["trips"], report["zones"]),
+        publish=publish,
+        folders=lambda report: {RAW_TRIPS: report["trips"]["path"]},
+        readers_see={RAW_TRIPS: before.path if before else "nothing of it, as before"},
+        cause=Cause.LANDING,
+    )
 
 
 def _show_in_catalog(context: dg.AssetExecutionContext, lake: Lake, month: str) -> bool:
     """Whether the catalog's plain table over the raw files shows the month; the month is landed all the same."""
     try:
         return lake.show_raw(month)
-    except (ClientError, BotoCoreError) as error:
-        context.log.warning(f"raw.trips does not show {month} yet ({error}). What to do: taxi-assets catalog update")
+    except PipelineError as error:
+        context.log.warning(f"raw.trips does not show {month} yet ({error.problem}): taxi-assets catalog update")
         return False
 
 

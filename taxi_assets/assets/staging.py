@@ -1,6 +1,6 @@
 """The staging layer: clean trips, and the quarantine of rows that are no usable trip."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import dagster as dg
@@ -9,24 +9,21 @@ import pandas as pd
 from glue_jobs.contracts import QUARANTINE, TRIPS
 from glue_jobs.contracts.raw import TRIPS_DATASET, ZONES_DATASET
 from glue_jobs.contracts.rules import RULES, Tier, fingerprint
+from glue_jobs.errors import Cause, PipelineError
+from glue_jobs.reports import REPLAY_QUARANTINE, STAGE_TRIPS, WrittenReport
 from taxi_assets.asset_keys import QUARANTINE_KEY, RAW_TRIPS, RAW_ZONES, STAGING_TRIPS, asset_key
+from taxi_assets.assets.publish import Published, Result, Work, run_and_publish
 from taxi_assets.assets.specs import (
     RUNS_POOL,
-    keep,
     markdown_table,
-    measure_attempt,
-    measure_published,
     publication_metadata,
     readers_see,
-    refusal,
-    results_of,
     seconds_table,
     table_spec,
 )
-from taxi_assets.checks.audit import ask_all
 from taxi_assets.checks.staging.audits import AUDITS
 from taxi_assets.checks.staging.subject import StagedMonth
-from taxi_assets.jobs.base import Jobs
+from taxi_assets.jobs.base import JobRun, Jobs
 from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.paths import new_version
 from taxi_assets.lake.publishing import Publication
@@ -56,17 +53,20 @@ def stage_trips(
     jobs: Jobs,
     lake: LakeResource,
     metrics: dg.ResourceParam[Metrics],
-) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
+) -> Iterator[Result]:
     """Clean, judge and enrich the month; publish trips and quarantine if the audits pass."""
-    month = context.partition_key
-    opened = lake.open()
-    trips_file = opened.ledger.current(month, TRIPS_DATASET)
-    zones_file = opened.ledger.current(month, ZONES_DATASET)
+    yield from run_and_publish(
+        context, jobs, lake, metrics, lambda opened: _work(opened, context.partition_key, context.run_id, config.replay)
+    )
+
+
+def _work(lake: Lake, month: str, run_id: str, is_replay: bool) -> Work[WrittenReport, StagedMonth]:
+    trips_file, zones_file = (lake.ledger.current(month, dataset) for dataset in (TRIPS_DATASET, ZONES_DATASET))
     if trips_file is None or zones_file is None:
-        raise dg.Failure(f"{month} is not landed. What to do: materialize raw/trips for it.", allow_retries=False)
-    live = {table.name: opened.publisher.live(table, month) for table in (TRIPS, QUARANTINE)}
-    version = new_version(context.run_id)
-    trips_out, quarantine_out = (opened.paths.version(table, month, version) for table in (TRIPS, QUARANTINE))
+        raise PipelineError(f"{month} is not landed", "materialize raw/trips for it", cause=Cause.ORDER)
+    live = {table.name: lake.publisher.live(table, month) for table in (TRIPS, QUARANTINE)}
+    version = new_version(run_id)
+    trips_out, quarantine_out = (lake.paths.version(table, month, version) for table in (TRIPS, QUARANTINE))
     arguments = {
         "month": month,
         "source_sha256": trips_file.sha256,
@@ -74,60 +74,65 @@ def stage_trips(
         "trips_out": trips_out,
         "quarantine_out": quarantine_out,
     }
-    if config.replay:
-        replayed = _replayable(month, live, trips_file.sha256, zones_file.sha256)
-        job_run = jobs.run(context, "replay_quarantine", {**arguments, **replayed})
+    if is_replay:
+        arguments |= _replayable(month, live, trips_file.sha256, zones_file.sha256)
     else:
-        job_run = jobs.run(context, "stage_trips", {**arguments, "trips": trips_file.path})
-    facts = job_run.facts
-    staged = StagedMonth(
-        month=month,
-        source=trips_file.path,
-        zones=zones_file.path,
-        trips=trips_out,
-        quarantine=quarantine_out,
-        facts=facts,
-        published=_published_measures(opened),
-    )
-    answers = ask_all(AUDITS, staged, (STAGING_TRIPS, QUARANTINE_KEY))
-    keep(context, opened, answers, version)
-    measure_attempt(context, metrics, answers, job_run)
-    if any(answer.holds_back for answer in answers):
-        yield from (answer.result for answer in answers)
-        raise refusal(answers, month, [staged.trips, staged.quarantine], readers_see(live[TRIPS.name]))
+        arguments["trips"] = trips_file.path
     before = live[TRIPS.name]
     lineage = {
-        "run_id": context.run_id,
+        "run_id": run_id,
         "source_sha256": trips_file.sha256,
         "zones_sha256": zones_file.sha256,
-        "rules_version": str(facts["rules_version"]),
         "flag_rules": fingerprint(Tier.FLAG),
-        **job_run.lineage,
-        **({"replay_of": before.version} if config.replay and before else {}),
+        **({"replay_of": before.version} if is_replay and before else {}),
     }
-    # Quarantine first: if the run dies in between, trips still shows the version that it showed before.
-    publications = [
-        (
-            opened.publisher.publish(
+
+    def subject(report: WrittenReport) -> StagedMonth:
+        return StagedMonth(
+            month=month,
+            source=trips_file.path,
+            zones=zones_file.path,
+            trips=trips_out,
+            quarantine=quarantine_out,
+            facts=report,
+            published=_published_measures(lake),
+        )
+
+    def publish(job_run: JobRun[WrittenReport], _: Collection[dg.AssetKey]) -> list[Published]:
+        report = job_run.report
+        of_all = {**lineage, "rules_version": str(report["rules_version"]), **job_run.lineage}
+        # Quarantine first: if the run dies in between, trips still shows the version that it showed before.
+        entries = [
+            (
                 table,
-                month,
-                version,
-                {**lineage, "contract_version": str(table.version)},
-                replacing=live[table.name],
-            ),
-            extra,
-            table,
-        )
-        for table, extra in ((QUARANTINE, _quarantine_metadata(facts)), (TRIPS, _trips_metadata(facts)))
-    ]
-    rows = {asset_key(table): publication.rows for publication, _, table in publications}
-    for publication, extra, table in publications:
-        yield dg.MaterializeResult(
-            asset_key=asset_key(table),
-            metadata={**publication_metadata(opened, table, publication, job_run.metadata), **extra},
-            check_results=results_of(answers, asset_key(table)),
-        )
-    measure_published(context, metrics, opened, rows)
+                extra,
+                lake.publisher.publish(
+                    table,
+                    month,
+                    version,
+                    {**of_all, "contract_version": str(table.version)},
+                    replacing=live[table.name],
+                ),
+            )
+            for table, extra in ((QUARANTINE, _quarantine_metadata(report)), (TRIPS, _trips_metadata(report)))
+        ]
+        return [
+            Published(
+                asset_key(table), entry.rows, {**publication_metadata(lake, table, entry, job_run.metadata), **extra}
+            )
+            for table, extra, entry in entries
+        ]
+
+    return Work(
+        job=REPLAY_QUARANTINE if is_replay else STAGE_TRIPS,
+        arguments=arguments,
+        audits=AUDITS,
+        version=lambda _: version,
+        subject=subject,
+        publish=publish,
+        folders=lambda _: {STAGING_TRIPS: trips_out, QUARANTINE_KEY: quarantine_out},
+        readers_see={STAGING_TRIPS: readers_see(before)},
+    )
 
 
 def _replayable(
@@ -135,13 +140,13 @@ def _replayable(
 ) -> dict[str, str]:
     """The folders to replay.
 
-    Failure if they are of different versions, of other files than those in force, of an earlier contract, or if the
+    PipelineError if they are of different versions, of other files than those in force, of an earlier contract, or if
     trips, which are not judged again, were flagged under other rules.
     """
     trips, quarantine = live[TRIPS.name], live[QUARANTINE.name]
     again = f"run {month} again instead: taxi-assets run --month {month}"
     if trips is None or quarantine is None:
-        raise dg.Failure(f"{month} is not staged, so there is no quarantine. What to do: {again}.", allow_retries=False)
+        raise PipelineError(f"{month} is not staged, so there is no quarantine", again, cause=Cause.ORDER)
     faults = [
         fault
         for fault, is_so in (
@@ -158,7 +163,7 @@ def _replayable(
         if is_so
     ]
     if faults:
-        raise dg.Failure(f"{month} cannot be replayed: {'; '.join(faults)}. What to do: {again}.", allow_retries=False)
+        raise PipelineError(f"{month} cannot be replayed: {'; '.join(faults)}", again, cause=Cause.ORDER)
     return {"trips": trips.path, "quarantine": quarantine.path}
 
 
@@ -172,7 +177,7 @@ def _published_measures(lake: Lake) -> dict[str, dict[str, float]]:
     }
 
 
-def _trips_metadata(facts: dict[str, Any]) -> dict[str, Any]:
+def _trips_metadata(facts: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "source_rows": facts["source_rows"],
         "published_rows": facts["published_rows"],
@@ -184,7 +189,7 @@ def _trips_metadata(facts: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _quarantine_metadata(facts: dict[str, Any]) -> dict[str, Any]:
+def _quarantine_metadata(facts: Mapping[str, Any]) -> dict[str, Any]:
     reasons = {rule.rule_id: rule.reason for rule in RULES}
     table = pd.DataFrame(
         [(name, rows, reasons[name]) for name, rows in facts["quarantine_reasons"].items()],

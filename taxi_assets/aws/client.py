@@ -12,9 +12,10 @@ from typing import Any
 from urllib.parse import quote
 
 import boto3
-import dagster as dg
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+
+from glue_jobs.errors import Cause, PipelineError
 
 _ATTEMPTS = 8
 """Of each call, with exponential backoff and jitter, where AWS throttles or is unwell: about a minute in all."""
@@ -65,17 +66,30 @@ def error_code(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
+AWS_ERRORS = (ClientError, BotoCoreError, OSError)
+"""What AWS raises by boto3, and by PyArrow's S3 client; an OSError may come from a disk as well (``aws_error_in``)."""
+
+
+class AwsError(PipelineError):
+    """AWS did not do what it was told to. What may pass was tried several times by then (``client``)."""
+
+    cause = Cause.AWS
+
+
 @contextmanager
 def explained(doing: str) -> Iterator[None]:
-    """Say of an error of AWS what was being done and what to do; it becomes a dagster.Failure, not to be repeated.
-
-    What may pass was tried several times by then (``client``).
-    """
+    """Make an AwsError of what AWS has against the block: what was being done, and what to do."""
     try:
         yield
     except (ClientError, BotoCoreError) as error:
-        said = f"{doing}: {error}. What to do: {remedy_of(error)}."
-        raise dg.Failure(said, allow_retries=False) from error
+        raise AwsError(f"{doing}: {error}", remedy_of(error)) from error
+
+
+def aws_error_in(error: Exception) -> AwsError | None:
+    """What an error means that came from AWS by boto3, or by PyArrow's S3 client as an OSError; None for any other."""
+    if isinstance(error, ClientError | BotoCoreError) or (isinstance(error, OSError) and "AWS Error" in str(error)):
+        return AwsError(str(error).strip(), remedy_of(error))
+    return None
 
 
 def remedy_of(error: ClientError | BotoCoreError | OSError) -> str:

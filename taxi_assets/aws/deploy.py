@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from glue_jobs.files import split_s3
+from glue_jobs.reports import JOBS
 from taxi_assets.aws.client import client, explained, glue_job_name
-from taxi_assets.jobs.code import ARCHIVE, JOBS, build
+from taxi_assets.jobs.code import ARCHIVE, build
 from taxi_assets.settings import Settings
 
 _NOT_OF_AN_UPDATE = frozenset({"AllocatedCapacity", "MaxCapacity"})
@@ -33,7 +34,7 @@ class Deployed:
 def deploy(settings: Settings) -> list[Deployed]:
     """Upload the code and point the Glue jobs at it; nothing is done that is done already.
 
-    dagster.Failure, with what to do, if a job does not exist or AWS refuses.
+    AwsError if a job does not exist or AWS refuses.
     """
     code = build()
     root = f"{settings.lake}/scripts/{code.version}"
@@ -46,7 +47,7 @@ def deploy(settings: Settings) -> list[Deployed]:
 def deployed(settings: Settings) -> dict[str, str | None]:
     """Glue job to the version of its code, empty before the first deployment; None for a job that does not exist.
 
-    dagster.Failure, with what to do, if AWS refuses.
+    AwsError if AWS refuses.
     """
     glue = client("glue", settings.region)
     found: dict[str, str | None] = {}

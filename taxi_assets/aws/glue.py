@@ -20,10 +20,10 @@ import tenacity
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 from glue_jobs.files import split_s3
-from taxi_assets.aws.client import client, error_code, explained, glue_job_name, glue_run_url, log_url
+from glue_jobs.reports import JOBS, Job, ReportT
+from taxi_assets.aws.client import AwsError, client, error_code, explained, glue_job_name, glue_run_url, log_url
 from taxi_assets.aws.glue_messages import RunMessages
-from taxi_assets.jobs.base import JobRun, Jobs, as_options, facts_of
-from taxi_assets.jobs.code import JOBS
+from taxi_assets.jobs.base import JobRun, Jobs, NoReport, as_options, report_of
 
 _ACTIVE = frozenset({"STARTING", "RUNNING", "STOPPING", "WAITING"})
 _WAITED_FOR = frozenset(
@@ -64,7 +64,7 @@ class FailedRun:
 
 
 def failed_runs(region: str, job_prefix: str, since: datetime) -> list[FailedRun]:
-    """Those that began after ``since``; dagster.Failure, with what to do, if they cannot be listed."""
+    """Those that began after ``since``; AwsError if they cannot be listed."""
     glue, found = client("glue", region), []
     for name in (glue_job_name(job_prefix, job) for job in JOBS):
         with explained(f"the runs of Glue job {name} could not be listed"):
@@ -82,6 +82,14 @@ def failed_runs(region: str, job_prefix: str, since: datetime) -> list[FailedRun
                 repair = f"{_REMEDIES[run['JobRunState']]}: {glue_run_url(region, name, run['Id'])}"
                 found.append(FailedRun(month, said, repair))
     return found
+
+
+class GlueRunFailed(AwsError):
+    """A Glue run ended badly. ``is_worth_another``: whether another attempt at once may end better."""
+
+    def __init__(self, *args: Any, is_worth_another: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.is_worth_another = is_worth_another
 
 
 class GlueJobs(Jobs):
@@ -107,16 +115,20 @@ class GlueJobs(Jobs):
     start_minutes: float = 30.0
     retry_seconds: float = 30.0
 
-    def run(self, context: dg.AssetExecutionContext, job: str, arguments: Mapping[str, str]) -> JobRun:
+    def run(
+        self, context: dg.AssetExecutionContext, job: Job[ReportT], arguments: Mapping[str, str]
+    ) -> JobRun[ReportT]:
         """See ``Jobs``."""
         try:
             return self._run_once(context, job, arguments)
-        except dg.Failure as failure:
-            if failure.allow_retries and context.retry_number < self.retries:
-                raise dg.RetryRequested(self.retries, self.retry_seconds) from failure
+        except GlueRunFailed as error:
+            if error.is_worth_another and context.retry_number < self.retries:
+                raise dg.RetryRequested(self.retries, self.retry_seconds) from error
             raise
 
-    def _run_once(self, context: dg.AssetExecutionContext, job: str, arguments: Mapping[str, str]) -> JobRun:
+    def _run_once(
+        self, context: dg.AssetExecutionContext, job: Job[ReportT], arguments: Mapping[str, str]
+    ) -> JobRun[ReportT]:
         name = glue_job_name(self.job_prefix, job)
         glue = client("glue", self.region)
         self._check_code(glue, name)
@@ -136,8 +148,8 @@ class GlueJobs(Jobs):
             context.log.info(f"{end}; {glue_run_url(self.region, name, run['Id'])}")
             if run["JobRunState"] != "SUCCEEDED":
                 self._fail(job, session.get_custom_messages(), name, run)
-            facts = facts_of(job, session.get_custom_messages(), end, self._last_lines(run["Id"]))
-        return JobRun(job, facts, _seconds_in_all(run), self._metadata(name, run), self._lineage(run))
+            report = report_of(job, session.get_custom_messages(), end, self._last_lines(run["Id"]))
+        return JobRun(job, report, _seconds_in_all(run), self._metadata(name, run), self._lineage(run))
 
     def stop_lost(self, has_ended: Callable[[str], bool]) -> Sequence[str]:
         """See ``Jobs``."""
@@ -155,14 +167,13 @@ class GlueJobs(Jobs):
         return stopped
 
     def _check_code(self, glue: Any, name: str) -> None:
-        """Failure unless the job runs this checkout's code: what it writes is published under this one's contracts."""
+        """AwsError unless the job runs this checkout's code: what it writes is published under this one's contracts."""
         with explained(f"Glue job {name} could not be read"):
             deployed = glue.get_job(JobName=name)["Job"].get("DefaultArguments", {}).get("--code-version", "none")
         if self.code_version not in ("", deployed):
-            raise dg.Failure(
-                f"Glue job {name} has code {deployed}, this process is of code {self.code_version}. "
-                "What to do: taxi-assets deploy, with the code that is to run.",
-                allow_retries=False,
+            raise AwsError(
+                f"Glue job {name} has code {deployed}, this process is of code {self.code_version}",
+                "taxi-assets deploy, with the code that is to run",
             )
 
     def _own_options(self, context: dg.AssetExecutionContext, attempt: str) -> dict[str, str]:
@@ -273,31 +284,31 @@ class GlueJobs(Jobs):
         deadline = time.monotonic() + _STOP_SECONDS
         while left := orphans.keys() & {run["Id"] for run in _active_runs(glue, name)}:
             if time.monotonic() > deadline:
-                raise dg.Failure(
-                    f"{name}: {', '.join(sorted(left))} of {month} was left behind and does not stop. What to do: "
-                    f"stop it by hand, {glue_run_url(self.region, name, min(left))}, then run the month again."
+                raise AwsError(
+                    f"{name}: {', '.join(sorted(left))} of {month} was left behind and does not stop",
+                    f"stop it by hand, {glue_run_url(self.region, name, min(left))}, then run the month again",
                 )
             time.sleep(self.poll_seconds)
         for arguments in orphans.values():
             if arguments.get(_DAGSTER_RUN):
                 self._delete_messages(client("s3", self.region), arguments[_DAGSTER_RUN])
 
-    def _fail(self, job: str, messages: Sequence[Any], name: str, run: Mapping[str, Any]) -> None:
+    def _fail(self, job: Job[Any], messages: Sequence[Any], name: str, run: Mapping[str, Any]) -> None:
         """Raise what a run's end other than SUCCEEDED means; bad input that the job reported itself comes first."""
         state, lines = run["JobRunState"], self._last_lines(run["Id"])
         told: Mapping[str, Any] = {}
         try:
-            facts_of(job, messages, _end_of(name, run), lines)
-        except dg.Failure as failure:
-            if "problem" in failure.metadata:
-                raise
-            told = failure.metadata
+            report_of(job, messages, _end_of(name, run), lines)
+        except NoReport as silence:
+            told = silence.facts
         could_not_launch = "LAUNCH ERROR" in run.get("ErrorMessage", "")
         remedy = _LAUNCH if could_not_launch else _REMEDIES.get(state, "look at the run in the Glue console")
-        raise dg.Failure(
-            f"{_end_of(name, run)}. Nothing was published. What to do: {remedy}.\n{lines}",
-            metadata={**told, **self._metadata(name, run)},
-            allow_retries=state in _RETRIED and not could_not_launch,
+        raise GlueRunFailed(
+            f"{_end_of(name, run)}. Nothing was published",
+            remedy,
+            detail=lines,
+            facts={**told, **self._metadata(name, run)},
+            is_worth_another=state in _RETRIED and not could_not_launch,
         )
 
     def _last_lines(self, run_id: str) -> str:
@@ -377,7 +388,7 @@ def _runs_of_attempt(glue: Any, name: str, attempt: str) -> list[str]:
 
 
 def _stop(glue: Any, region: str, name: str, run_id: str) -> None:
-    """Stop a run; Failure that says to do it by hand if Glue does not. One that has ended already is fine."""
+    """Stop a run; AwsError that says to do it by hand if Glue does not. One that has ended already is fine."""
     by_hand = (
         f"run {run_id} of {name} could not be stopped and may still cost money; {glue_run_url(region, name, run_id)}"
     )
@@ -385,7 +396,7 @@ def _stop(glue: Any, region: str, name: str, run_id: str) -> None:
         errors = glue.batch_stop_job_run(JobName=name, JobRunIds=[run_id]).get("Errors", [])
         if errors and glue.get_job_run(JobName=name, RunId=run_id)["JobRun"]["JobRunState"] in _ACTIVE - {"STOPPING"}:
             detail = errors[0].get("ErrorDetail", {}).get("ErrorMessage", "")
-            raise dg.Failure(f"{by_hand}: {detail}. What to do: stop it by hand.", allow_retries=False)
+            raise AwsError(f"{by_hand}: {detail}", "stop it by hand")
 
 
 def _is_orphan(context: dg.AssetExecutionContext, arguments: Mapping[str, str]) -> bool:

@@ -12,10 +12,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from glue_jobs.contracts.eras import ERAS
-from taxi_assets.lake.append_tables import LandedFile
+from taxi_assets.aws.client import explained
+
+if TYPE_CHECKING:
+    from taxi_assets.lake.append_tables import LandedFile
 
 TABLE = "trips"
 _DESCRIPTION = (
@@ -44,6 +47,7 @@ class RawTripsTable:
     def __init__(self, glue: Any, database: str, root: str) -> None:
         self._glue, self._database, self._root = glue, database, root
 
+    @explained("the plain table over the raw files could not be written")
     def put(self, file: LandedFile) -> bool:
         """Make ``file`` the content of its month; False, and no partition, if its types are not today's."""
         if not has_todays_types(json.loads(file.physical_schema)):
@@ -57,6 +61,7 @@ class RawTripsTable:
             self._glue.update_partition(**self._names, PartitionValueList=partition["Values"], PartitionInput=partition)
         return True
 
+    @explained("the plain table over the raw files could not be read")
     def locations(self) -> dict[str, str]:
         """Month to the folder that its partition points at; empty if the table does not exist."""
         try:
@@ -66,6 +71,7 @@ class RawTripsTable:
             return {}
         return {"-".join(one["Values"]): one["StorageDescriptor"]["Location"].rstrip("/") for one in found}
 
+    @explained("the plain table over the raw files could not be read")
     def columns(self) -> dict[str, str]:
         """Column to type as the catalog has them, partition columns included; empty if the table does not exist."""
         try:
@@ -74,6 +80,7 @@ class RawTripsTable:
             return {}
         return {one["Name"]: one["Type"] for one in (*table["StorageDescriptor"]["Columns"], *table["PartitionKeys"])}
 
+    @explained("the plain table over the raw files could not be written")
     def bring_up_to_date(self) -> None:
         """Create the table, or give it today's columns; its partitions stay as they are."""
         if self.columns() not in ({}, expected_columns()):

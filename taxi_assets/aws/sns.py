@@ -44,7 +44,7 @@ class SnsNotifier(Notifier):
                     },
                 )
             except (ClientError, BotoCoreError) as error:
-                raise NotDelivered(f"{self.topic_arn}: {error}. What to do: {remedy_of(error)}.") from error
+                raise NotDelivered(f"{self.topic_arn}: {error}", remedy_of(error)) from error
 
 
 def _ascii(text: str, characters: int) -> str:

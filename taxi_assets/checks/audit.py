@@ -9,7 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import dagster as dg
 import duckdb
@@ -17,13 +17,22 @@ import pyarrow as pa
 
 from glue_jobs.contracts import Table
 from glue_jobs.contracts.model import Type
-from glue_jobs.files import each_footer, parquet_files, parquet_rows
-from taxi_assets.lake.append_tables import Finding
-from taxi_assets.lake.duck import connect
-from taxi_assets.lake.reading import parquet_scan, quoted, select_files
+from glue_jobs.files import each_footer
+from taxi_assets.checks.session import Session
+from taxi_assets.lake.reading import quoted
 from taxi_assets.partitions import MONTHS
 
-Subject = TypeVar("Subject")
+
+class HasSession(Protocol):
+    """What audits can be asked of."""
+
+    @property
+    def session(self) -> Session:
+        """The files that they read, as views."""
+        ...
+
+
+Subject = TypeVar("Subject", bound=HasSession)
 
 _ARROW_TYPES = {
     Type.STRING: pa.string(),
@@ -106,45 +115,59 @@ class Answer:
         return dg.AssetCheckSeverity.ERROR if self.blocking else dg.AssetCheckSeverity.WARN
 
     @property
+    def in_words(self) -> str:
+        """The asset, the name and what was found, for a sentence."""
+        return f"{self.asset.to_user_string()}: {self.name} ({self.outcome.actual})"
+
+    @property
     def result(self) -> dg.AssetCheckResult:
         """In Dagster's words."""
-        outcome = self.outcome
-        # Each number on its own: Dagster draws those, month by month, and no JSON.
-        measures = {name: dg.MetadataValue.float(float(value)) for name, value in outcome.measures.items()}
         return dg.AssetCheckResult(
-            passed=bool(outcome.passed),
+            passed=bool(self.outcome.passed),
             asset_key=self.asset,
             check_name=self.name,
             severity=self.severity,
-            metadata={
-                "expected": outcome.expected,
-                "actual": outcome.actual,
-                "rows_to_look_at": dg.MetadataValue.md(f"```sql\n{outcome.rows_to_look_at}\n```"),
-                **measures,
-                **outcome.details,
-            },
+            metadata=self.metadata,
         )
 
     @property
-    def finding(self) -> Finding:
-        """For the history of checks."""
+    def metadata(self) -> dict[str, Any]:
+        """What Dagster shows beside the verdict."""
         outcome = self.outcome
-        return Finding(
-            asset=self.asset.to_user_string(),
-            check_name=self.name,
-            passed=bool(outcome.passed),
-            severity=self.severity.value,
-            expected=outcome.expected,
-            actual=outcome.actual,
-            rows_to_look_at=outcome.rows_to_look_at,
-            measures=outcome.measures,
-        )
+        # Each number on its own: Dagster draws those, month by month, and no JSON.
+        measures = {name: dg.MetadataValue.float(float(value)) for name, value in outcome.measures.items()}
+        return {
+            "expected": outcome.expected,
+            "actual": outcome.actual,
+            "rows_to_look_at": dg.MetadataValue.md(f"```sql\n{outcome.rows_to_look_at}\n```"),
+            **measures,
+            **outcome.details,
+        }
+
+    @property
+    def rows(self) -> list[dict[str, object]]:
+        """As rows of ``quality.check_history``: one for the answer, and one for each measure."""
+        outcome = self.outcome
+        own = {
+            "asset": self.asset.to_user_string(),
+            "check_name": self.name,
+            "passed": bool(outcome.passed),
+            "severity": self.severity.value,
+            "expected": outcome.expected,
+            "actual": outcome.actual,
+            "rows_to_look_at": outcome.rows_to_look_at,
+        }
+        measures = [("", None), *sorted(outcome.measures.items())]
+        return [{**own, "measure": measure, "value": value} for measure, value in measures]
 
 
 def ask_all(audits: Sequence[Audit[Subject]], subject: Subject, assets: Iterable[dg.AssetKey]) -> list[Answer]:
     """The answers of those audits that watch one of ``assets``."""
     chosen = set(assets)
-    return [audit.evaluate(subject) for audit in audits if audit.asset in chosen]
+    try:
+        return [audit.evaluate(subject) for audit in audits if audit.asset in chosen]
+    finally:
+        subject.session.close()
 
 
 def expect(actual: object, expected: object, rows_to_look_at: str) -> Outcome:
@@ -152,56 +175,24 @@ def expect(actual: object, expected: object, rows_to_look_at: str) -> Outcome:
     return Outcome(actual == expected, str(expected), str(actual), rows_to_look_at)
 
 
-def has_rows(folder: str) -> Outcome:
-    """The Parquet files below ``folder`` have at least one row."""
-    rows = parquet_rows(folder)
-    return Outcome(rows > 0, "at least 1 row", f"{rows} rows", look_at(folder, "SELECT count(*)"))
+def has_rows(session: Session, view: str) -> Outcome:
+    """The files of ``view`` have at least one row."""
+    rows = session.footer_rows(view)
+    return Outcome(rows > 0, "at least 1 row", f"{rows} rows", session.look_at(view, "SELECT count(*)"))
 
 
-def conforms(table: Table, folder: str, month: str) -> Outcome:
-    """Every file below ``folder`` has the contract's columns in order and type, no null where none may be,
-    and rows of ``month`` only; rows are unique by the contract's grain, if it has one."""
-    files = parquet_files(folder)
-    faults = (_schema_faults(table, files) or _row_faults(table, folder, month)) if files else []
+def conforms(session: Session, view: str, table: Table, month: str) -> Outcome:
+    """Every file of ``view`` has the contract's columns in order and type, no null where none may be, and rows of
+    ``month`` only; rows are unique by the contract's grain, if it has one."""
+    files = session.files(view)
+    faults = (_schema_faults(table, files) or _row_faults(session, view, table, month)) if files else []
     required = [f"{column.name} IS NULL" for column in table.columns if not column.nullable]
     return Outcome(
         not faults,
         f"contract {table.full_name} v{table.version}",
         "; ".join(faults) or f"{len(files)} files as contracted",
-        look_at(folder, "SELECT *", f"month <> {quoted(month)} OR {' OR '.join(required)}"),
+        session.look_at(view, "SELECT *", f"month <> {quoted(month)} OR {' OR '.join(required)}"),
     )
-
-
-def look_at(folder: str, select: str, where: str = "", more: str = "") -> str:
-    """SQL that a person can run in DuckDB over the files below ``folder``."""
-    if not parquet_files(folder):
-        return f"SELECT {quoted(f'{folder} has no rows')}"
-    rows = all_files(folder)
-    return f"{select} FROM {rows}" + (f" WHERE {where}" if where else "") + (f" {more}" if more else "")
-
-
-def all_files(folder: str) -> str:
-    """A DuckDB table expression over the files below ``folder``, short enough to be shown."""
-    return f"read_parquet({quoted(f'{folder}/**/*.parquet')}, hive_partitioning = false)"
-
-
-def scan(table: Table, folder: str) -> str:
-    """A DuckDB table expression over the table's files below ``folder``; one of no rows if there are none."""
-    files = parquet_files(folder)
-    return parquet_scan(files) if files else f"({select_files(table, [])})"
-
-
-def first_row(sql: str) -> dict[str, Any]:
-    """The first row of a query, by column."""
-    return all_rows(sql)[0]
-
-
-def all_rows(sql: str) -> list[dict[str, Any]]:
-    """The rows of a query, by column."""
-    with connect(copies=True) as connection:
-        cursor = connection.execute(sql)
-        names = [column[0] for column in cursor.description]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
 def _schema_faults(table: Table, files: Sequence[str]) -> list[str]:
@@ -215,16 +206,18 @@ def _schema_faults(table: Table, files: Sequence[str]) -> list[str]:
     return faults[:5]
 
 
-def _row_faults(table: Table, folder: str, month: str) -> list[str]:
-    rows = scan(table, folder)
+def _row_faults(session: Session, view: str, table: Table, month: str) -> list[str]:
     counts = [
         f"count(*) FILTER ({column.name} IS NULL) AS {column.name}" for column in table.columns if not column.nullable
     ]
-    nulls = first_row(f"SELECT count(*) FILTER (month <> '{month}') AS other_months, {', '.join(counts)} FROM {rows}")
+    nulls = session.first_row(
+        f"SELECT count(*) FILTER (month <> '{month}') AS other_months, {', '.join(counts)} FROM {view}"
+    )
     faults = [] if nulls.pop("other_months") == 0 else [f"rows of other months than {month}"]
     faults += [f"{name}: {count} nulls" for name, count in nulls.items() if count]
     if table.grain:
         grain = ", ".join(table.grain)
-        twice = first_row(f"SELECT count(*) AS n FROM (FROM {rows} SELECT 1 GROUP BY {grain} HAVING count(*) > 1)")["n"]
+        repeated = f"SELECT 1 FROM {view} GROUP BY {grain} HAVING count(*) > 1"
+        twice = session.first_row(f"SELECT count(*) AS n FROM ({repeated})")["n"]
         faults += [f"{twice} values of ({grain}) stand more than once"] if twice else []
     return faults

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from glue_jobs.contracts import CURATED_TABLES, TRIPS, Table, tlc
 from taxi_assets.asset_keys import asset_key
-from taxi_assets.checks.audit import Audit, Outcome, all_files, conforms, first_row, has_rows, look_at, scan
+from taxi_assets.checks.audit import Audit, Outcome, conforms, has_rows
+from taxi_assets.checks.session import Session
 
 _VOLUME = ("trips", "refunds", "gross_revenue", "refunded", "net_revenue")
 _OF_CARDS = f"NOT is_refund AND payment_type = {tlc.CARD}"
@@ -54,17 +56,22 @@ class CuratedMonth:
     tables: Mapping[str, str]
     live: Mapping[str, str] = field(default_factory=dict)
 
+    @cached_property
+    def session(self) -> Session:
+        """Views ``staging``, and each table under its name."""
+        tables = {name: (CURATED_TABLES[name], folder) for name, folder in {**self.live, **self.tables}.items()}
+        return Session({"staging": (TRIPS, self.staging), **tables})
+
 
 def _agrees_with_staging(table: Table, built: CuratedMonth) -> Outcome:
     """For each value of those columns of the grain that staging has too: each day, hour, vendor, pair of zones …"""
     keys = ", ".join(name for name in table.grain if name in TRIPS.column_names)
-    folder = built.tables[table.name]
     measures = [name for name in table.column_names if name in ADDITIVE]
     of_table = ", ".join(f"sum({name})::DECIMAL(18, 2) AS {name}" for name in measures)
     of_staging = ", ".join(f"{ADDITIVE[name]}::DECIMAL(18, 2) AS {name}" for name in measures)
-    here = f"SELECT {keys}, {of_table} FROM {scan(table, folder)} GROUP BY ALL"
-    there = f"SELECT {keys}, {of_staging} FROM {scan(TRIPS, built.staging)} GROUP BY ALL"
-    apart = first_row(
+    here = f"SELECT {keys}, {of_table} FROM {table.name} GROUP BY ALL"
+    there = f"SELECT {keys}, {of_staging} FROM staging GROUP BY ALL"
+    apart = built.session.first_row(
         f"SELECT (SELECT count(*) FROM ({here} EXCEPT ALL {there})) AS only_here, "
         f"(SELECT count(*) FROM ({there} EXCEPT ALL {here})) AS only_in_staging, "
         f"(SELECT count(*) FROM ({there})) AS groups"
@@ -74,38 +81,33 @@ def _agrees_with_staging(table: Table, built: CuratedMonth) -> Outcome:
         agrees,
         f"{', '.join(measures)} of staging for each {keys}",
         f"equal for {apart['groups']}" if agrees else str(apart),
-        f"SELECT {keys}, {of_table} FROM {all_files(folder)} GROUP BY ALL EXCEPT ALL "
-        f"SELECT {keys}, {of_staging} FROM {all_files(built.staging)} GROUP BY ALL",
+        f"SELECT {keys}, {of_table} FROM {built.session.for_a_person(table.name)} GROUP BY ALL EXCEPT ALL "
+        f"SELECT {keys}, {of_staging} FROM {built.session.for_a_person('staging')} GROUP BY ALL",
     )
 
 
 def _agrees_with_the_others(table: Table, built: CuratedMonth) -> Outcome:
-    folders = {**built.live, **built.tables}
-    totals = {name: _totals(CURATED_TABLES[name], folder) for name, folder in folders.items()}
+    sums = ", ".join(f"sum({name})::VARCHAR AS {name}" for name in _VOLUME)
+    totals = {name: built.session.first_row(f"SELECT {sums} FROM {name}") for name in {**built.live, **built.tables}}
     own = totals[table.name]
     apart = {name: other for name, other in totals.items() if other != own}
     return Outcome(
         2 * len(apart) < len(totals),  # of five tables one differs: it is the one that fails
         f"{', '.join(_VOLUME)} of the month as in the other tables of the same staging: {own}",
         f"different: {apart}" if apart else f"equal in {', '.join(totals)}",
-        look_at(built.tables[table.name], f"SELECT {', '.join(f'sum({name}) AS {name}' for name in _VOLUME)}"),
+        built.session.look_at(table.name, f"SELECT {', '.join(f'sum({name}) AS {name}' for name in _VOLUME)}"),
     )
-
-
-def _totals(table: Table, folder: str) -> dict[str, str]:
-    sums = ", ".join(f"sum({name})::VARCHAR AS {name}" for name in _VOLUME)
-    return first_row(f"SELECT {sums} FROM {scan(table, folder)}")
 
 
 def _audits_of(table: Table) -> list[Audit[CuratedMonth]]:
     key = asset_key(table)
     return [
-        Audit(key, "has_rows", "The month is not empty", lambda built: has_rows(built.tables[table.name])),
+        Audit(key, "has_rows", "The month is not empty", lambda built: has_rows(built.session, table.name)),
         Audit(
             key,
             "conforms_to_contract",
             f"Columns, types, nulls and month as contracted; unique by {', '.join(table.grain)}",
-            lambda built: conforms(table, built.tables[table.name], built.month),
+            lambda built: conforms(built.session, table.name, table, built.month),
         ),
         Audit(
             key,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
@@ -11,8 +11,10 @@ import dagster as dg
 
 from glue_jobs.contracts import tlc
 from glue_jobs.files import open_file_system
+from glue_jobs.reports import LandedFileReport, LandedTripsReport
 from taxi_assets.asset_keys import RAW_TRIPS, RAW_ZONES
-from taxi_assets.checks.audit import Audit, Outcome, expect, first_row
+from taxi_assets.checks.audit import Audit, Outcome, expect
+from taxi_assets.checks.session import Session
 from taxi_assets.lake.reading import parquet_scan, quoted
 
 
@@ -21,12 +23,17 @@ class LandedMonth:
     """What ``ingest_raw`` reports of a month: facts of the trip file and of the zone lookup."""
 
     month: str
-    trips: Mapping[str, Any]
-    zones: Mapping[str, Any]
+    trips: LandedTripsReport
+    zones: LandedFileReport
+
+    @cached_property
+    def session(self) -> Session:
+        """The view ``source``."""
+        return Session({}, {"source": f"SELECT * FROM {parquet_scan([self.trips['path']])}"})
 
 
 def _has_rows(landed: LandedMonth) -> Outcome:
-    rows = first_row(f"SELECT count(*) AS n FROM {parquet_scan([landed.trips['path']])}")["n"]
+    rows = landed.session.first_row("SELECT count(*) AS n FROM source")["n"]
     expected = landed.trips["rows"]
     return Outcome(rows == expected and rows != 0, f"{expected} rows", f"{rows} rows", _file(landed, "SELECT count(*)"))
 

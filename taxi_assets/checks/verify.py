@@ -15,6 +15,7 @@ import dagster as dg
 from glue_jobs.contracts import CURATED_TABLES, QUARANTINE, TRIPS
 from glue_jobs.contracts.raw import TRIPS_DATASET, ZONES_DATASET
 from glue_jobs.contracts.rules import RULES_VERSION
+from glue_jobs.errors import Cause, PipelineError
 from taxi_assets.asset_keys import QUARANTINE_KEY, STAGING_TRIPS, asset_key
 from taxi_assets.checks import curated
 from taxi_assets.checks.audit import Answer, Audit, ask_all
@@ -28,8 +29,10 @@ _OF_A_JOBS_REPORT = "report_matches_files"
 """The one audit that needs what only a job's report says."""
 
 
-class NotVerifiable(Exception):
-    """The month has no published version that the audits can be asked of; the message says why and what to do."""
+class NotVerifiable(PipelineError):
+    """The month has no published version that the audits can be asked of."""
+
+    cause = Cause.ORDER
 
 
 @dataclass(frozen=True)
@@ -57,11 +60,11 @@ def verify(lake: Lake, month: str) -> Verified:
     source, zones = lake.ledger.current(month, TRIPS_DATASET), lake.ledger.current(month, ZONES_DATASET)
     again = f"run {month} again: taxi-assets run --month {month}"
     if trips is None or quarantine is None or source is None or zones is None:
-        raise NotVerifiable(f"{month} is not published. What to do: {again}")
+        raise NotVerifiable(f"{month} is not published", again)
     if trips.lineage.get("rules_version") != str(RULES_VERSION):
-        raise NotVerifiable(f"{month} was published under rules that are not today's. What to do: {again}")
+        raise NotVerifiable(f"{month} was published under rules that are not today's", again)
     if trips.lineage.get("source_sha256") != source.sha256 or trips.lineage.get("zones_sha256") != zones.sha256:
-        raise NotVerifiable(f"{month} was staged from files that are not in force any more. What to do: {again}")
+        raise NotVerifiable(f"{month} was staged from files that are not in force any more", again)
     staged = StagedMonth(
         month=month,
         source=source.path,
@@ -97,12 +100,11 @@ def _of_this_staging(live: Iterable[tuple[str, Publication | None]], trips: Publ
 def evaluations(verified: Verified) -> Iterator[dg.AssetCheckEvaluation]:
     """The answers as Dagster shows them: the newest of each check, for the month."""
     for answer in verified.answers:
-        result = answer.result
         yield dg.AssetCheckEvaluation(
             asset_key=answer.asset,
             check_name=answer.name,
-            passed=bool(result.passed),
+            passed=bool(answer.outcome.passed),
             severity=answer.severity,
-            metadata=dict(result.metadata),
+            metadata=answer.metadata,
             partition=verified.month,
         )

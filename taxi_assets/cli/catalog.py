@@ -115,7 +115,6 @@ def deploy() -> None:
     \b
       TAXI_PROFILE=aws TAXI_LAKE=s3://my-lake taxi-assets deploy
     """
-    import dagster as dg
 
     from taxi_assets.aws.deploy import deploy
     from taxi_assets.settings import Profile
@@ -123,10 +122,7 @@ def deploy() -> None:
     settings = settings_of(None, None)
     if settings.profile is not Profile.AWS:
         raise click.UsageError("jobs of the local profile run from this checkout; set TAXI_PROFILE=aws and TAXI_LAKE")
-    try:
-        deployed = deploy(settings)
-    except dg.Failure as failure:
-        fail(str(failure.description))
+    deployed = deploy(settings)
     table = Table("Glue job", "Glue", "code before", "code now", title=f"{settings.lake}/scripts")
     for one in deployed:
         table.add_row(one.job, one.glue_version, one.before or "-", "unchanged" if one.before == one.now else one.now)

@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from taxi_assets.cli.options import lake_option, settings_of
-from taxi_assets.cli.output import fail, out
+from taxi_assets.cli.output import out
 
 
 @click.command()
@@ -50,9 +50,6 @@ def health(lake: str | None, as_json: bool) -> None:
 @lake_option
 def home(lake: str | None) -> None:
     """Print the folder of the lake's Dagster instance (made if need be), for DAGSTER_HOME."""
-    from taxi_assets.operations.dagster_instance import NoDagsterHome, dagster_home
+    from taxi_assets.operations.dagster_instance import dagster_home
 
-    try:
-        click.echo(dagster_home(settings_of(lake, None)).resolve())
-    except NoDagsterHome as error:
-        fail(str(error))
+    click.echo(dagster_home(settings_of(lake, None)).resolve())

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from glue_jobs.errors import PipelineError
 from taxi_assets.cli.catalog import catalog, deploy, rollback
 from taxi_assets.cli.health import health, home
 from taxi_assets.cli.output import fail
@@ -20,31 +21,25 @@ from taxi_assets.cli.run import backfill, demo, replay, run
 
 
 class _Commands(click.Group):
-    """Says in a sentence what AWS has against a command."""
+    """Says in a sentence why a command cannot do its work."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except Exception as error:
-            if (said := _said_of_aws(error)) is None:
+            known = error if isinstance(error, PipelineError) else _of_aws(error)
+            if known is None:
                 raise
-            fail(said)
+            fail(str(known))
 
 
-def _said_of_aws(error: Exception) -> str | None:
+def _of_aws(error: Exception) -> PipelineError | None:
     """What an error that comes from AWS means; None for any other. Only a command that met AWS has imported it."""
     if "botocore" not in sys.modules:
         return None
-    from botocore.exceptions import BotoCoreError, ClientError
+    from taxi_assets.aws.client import aws_error_in
 
-    from taxi_assets.aws.client import remedy_of
-    from taxi_assets.lake.catalog import CatalogUnavailable
-
-    if isinstance(error, CatalogUnavailable):
-        return str(error)
-    if isinstance(error, BotoCoreError | ClientError) or (isinstance(error, OSError) and "AWS Error" in str(error)):
-        return f"{error}. What to do: {remedy_of(error)}."
-    return None
+    return aws_error_in(error)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

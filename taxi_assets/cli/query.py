@@ -44,13 +44,10 @@ def show(month: str, reason: str | None, limit: int, lake: str | None, as_json: 
       taxi-assets quarantine show --month 2024-02
       taxi-assets quarantine show --month 2024-02 --reason longer_than_24_hours --limit 50 --json
     """
-    from taxi_assets.lake.quarantine import REASONS, NotStaged, report
+    from taxi_assets.lake.quarantine import REASONS, report
 
     check_month(month)
-    try:
-        found = report(existing_lake(lake), month, reason, limit)
-    except NotStaged as error:
-        fail(str(error))
+    found = report(existing_lake(lake), month, reason, limit)
     if reason is not None and reason not in (known := REASONS | found.reasons):
         raise click.UsageError(f"there is no reason {reason}; choose from {', '.join(known)}")
     if as_json:
@@ -113,14 +110,14 @@ def query(sql: str, form: str, lake: str | None) -> None:
     """
     import duckdb
 
-    from taxi_assets.lake.reading import QueryRefused, run_query
+    from taxi_assets.lake.reading import run_query
 
     opened = existing_lake(lake)
     try:
         with opened.connect(sql) as connection:
             answer = run_query(connection, sql)
             names, rows = list(answer.columns), answer.fetchall()
-    except (duckdb.Error, QueryRefused) as error:
+    except duckdb.Error as error:
         fail(str(error))
     if form == "csv":
         writer = csv.writer(sys.stdout, lineterminator="\n")

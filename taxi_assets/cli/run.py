@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from taxi_assets.cli.options import check_month, existing_lake, lake_option, settings_of, tables_of
-from taxi_assets.cli.output import err, fail, out, print_result, progress_of
+from taxi_assets.cli.output import err, out, print_result, progress_of
 
 if TYPE_CHECKING:
     from taxi_assets.operations.run_month import MonthResult
@@ -134,7 +134,7 @@ def demo(lake: str | None) -> None:
 
 
 def _run_with_progress(settings: Settings, month: str, tables: list[str] | None, replay: bool = False) -> MonthResult:
-    from taxi_assets.operations.dagster_instance import InstanceUnavailable, NoDagsterHome
+    from taxi_assets.operations.dagster_instance import NoDagsterHome
     from taxi_assets.operations.run_month import STEPS, run_month
 
     try:
@@ -142,8 +142,6 @@ def _run_with_progress(settings: Settings, month: str, tables: list[str] | None,
             return run_month(settings, month, tables, listener, replay)
     except NoDagsterHome as error:
         raise click.UsageError(str(error)) from error
-    except InstanceUnavailable as error:
-        fail(str(error))
 
 
 def _finish(result: MonthResult, as_json: bool) -> None:

@@ -6,27 +6,32 @@ Belongs here: the interface, a job's report. Does not: any way of running (``loc
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic
 
 import dagster as dg
 from dagster_pyspark import LazyPySparkResource
 
+from glue_jobs.errors import PipelineError
 from glue_jobs.reporting import COMPLETED, FAILED, PHASE
+from glue_jobs.reports import Job, ReportT
 
 
 @dataclass(frozen=True)
-class JobRun:
+class JobRun(Generic[ReportT]):
     """What a job reported, and how it was run: in how many ``seconds`` from the request to the end, waiting included.
 
-    ``facts`` are those of its completion report, ``metadata`` is for the materializations that come of it, ``lineage``
-    for the snapshots.
+    ``metadata`` is for the materializations that come of it, ``lineage`` for the snapshots.
     """
 
-    job: str
-    facts: dict[str, Any]
+    job: Job[ReportT]
+    report: ReportT
     seconds: float
     metadata: Mapping[str, Any]
     lineage: Mapping[str, str]
+
+
+class NoReport(PipelineError):
+    """A job ended without a completion report, whatever its exit code."""
 
 
 class Jobs(dg.ConfigurableResource["Jobs"], ABC):
@@ -35,10 +40,12 @@ class Jobs(dg.ConfigurableResource["Jobs"], ABC):
     spark: LazyPySparkResource
 
     @abstractmethod
-    def run(self, context: dg.AssetExecutionContext, job: str, arguments: Mapping[str, str]) -> JobRun:
+    def run(
+        self, context: dg.AssetExecutionContext, job: Job[ReportT], arguments: Mapping[str, str]
+    ) -> JobRun[ReportT]:
         """Run ``job`` to its end. ``arguments`` are its options without dashes; ``month`` is among them.
 
-        dagster.Failure, with what happened and what to do, if the job failed or ended without a completion report.
+        PipelineError if the job failed or ended without a completion report.
         """
 
     @abstractmethod
@@ -46,31 +53,25 @@ class Jobs(dg.ConfigurableResource["Jobs"], ABC):
         """Stop the jobs whose Dagster run, by its id, ``has_ended``; returns what was stopped."""
 
 
-def facts_of(job: str, messages: Sequence[Any], end: str, last_lines: str) -> dict[str, Any]:
-    """The facts of a job's completion report; dagster.Failure if there is none, whatever else it said."""
-    reports = [message for message in messages if isinstance(message, dict) and message.get("job") == job]
-    for report in reports:
-        if report["kind"] == FAILED:
-            raise dg.Failure(
-                f"{report['problem']}. What to do: {report['remedy']}.",
-                metadata={name: report[name] for name in ("problem", "remedy", "cause")},
-                allow_retries=False,
-            )
-    completed = [report["facts"] for report in reports if report["kind"] == COMPLETED]
+def report_of(job: Job[ReportT], messages: Sequence[Any], end: str, last_lines: str) -> ReportT:
+    """The completion report of a job; NoReport if there is none, what the job refused if it did.
+
+    ``end`` says how its process ended, ``last_lines`` what it printed last.
+    """
+    said = [message for message in messages if isinstance(message, dict) and message.get("job") == job]
+    for message in said:
+        if message["kind"] == FAILED:
+            raise PipelineError.from_report(message)
+    completed: list[ReportT] = [message["facts"] for message in said if message["kind"] == COMPLETED]
     if not completed:
-        raise dg.Failure(
-            f"{job} ended without a completion report ({end}); nothing was published. What to do: read its last "
-            f"lines below, then run the month again.\n{last_lines}",
-            allow_retries=False,  # whoever can tell that another attempt may help says so
-            metadata={
-                "last_lines": dg.MetadataValue.md(f"```\n{last_lines}\n```"),
-                "seconds_of_finished_phases": {
-                    report["phase"]: report["seconds"] for report in reports if report["kind"] == PHASE
-                },
-            },
+        phases = {one["phase"]: one["seconds"] for one in said if one["kind"] == PHASE}
+        raise NoReport(
+            f"{job} ended without a completion report ({end}); nothing was published",
+            "read its last lines below, then run the month again",
+            detail=last_lines,
+            facts={"seconds_of_finished_phases": phases},
         )
-    facts: dict[str, Any] = completed[-1]
-    return facts
+    return completed[-1]
 
 
 def as_options(arguments: Mapping[str, str]) -> dict[str, str]:

@@ -16,9 +16,7 @@ from pathlib import Path
 import dagster_pipes
 
 import glue_jobs
-
-JOBS = ("ingest_raw", "stage_trips", "replay_quarantine", "build_curated")
-"""The entry scripts of ``glue_jobs``; each is a Glue job."""
+from glue_jobs.reports import JOBS
 
 ARCHIVE = "glue_jobs.zip"
 

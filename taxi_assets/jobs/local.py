@@ -20,7 +20,8 @@ import dagster as dg
 from pydantic import PrivateAttr
 
 import glue_jobs
-from taxi_assets.jobs.base import JobRun, Jobs, as_options, facts_of
+from glue_jobs.reports import Job, ReportT
+from taxi_assets.jobs.base import JobRun, Jobs, as_options, report_of
 from taxi_assets.jobs.engine import RunningEngine, describe, running_engine
 
 _SCRIPTS = Path(glue_jobs.__file__).parent
@@ -49,7 +50,9 @@ class LocalJobs(Jobs):
         with self._until_the_end:
             yield self
 
-    def run(self, context: dg.AssetExecutionContext, job: str, arguments: Mapping[str, str]) -> JobRun:
+    def run(
+        self, context: dg.AssetExecutionContext, job: Job[ReportT], arguments: Mapping[str, str]
+    ) -> JobRun[ReportT]:
         """See ``Jobs``."""
         begun = time.monotonic()
         if self._running is None:
@@ -64,9 +67,9 @@ class LocalJobs(Jobs):
             for option in (options | dict(session.get_bootstrap_cli_arguments())).items():
                 command += option
             end, last_lines = _run_to_end(command, self._running)
-        facts = facts_of(job, session.get_custom_messages(), end, last_lines)
+        report = report_of(job, session.get_custom_messages(), end, last_lines)
         engine = describe(self.engine, self.python)
-        return JobRun(job, facts, round(time.monotonic() - begun, 3), {"engine": engine}, {"engine": engine})
+        return JobRun(job, report, round(time.monotonic() - begun, 3), {"engine": engine}, {"engine": engine})
 
     def stop_lost(self, has_ended: Callable[[str], bool]) -> Sequence[str]:  # noqa: ARG002 -- none is ever left
         """See ``Jobs``. A job of a worker that was killed ends with its engine, which ends with the worker."""

@@ -93,28 +93,19 @@ class Ledger:
         return [LandedFile(**row) for row in rows]
 
 
-@dataclass(frozen=True)
-class Finding:
-    """What one check found in one version of a month; ``severity`` is ERROR or WARN."""
-
-    asset: str
-    check_name: str
-    passed: bool
-    severity: str
-    expected: str
-    actual: str
-    rows_to_look_at: str
-    measures: Mapping[str, float]
-
-
 class CheckHistory:
     """Reads and extends ``quality.check_history``."""
 
     def __init__(self, catalog: LakeCatalog) -> None:
         self._catalog = catalog
 
-    def record(self, month: str, findings: Sequence[Finding], *, version: str, rules_version: int, run_id: str) -> int:
-        """Append what the checks of one run found; returns the number of rows."""
+    def record(
+        self, month: str, answers: Sequence[Mapping[str, object]], *, version: str, rules_version: int, run_id: str
+    ) -> int:
+        """Append what the checks of one run found; returns the number of rows.
+
+        ``answers`` have the columns that are not the run's: asset, check_name, passed, severity and so on.
+        """
         common = {
             "month": month,
             "version": version,
@@ -122,13 +113,8 @@ class CheckHistory:
             "run_id": run_id,
             "checked_at": _now(),
         }
-        rows = [
-            {**common, **_answer(finding), "measure": measure, "value": value}
-            for finding in findings
-            for measure, value in (("", None), *sorted(finding.measures.items()))
-        ]
-        _append(self._catalog, CHECK_HISTORY, rows)
-        return len(rows)
+        _append(self._catalog, CHECK_HISTORY, [{**common, **answer} for answer in answers])
+        return len(answers)
 
     def measures(self, asset: str, versions: Mapping[str, str]) -> dict[str, dict[str, float]]:
         """Measure to month to value, for the version that ``versions`` names for each month; the newest run's."""
@@ -144,10 +130,6 @@ class CheckHistory:
             if versions.get(row["month"]) == row["version"]:
                 found.setdefault(row["measure"], {})[row["month"]] = row["value"]
         return found
-
-
-def _answer(finding: Finding) -> dict[str, object]:
-    return {name: value for name, value in finding.__dict__.items() if name != "measures"}
 
 
 class RunMetrics:

@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timezone
 
-from botocore.exceptions import BotoCoreError, ClientError
 from pyiceberg.catalog import Catalog, load_catalog
 from pyiceberg.exceptions import (
     CommitFailedException,
@@ -20,6 +19,7 @@ from pyiceberg.exceptions import (
     NoSuchTableError,
     TableAlreadyExistsError,
 )
+from pyiceberg.exceptions import ValidationError as DamagedMetadata
 from pyiceberg.partitioning import PartitionField, PartitionSpec
 from pyiceberg.schema import Schema
 from pyiceberg.table import Table as IcebergTable
@@ -36,11 +36,12 @@ from pyiceberg.types import (
     StringType,
     TimestampType,
 )
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from glue_jobs.contracts import Table
 from glue_jobs.contracts.model import Column, Type
-from taxi_assets.aws.client import remedy_of
+from glue_jobs.errors import Cause, PipelineError
+from taxi_assets.aws.client import AWS_ERRORS, aws_error_in
 from taxi_assets.lake.paths import LakePaths
 
 _TYPES: dict[Type, PrimitiveType] = {
@@ -140,20 +141,30 @@ def glue_columns(table: Table) -> dict[str, tuple[str, str]]:
     }
 
 
-class CatalogUnavailable(Exception):
-    """AWS did not do what the catalog asked of it; the message says what and what to do."""
+class CatalogUnavailable(PipelineError):
+    """The catalog, or a table's metadata, cannot be read or written; readers see what they saw before."""
+
+    cause = Cause.LAKE
 
 
 @contextlib.contextmanager
-def _named(table: Table, doing: str) -> Iterator[None]:
-    """Say which table an error of AWS is about."""
+def _translated(table: Table, doing: str) -> Iterator[None]:
+    """Say which table an error of AWS, of the catalog's database, or of a metadata file is about."""
     try:
         yield
-    except (ClientError, BotoCoreError) as error:
+    except (*AWS_ERRORS, SQLAlchemyError) as error:
+        aws = aws_error_in(error)
+        remedy = f"{aws.remedy}, then run the month again" if aws else _remedy_here(error)
+        said = error.orig if isinstance(error, DBAPIError) else error  # SQLAlchemy adds the statement and a link
         raise CatalogUnavailable(
-            f"{table.full_name} could not be {doing}: {error}. Readers see what they saw before. "
-            f"What to do: {remedy_of(error)}, then run the month again."
+            f"{table.full_name} could not be {doing}: {said}. Readers see what they saw before", remedy
         ) from error
+
+
+def _remedy_here(error: Exception) -> str:
+    if isinstance(error, SQLAlchemyError):
+        return "see to catalog.db in the lake: that it is whole, can be written, and that no other program holds it"
+    return "see to the disk; bring a file that is gone or damaged back from a backup"
 
 
 class LakeCatalog:
@@ -168,9 +179,11 @@ class LakeCatalog:
         self._prefix = database_prefix
         try:
             self._catalog: Catalog = load_catalog("lake", **dict(properties))
-        except OperationalError as error:
+        except SQLAlchemyError as error:
             if "already exists" not in str(error):
-                raise
+                said = error.orig if isinstance(error, DBAPIError) else error
+                problem = f"the catalog of the lake {paths.root} cannot be opened: {said}"
+                raise CatalogUnavailable(problem, _remedy_here(error)) from error
             # Two runs made a new lake's catalog at once; the other one's is there now.
             self._catalog = load_catalog("lake", **dict(properties))
 
@@ -194,10 +207,14 @@ class LakeCatalog:
     def find(self, table: Table) -> IcebergTable | None:
         """The Iceberg table of a contract, at its newest state; None if it has not been created."""
         try:
-            with _named(table, "read"):
+            with _translated(table, "read"):
                 return self._catalog.load_table(self._identifier(table))
         except NoSuchTableError:
             return None
+        except (DamagedMetadata, ValueError) as error:  # a file of metadata that is no JSON, or not Iceberg's
+            raise CatalogUnavailable(
+                f"the metadata of {table.full_name} is damaged: {error}", _remedy_here(error)
+            ) from error
 
     def bring_up_to_date(self, table: Table) -> None:
         """Create the table, or give it what its contract has gained since; its rows stay as they are."""
@@ -217,7 +234,7 @@ class LakeCatalog:
         if glue is None:
             return None
         database, name = self._identifier(table)
-        with _named(table, "read"):
+        with _translated(table, "read"):
             found = glue.get_table(DatabaseName=database, Name=name)["Table"]
         return {
             column["Name"]: (column["Type"], column.get("Comment", ""))
@@ -234,7 +251,7 @@ class LakeCatalog:
         """
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                with _named(table, "written"):
+                with _translated(table, "written"):
                     change(_evolved(self.open(table), table))
             except CommitFailedException as conflict:
                 if attempt == _ATTEMPTS:

@@ -17,6 +17,7 @@ from pyiceberg.table import Table as IcebergTable
 from pyiceberg.table.snapshots import Operation, Snapshot
 
 from glue_jobs.contracts import Table
+from glue_jobs.errors import Cause, PipelineError
 from glue_jobs.files import parquet_files, parquet_rows
 from taxi_assets.lake.catalog import LakeCatalog
 from taxi_assets.lake.paths import LakePaths
@@ -25,12 +26,16 @@ _PREFIX = "taxi."
 _MONTH, _VERSION, _ROWS, _ROLLBACK = "taxi.month", "taxi.version", "taxi.rows", "taxi.rollback"
 
 
-class PublishConflict(Exception):
+class PublishConflict(PipelineError):
     """Another run has published the same month in the meantime; nothing was changed."""
 
+    cause = Cause.CONFLICT
 
-class NoSuchVersion(Exception):
+
+class NoSuchVersion(PipelineError):
     """The table has no such month, or the month no such version."""
+
+    cause = Cause.ORDER
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,9 @@ class Publisher:
         """
         history = self.history(table, month)
         if not history:
-            raise NoSuchVersion(f"{table.full_name} has nothing published for {month}")
+            raise NoSuchVersion(
+                f"{table.full_name} has nothing published for {month}", f"taxi-assets run --month {month}"
+            )
         live = history[0].version
         originals = [entry for entry in history if not entry.is_rollback]
         versions = list(dict.fromkeys(entry.version for entry in originals))
@@ -88,7 +95,10 @@ class Publisher:
         if not candidates:
             known = ", ".join(version for version in versions if version != live) or "none"
             wanted = f"no version {to} to put back" if to else "no version before the live one"
-            raise NoSuchVersion(f"{table.full_name} has {wanted} for {month}; live is {live}, others: {known}")
+            raise NoSuchVersion(
+                f"{table.full_name} has {wanted} for {month}; live is {live}, others: {known}",
+                "choose one of the others with --to" if known != "none" else f"taxi-assets run --month {month}",
+            )
         return next(entry for entry in originals if entry.version == candidates[0])
 
     def roll_back(self, table: Table, month: str, to: str | None = None) -> Publication:
@@ -145,7 +155,8 @@ class Publisher:
             if now != replacing:
                 raise PublishConflict(
                     f"{table.full_name}: version {now.version if now else 'none'} of {month} was published by another "
-                    "run in the meantime and stays. What to do: run the month again if yours should stand."
+                    "run in the meantime and stays",
+                    "run the month again if yours should stand",
                 )
             _replace(iceberg, month, files, summary)
 

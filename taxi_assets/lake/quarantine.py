@@ -10,13 +10,16 @@ from typing import Any
 
 from glue_jobs.contracts import QUARANTINE
 from glue_jobs.contracts.rules import RULES, Rule, Tier
+from glue_jobs.errors import Cause, PipelineError
 from taxi_assets.lake.lake import Lake
 
 REASONS: dict[str, Rule] = {rule.rule_id: rule for rule in RULES if rule.tier is Tier.QUARANTINE}
 
 
-class NotStaged(Exception):
+class NotStaged(PipelineError):
     """The month has no published quarantine."""
+
+    cause = Cause.ORDER
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ def report(lake: Lake, month: str, reason: str | None, limit: int) -> Quarantine
     """
     live = lake.publisher.live(QUARANTINE, month)
     if live is None:
-        raise NotStaged(f"{month} is not staged. What to do: taxi-assets run --month {month}")
+        raise NotStaged(f"{month} is not staged", f"taxi-assets run --month {month}")
     rows = "FROM staging.quarantine WHERE month = $month"
     with lake.connect("FROM staging.quarantine") as connection:
         counted = connection.execute(

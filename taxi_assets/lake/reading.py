@@ -12,6 +12,7 @@ import duckdb
 from glue_jobs.contracts import TABLES, Table
 from glue_jobs.contracts.model import Type
 from glue_jobs.contracts.raw import TRIPS_DATASET, ZONES_DATASET
+from glue_jobs.errors import PipelineError
 from taxi_assets.lake.append_tables import LandedFile, Ledger
 from taxi_assets.lake.catalog import LakeCatalog
 from taxi_assets.lake.duck import connect
@@ -20,7 +21,7 @@ from taxi_assets.lake.paths import LakePaths
 _DUCKDB_TYPES = {Type.STRING: "VARCHAR", Type.TIMESTAMP_NTZ: "TIMESTAMP"}
 
 
-class QueryRefused(Exception):
+class QueryRefused(PipelineError):
     """The statement is not a single query."""
 
 
@@ -70,7 +71,7 @@ def run_query(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.DuckDBP
     statements = connection.extract_statements(sql)
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
         kinds = ", ".join(statement.type.name for statement in statements) or "nothing"
-        raise QueryRefused(f"give one SELECT; this is {kinds}")
+        raise QueryRefused(f"this is {kinds}", "give one SELECT")
     return connection.sql(sql)
 
 

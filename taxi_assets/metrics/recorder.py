@@ -15,16 +15,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from pyiceberg.exceptions import CommitFailedException
-from sqlalchemy.exc import SQLAlchemyError
 
 from glue_jobs.contracts import RUN_METRICS
-from taxi_assets.lake.catalog import CatalogUnavailable
+from glue_jobs.errors import PipelineError
 from taxi_assets.lake.resource import LakeResource
 from taxi_assets.lake.status import Freshness
 from taxi_assets.metrics.names import ASSET, DATA_AGE, JOB, MONTHS_BEHIND, Point
 
 
-class NotTaken(Exception):
+class NotTaken(PipelineError):
     """Points that are lost; says which, why and what to do. What they were measured of is not touched by it."""
 
 
@@ -51,10 +50,10 @@ class TableMetrics(Metrics):
             return
         try:
             self.lake.open().metrics.record([_row(point) for point in points], month, run_id)
-        except (CatalogUnavailable, CommitFailedException, SQLAlchemyError, OSError) as error:
+        except (PipelineError, CommitFailedException) as error:
             raise NotTaken(
-                f"{names_of(points)} of {month} are not in {RUN_METRICS.full_name}: {error}. What to do: see to the "
-                "disk or S3; taxi-assets health says whether the lake is well."
+                f"{names_of(points)} of {month} are not in {RUN_METRICS.full_name}: {error}",
+                "see to the disk or S3; taxi-assets health says whether the lake is well",
             ) from error
 
 

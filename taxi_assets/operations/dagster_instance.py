@@ -18,13 +18,20 @@ from dagster_shared.check import CheckError
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from yaml import YAMLError
 
+from glue_jobs.errors import Cause, PipelineError
 from taxi_assets.settings import Profile, Settings
 
 _LAPTOP_INSTANCE = Path(__file__).parent / "instance" / "laptop.yaml"
 _MISSING_VARIABLE = re.compile(r'environment variable "(\w+)" which is not set')
 
 
-class NoDagsterHome(Exception):
+class InstanceUnavailable(PipelineError):
+    """The Dagster instance cannot be opened, or its database has gone."""
+
+    cause = Cause.DAGSTER
+
+
+class NoDagsterHome(InstanceUnavailable):
     """DAGSTER_HOME is not set, and the lake is no folder to keep it in."""
 
 
@@ -35,9 +42,7 @@ def dagster_home(settings: Settings) -> Path:
     """
     named = os.environ.get("DAGSTER_HOME")
     if not named and settings.profile is Profile.AWS:
-        raise NoDagsterHome(
-            "DAGSTER_HOME is not set. What to do: name the folder of Dagster's instance (TAXI_PROFILE=aws)"
-        )
+        raise NoDagsterHome("DAGSTER_HOME is not set", "name the folder of Dagster's instance (TAXI_PROFILE=aws)")
     home = Path(named) if named else Path(settings.lake) / ".dagster"
     home.mkdir(parents=True, exist_ok=True)
     config = home / "dagster.yaml"
@@ -46,44 +51,44 @@ def dagster_home(settings: Settings) -> Path:
     return home
 
 
-class InstanceUnavailable(Exception):
-    """The Dagster instance cannot be opened, or its database has gone. The message says why, and what to do."""
-
-
 @contextmanager
 def open_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
     """The Dagster instance that knows this lake's runs; InstanceUnavailable if it cannot be opened or is lost."""
     home = dagster_home(settings)
-    try:
+    with asking_dagster(home):
         instance = dg.DagsterInstance.from_config(str(home))
-    except (dg.DagsterError, CheckError, SQLAlchemyError, YAMLError, ImportError, *lost_postgres()) as error:
-        raise instance_unavailable(error, home) from error
+    with asking_dagster(home), instance:
+        yield instance
+
+
+@contextmanager
+def asking_dagster(home: Path) -> Iterator[None]:
+    """Make an InstanceUnavailable of what an instance raises that cannot be opened, or whose database has gone."""
     try:
-        with instance:
-            yield instance
-    except lost_postgres() as error:
-        raise instance_unavailable(error, home) from error
+        yield
+    except (dg.DagsterError, CheckError, SQLAlchemyError, YAMLError, ImportError, *_lost_postgres()) as error:
+        raise _unavailable(error, home) from error
 
 
-def lost_postgres() -> tuple[type[Exception], ...]:
+def _lost_postgres() -> tuple[type[Exception], ...]:
     """What is raised when Postgres was asked in vain for ten seconds; nothing if no instance is on Postgres."""
     module = sys.modules.get("dagster_postgres.utils")
     return (module.DagsterPostgresException,) if module else ()
 
 
-def instance_unavailable(error: Exception, home: Path) -> InstanceUnavailable:
-    """``error`` of the instance in ``home`` in a sentence, with what to do."""
+def _unavailable(error: Exception, home: Path) -> InstanceUnavailable:
     config = home / "dagster.yaml"
     if missing := sorted(set(_MISSING_VARIABLE.findall(str(error)))):
         return InstanceUnavailable(
-            f"{config} names variables that are not set: {', '.join(missing)}. What to do: set them (docs/aws.md)"
+            f"{config} names variables that are not set: {', '.join(missing)}", "set them (docs/aws.md)"
         )
-    cause = error.__cause__ if isinstance(error, lost_postgres()) else error
+    cause = error.__cause__ if isinstance(error, _lost_postgres()) else error
     if isinstance(cause, DBAPIError):
         # What the driver says: SQLAlchemy adds the statement and a link.
         said = " ".join(str(cause.orig).split())
         return InstanceUnavailable(
-            f"Dagster's database cannot be used: {said}. What to do: see that it runs, and that host, port, user, "
-            f"password and database are those that {config} names (docs/aws.md)"
+            f"Dagster's database cannot be used: {said}",
+            f"see that it runs, and that host, port, user, password and database are those that {config} names "
+            "(docs/aws.md)",
         )
-    return InstanceUnavailable(f"{config} cannot be used: {cause}. What to do: mend it, or take this project's anew")
+    return InstanceUnavailable(f"{config} cannot be used: {cause}", "correct it, or take this project's instead")

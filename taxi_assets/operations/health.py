@@ -7,7 +7,7 @@ people (``alerts``), or looking into rows (``verification``).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
@@ -16,20 +16,17 @@ from pathlib import Path
 
 import dagster as dg
 import duckdb
-from botocore.exceptions import BotoCoreError, ClientError
 from dagster import DagsterEventType, DagsterRunStatus
-from dagster_shared.check import CheckError
-from pyiceberg.exceptions import ValidationError as DamagedMetadata
-from sqlalchemy.exc import SQLAlchemyError
-from yaml import YAMLError
 
 from glue_jobs.contracts import CURATED_TABLES
+from glue_jobs.errors import Cause, PipelineError
 from taxi_assets.asset_keys import STAGING_TRIPS
-from taxi_assets.aws.client import alarm_url, client, explained, remedy_of
+from taxi_assets.aws.client import AWS_ERRORS, alarm_url, aws_error_in
+from taxi_assets.aws.cloudwatch import alarms_of
 from taxi_assets.aws.deploy import deployed
 from taxi_assets.aws.glue import failed_runs
+from taxi_assets.errors import why_failed
 from taxi_assets.jobs.code import build
-from taxi_assets.lake.catalog import CatalogUnavailable
 from taxi_assets.lake.catalog_check import check_catalog
 from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.resource import LakeResource
@@ -37,10 +34,8 @@ from taxi_assets.lake.status import freshness, lake_status
 from taxi_assets.metrics.names import ALARM_PREFIX
 from taxi_assets.operations.dagster_instance import (
     InstanceUnavailable,
-    NoDagsterHome,
+    asking_dagster,
     dagster_home,
-    instance_unavailable,
-    lost_postgres,
     open_instance,
 )
 from taxi_assets.schedules.verify_published import verify_published
@@ -55,7 +50,6 @@ LONGEST_RUN = timedelta(hours=12)
 GLUE_RUNS_SINCE = timedelta(days=1)
 _PARTITION_TAG = "dagster/partition"
 _SHOWN_OF_AN_ERROR = 300
-_WHAT_TO_DO = " What to do: "
 _ACTIVE = [DagsterRunStatus.QUEUED, DagsterRunStatus.STARTING, DagsterRunStatus.STARTED]
 
 
@@ -86,8 +80,10 @@ class Line:
     repair: str
 
 
-class NoLake(Exception):
+class NoLake(PipelineError):
     """There is no lake where the settings say."""
+
+    cause = Cause.LAKE
 
 
 @dataclass
@@ -125,31 +121,17 @@ class Subject:
         except InstanceUnavailable as error:
             return error
 
+    def asking_dagster(self) -> AbstractContextManager[None]:
+        """For the block in which the instance is asked: its database may go at any time."""
+        return asking_dagster(dagster_home(self.settings))
+
     def _look_for_a_lake(self) -> None:
         root = self.settings.lake
         if self.settings.profile is Profile.LOCAL and not Path(root, "catalog.db").is_file():
-            raise NoLake(f"there is no lake in {root}.{_WHAT_TO_DO}check TAXI_LAKE, or make one: taxi-assets demo")
+            raise NoLake(f"there is no lake in {root}", "check TAXI_LAKE, or make one: taxi-assets demo")
 
 
 Ask = Callable[[Subject], Sequence[Finding]]
-
-_CANNOT_ANSWER = (
-    NoLake,
-    NoDagsterHome,
-    InstanceUnavailable,
-    CatalogUnavailable,
-    dg.Failure,  # of AWS, explained
-    ClientError,
-    BotoCoreError,
-    dg.DagsterError,
-    CheckError,  # Dagster, of a dagster.yaml
-    SQLAlchemyError,
-    OSError,
-    ImportError,  # dagster.yaml names a module
-    YAMLError,
-    DamagedMetadata,
-    ValueError,  # a file of metadata is no JSON, or one of data no Parquet
-)
 
 
 def examine(settings: Settings, now: datetime) -> list[Line]:
@@ -168,24 +150,15 @@ def answer(ask: Ask, subject: Subject) -> Sequence[Finding]:
     """What a check finds, or why it cannot be asked."""
     try:
         return ask(subject)
-    except lost_postgres() as error:
-        return [_cannot_answer(instance_unavailable(error, dagster_home(subject.settings)))]
-    except _CANNOT_ANSWER as error:
+    except PipelineError as error:
         return [_cannot_answer(error)]
+    except (*AWS_ERRORS, ValueError) as error:  # ValueError: a file is no JSON, or no Parquet
+        remedy = "see to the disk; bring a file that is gone or damaged back from a backup"
+        return [_cannot_answer(aws_error_in(error) or PipelineError(str(error), remedy))]
 
 
-def _cannot_answer(error: Exception) -> Finding:
-    text = str(error.description) if isinstance(error, dg.Failure) and error.description else str(error)
-    said, told, repair = text.partition(_WHAT_TO_DO)
-    if told:
-        repair = repair.rstrip(".")
-    elif isinstance(error, ClientError | BotoCoreError) or "AWS Error" in text:
-        repair = remedy_of(error) if isinstance(error, ClientError | BotoCoreError | OSError) else ""
-    elif isinstance(error, SQLAlchemyError | dg.DagsterError | CheckError | YAMLError | ImportError):
-        repair = "see to Dagster's dagster.yaml and database in DAGSTER_HOME, and to catalog.db in the lake"
-    else:
-        repair = "see to the disk; bring a file that is gone or damaged back from a backup"
-    return Finding(Level.FAIL, f"cannot be told: {_short(said) or type(error).__name__}", repair)
+def _cannot_answer(error: PipelineError) -> Finding:
+    return Finding(Level.FAIL, f"cannot be told: {_short(error.problem)}", error.remedy)
 
 
 def lake_answers(subject: Subject) -> list[Finding]:
@@ -205,8 +178,10 @@ def months_fit_together(subject: Subject) -> list[Finding]:
     if not wrong:
         return [Finding(Level.OK, f"each of {len(months)} is of one source file and one staging")]
     try:
-        active = _months_on_their_way(subject.instance, subject.now)
-    except (*_CANNOT_ANSWER, *lost_postgres()):  # said by the checks that are about Dagster
+        instance = subject.instance
+        with subject.asking_dagster():
+            active = _months_on_their_way(instance, subject.now)
+    except PipelineError:  # said by the checks that are about Dagster
         active = set()
     return [
         Finding(Level.WARN, f"{month}: {remark}; a run is on its way", "wait for it")
@@ -248,10 +223,12 @@ def warehouse_answers(subject: Subject) -> list[Finding]:
 def runs_succeeded(subject: Subject) -> list[Finding]:
     """What a run failed to make was made since by another one, for each month."""
     instance, ui, findings = subject.instance, subject.settings.ui_url.rstrip("/"), []
-    active = _months_on_their_way(instance, subject.now)
-    for month, failure in _failures(instance):
+    with subject.asking_dagster():
+        active = _months_on_their_way(instance, subject.now)
+        failed = [(month, run, _why(instance, run.run_id)) for month, run in _failures(instance)]
+    for month, failure, error in failed:
         said = f"{month or 'run of no month'}: run {failure.run_id[:8]} ({failure.job_name}) failed"
-        why = _short(_why(instance, failure.run_id))
+        why = _short(error)
         again = f"taxi-assets run --month {month}" if month else "look at it in the UI"
         findings.append(
             Finding(Level.WARN, f"{said}; a run is on its way", "wait for it")
@@ -286,7 +263,9 @@ def data_is_fresh(subject: Subject) -> list[Finding]:
 
 def daemon_beats(subject: Subject) -> list[Finding]:
     """Every part of Dagster's daemon that the instance needs has told that it lives."""
-    statuses = subject.instance.get_daemon_statuses()
+    instance = subject.instance
+    with subject.asking_dagster():
+        statuses = instance.get_daemon_statuses()
     silent = sorted(name for name, status in statuses.items() if status.required and not status.healthy)
     if not silent:
         return [Finding(Level.OK, f"{len(statuses)} parts of the daemon are alive")]
@@ -335,9 +314,7 @@ def glue_runs_ended_well(subject: Subject) -> list[Finding]:
 def no_alarm_rings(subject: Subject) -> list[Finding]:
     """None of the CloudWatch alarms of this project is in ALARM."""
     region = subject.settings.region
-    with explained("the alarms could not be listed"):
-        pages = client("cloudwatch", region).get_paginator("describe_alarms").paginate(AlarmNamePrefix=ALARM_PREFIX)
-        alarms = [alarm for page in pages for alarm in page["MetricAlarms"]]
+    alarms = alarms_of(region)
     if not alarms:
         return [Finding(Level.WARN, f"there is no alarm called {ALARM_PREFIX}…", "make them with Terraform")]
     ringing = [alarm for alarm in alarms if alarm["StateValue"] == "ALARM"]
@@ -412,14 +389,9 @@ def _keys(instance: dg.DagsterInstance, run: dg.DagsterRun, kind: DagsterEventTy
 
 def _why(instance: dg.DagsterInstance, run_id: str) -> str:
     """What the step that failed said; empty if the run ended otherwise."""
-    said = ""
-    for record in instance.get_records_for_run(run_id, of_type=DagsterEventType.STEP_FAILURE).records:
-        event = record.event_log_entry.dagster_event
-        if event is not None:
-            failure = event.step_failure_data
-            told = failure.user_failure_data.description if failure.user_failure_data else None
-            said = told or (failure.error.message if failure.error else "")
-    return said
+    records = instance.get_records_for_run(run_id, of_type=DagsterEventType.STEP_FAILURE).records
+    events = [record.event_log_entry.dagster_event for record in records]
+    return next((why_failed(event).sentence for event in reversed(events) if event is not None), "")
 
 
 def _short(text: str) -> str:

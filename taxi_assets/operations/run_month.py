@@ -14,15 +14,12 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import dagster as dg
-from dagster import DagsterEventType, DagsterExecutionInterruptedError, EventLogEntry
-from dagster_shared.error import SerializableErrorInfo
+from dagster import DagsterEventType, EventLogEntry
 
 from glue_jobs.contracts import CURATED_TABLES
 from taxi_assets.asset_keys import QUARANTINE_KEY, RAW_TRIPS, RAW_ZONES, STAGING_TRIPS, asset_key
 from taxi_assets.definitions import MONTH_JOB, build_definitions
-from taxi_assets.jobs.engine import EngineUnavailable
-from taxi_assets.lake.catalog import CatalogUnavailable
-from taxi_assets.lake.publishing import PublishConflict
+from taxi_assets.errors import why_failed
 from taxi_assets.operations.dagster_instance import dagster_home, open_instance
 from taxi_assets.settings import Settings
 
@@ -166,31 +163,10 @@ def _take_in(result: MonthResult, entry: EventLogEntry) -> None:
             named.append(f"{check.asset_key.to_user_string()}: {check.check_name}")
     elif event.event_type == DagsterEventType.STEP_SUCCESS:
         result.seconds[str(entry.step_key)] = round(event.step_success_data.duration_ms / 1000, 3)
-    elif event.event_type == DagsterEventType.STEP_FAILURE:
-        failure = event.step_failure_data
-        said = failure.user_failure_data.description if failure.user_failure_data else None
-        result.error = said or (_message_of(failure.error) if failure.error else f"{entry.step_key} failed")
-    elif event.event_type == DagsterEventType.RUN_FAILURE and not result.error:
-        error = event.job_failure_data.error
-        result.error = _message_of(error) if error else "the run failed"
-
-
-def _message_of(error: SerializableErrorInfo) -> str:
-    """What went wrong: our own errors speak for themselves, others come with the traceback of their first cause."""
-    chain = [error]
-    while chain[-1].cause is not None:
-        chain.append(chain[-1].cause)
-    for link in chain:
-        if link.cls_name in (DagsterExecutionInterruptedError.__name__, KeyboardInterrupt.__name__):
-            return "interrupted; nothing more is published, readers see what they saw. What to do: run the month again."
-        if link.cls_name in (EngineUnavailable.__name__, PublishConflict.__name__, CatalogUnavailable.__name__):
-            return link.message.partition(": ")[2].strip()
-        if "AWS Error" in link.message:  # from PyArrow's S3 client
-            return (
-                f"{link.message.strip()}. Readers see what they saw before. What to do: check the network, the AWS "
-                "credentials and what their role may do (infra/api-calls.json), then run the month again."
-            )
-    return chain[-1].to_string()
+    elif event.event_type == DagsterEventType.STEP_FAILURE or (
+        event.event_type == DagsterEventType.RUN_FAILURE and not result.error
+    ):
+        result.error = str(why_failed(event))
 
 
 def _take_in_materialization(result: MonthResult, materialization: dg.AssetMaterialization) -> None:

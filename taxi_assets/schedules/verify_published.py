@@ -8,9 +8,11 @@ from collections.abc import Iterator
 import dagster as dg
 
 from glue_jobs.contracts import TRIPS
-from glue_jobs.contracts.rules import RULES_VERSION
-from taxi_assets.assets.specs import RUNS_POOL, measure_attempt
-from taxi_assets.checks.verify import NotVerifiable, evaluations, verify
+from glue_jobs.errors import PipelineError
+from taxi_assets.assets.publish import append_answers, points_of, put
+from taxi_assets.assets.specs import RUNS_POOL
+from taxi_assets.checks.verify import evaluations, verify
+from taxi_assets.errors import failing_the_step
 from taxi_assets.lake.resource import LakeResource
 from taxi_assets.metrics.recorder import Metrics
 from taxi_assets.partitions import MONTHS
@@ -21,33 +23,24 @@ def audit_published_month(
     context: dg.OpExecutionContext, lake: LakeResource, metrics: dg.ResourceParam[Metrics]
 ) -> Iterator[dg.AssetCheckEvaluation | dg.Output[None]]:
     """Fails if a blocking audit does not pass any more; nothing is changed, readers see what they saw."""
-    opened, month = lake.open(), context.partition_key
-    try:
+    with failing_the_step():
+        opened, month = lake.open(), context.partition_key
         verified = verify(opened, month)
-    except NotVerifiable as error:
-        raise dg.Failure(str(error), allow_retries=False) from error
-    opened.checks.record(
-        month,
-        [answer.finding for answer in verified.answers],
-        version=verified.version,
-        rules_version=RULES_VERSION,
-        run_id=context.run_id,
-    )
-    measure_attempt(context, metrics, verified.answers)
-    # As the run's own: of answers outside of any run, Dagster takes one for each month and check, ever.
-    yield from evaluations(verified)
-    context.log.info(f"{month}: {len(verified.answers) - len(verified.failed)} of {len(verified.answers)} audits hold")
-    if verified.failed:
-        names = "; ".join(
-            f"{answer.asset.to_user_string()}: {answer.name} ({answer.outcome.actual})" for answer in verified.failed
-        )
-        raise dg.Failure(
-            f"{month} is published and does not pass its audits any more: {names}. Readers see version "
-            f"{verified.version}. What to do: look at the checks' metadata; taxi-assets catalog check names files that "
-            f"are gone; taxi-assets run --month {month} builds it again.",
-            allow_retries=False,
-        )
-    yield dg.Output(None)
+        append_answers(context, opened, verified.answers, verified.version)
+        put(context, metrics, points_of(verified.answers))
+        # As the run's own: of answers outside of any run, Dagster takes one for each month and check, ever.
+        yield from evaluations(verified)
+        held = len(verified.answers) - len(verified.failed)
+        context.log.info(f"{month}: {held} of {len(verified.answers)} audits hold")
+        if verified.failed:
+            names = "; ".join(answer.in_words for answer in verified.failed)
+            raise PipelineError(
+                f"{month} is published and does not pass its audits any more: {names}. Readers see version "
+                f"{verified.version}",
+                "look at the checks' metadata; taxi-assets catalog check names files that are gone; taxi-assets run "
+                f"--month {month} builds it again",
+            )
+        yield dg.Output(None)
 
 
 @dg.job(partitions_def=MONTHS, description="The audits of a published month asked again; nothing is built.")

@@ -15,7 +15,8 @@ from itertools import takewhile
 import dagster as dg
 from dagster import DagsterEventType, DagsterRunStatus
 
-from glue_jobs.errors import DATA
+from glue_jobs.errors import PipelineError
+from taxi_assets.errors import why_failed
 
 MONTH_TAG, CONTENT_TAG, ATTEMPT_TAG, CODE_TAG = "taxi/month", "taxi/content", "taxi/attempt", "taxi/code"
 """The month, what tells its file's content from another, the how manieth run of that content, and the code
@@ -23,7 +24,6 @@ MONTH_TAG, CONTENT_TAG, ATTEMPT_TAG, CODE_TAG = "taxi/month", "taxi/content", "t
 FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=30), timedelta(days=1)
 """Between a run that failed for a cause that may pass and the next; it doubles with each."""
 _RUN_KEY_TAG = "dagster/run_key"
-_CAUSE = "cause"
 _FOUND_AT_MOST = 500
 """Runs of a month: decades of republishing."""
 
@@ -123,7 +123,7 @@ def again(runs: Sequence[EarlierRun], code: str, now: datetime, undone: Sequence
 
 def _outcome(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Outcome:
     if run.status is DagsterRunStatus.FAILURE:
-        return Outcome.REFUSED if _cause_of(instance, run.run_id) == DATA else Outcome.FAILED
+        return Outcome.FAILED if all(error.may_pass for error in _failures(instance, run.run_id)) else Outcome.REFUSED
     # Without a run key, nobody but who made it can launch it.
     if run.status is DagsterRunStatus.NOT_STARTED and _RUN_KEY_TAG in run.tags:
         return Outcome.NOT_LAUNCHED
@@ -131,15 +131,11 @@ def _outcome(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Outcome:
     return ended.get(run.status, Outcome.ACTIVE)
 
 
-def _cause_of(instance: dg.DagsterInstance, run_id: str) -> str:
-    """The ``cause`` that the step's failure names; empty if it ended otherwise."""
-    cause = ""
-    for record in instance.get_records_for_run(run_id, of_type=DagsterEventType.STEP_FAILURE).records:
-        event = record.event_log_entry.dagster_event
-        told = event.step_failure_data.user_failure_data if event else None
-        if told is not None and _CAUSE in told.metadata:
-            cause = str(told.metadata[_CAUSE].value)
-    return cause
+def _failures(instance: dg.DagsterInstance, run_id: str) -> list[PipelineError]:
+    """Why each failed step of a run failed; none if it ended otherwise."""
+    records = instance.get_records_for_run(run_id, of_type=DagsterEventType.STEP_FAILURE).records
+    events = [record.event_log_entry.dagster_event for record in records]
+    return [why_failed(event) for event in events if event is not None]
 
 
 def _aware(moment: datetime) -> datetime:

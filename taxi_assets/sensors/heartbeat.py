@@ -16,6 +16,7 @@ import dagster as dg
 import requests
 from pydantic import SecretStr
 
+from glue_jobs.errors import Cause, PipelineError
 from taxi_assets.jobs.code import running_version
 from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.resource import LakeResource
@@ -40,7 +41,7 @@ class Heartbeat:
 
 
 def last_heartbeat(lake: Lake) -> Heartbeat | None:
-    """What was written last; None if nothing was. ValueError if it is no heartbeat."""
+    """What was written last; None if nothing was. PipelineError if it is no heartbeat."""
     text = read_text(lake.paths.heartbeat)
     if text is None:
         return None
@@ -51,7 +52,11 @@ def last_heartbeat(lake: Lake) -> Heartbeat | None:
             raise ValueError("it does not say of which time zone its time is")
         return Heartbeat(at, given["newest_month"], given["code_version"])
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{lake.paths.heartbeat} is no heartbeat: {text[:200]}") from error
+        raise PipelineError(
+            f"{lake.paths.heartbeat} is no heartbeat: {text[:200]}",
+            "delete it; the daemon writes it again",
+            cause=Cause.LAKE,
+        ) from error
 
 
 def _now() -> datetime:

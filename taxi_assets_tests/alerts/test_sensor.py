@@ -52,7 +52,7 @@ class Inbox(Notifier):
 
     def send(self, message: Message) -> None:
         if not self.is_up:
-            raise NotDelivered("it is away")
+            raise NotDelivered("it is away", "wait")
         self.messages.append(message)
 
 

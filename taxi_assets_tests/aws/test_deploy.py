@@ -8,13 +8,14 @@ import sys
 import zipfile
 from pathlib import Path
 
-import dagster as dg
 import pytest
 
 from glue_jobs import ingest_raw
+from glue_jobs.reports import JOBS
 from taxi_assets.aws import deploy as deployment
+from taxi_assets.aws.client import AwsError
 from taxi_assets.aws.deploy import deploy
-from taxi_assets.jobs.code import JOBS, Code, build
+from taxi_assets.jobs.code import Code, build
 from taxi_assets.settings import Profile, Settings
 from taxi_assets_tests.emulators.aws import AwsEmulator, deployed_name
 from taxi_assets_tests.emulators.environment import ACCOUNT
@@ -132,10 +133,10 @@ def test_another_glue_version_can_be_chosen(aws: AwsEmulator, settings: Settings
 
 
 def test_jobs_that_do_not_exist_are_to_be_made_by_terraform(aws: AwsEmulator, settings: Settings) -> None:
-    with pytest.raises(dg.Failure, match=r"nobody-ingest-raw could not be pointed at .* make it with Terraform"):
+    with pytest.raises(AwsError, match=r"nobody-ingest-raw could not be pointed at .* make it with Terraform"):
         deploy(settings.model_copy(update={"glue_job_prefix": "nobody-"}))
 
 
 def test_a_bucket_that_does_not_exist_is_named(settings: Settings) -> None:
-    with pytest.raises(dg.Failure, match="What to do: check TAXI_LAKE, or make the bucket with Terraform"):
+    with pytest.raises(AwsError, match="What to do: check TAXI_LAKE, or make the bucket with Terraform"):
         deploy(settings.model_copy(update={"lake": "s3://no-such-bucket-of-ours"}))

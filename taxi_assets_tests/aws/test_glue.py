@@ -14,9 +14,12 @@ import pytest
 from dagster._core.pipes import utils
 from dagster_pyspark import LazyPySparkResource
 
+from glue_jobs.reports import JOBS, Job
+from taxi_assets.aws.client import AwsError
 from taxi_assets.aws.glue import GlueJobs, _this_machine
+from taxi_assets.errors import failing_the_step
 from taxi_assets.jobs.base import JobRun
-from taxi_assets.jobs.code import JOBS, build
+from taxi_assets.jobs.code import build
 from taxi_assets.sensors.lost_jobs import stop_lost_jobs
 from taxi_assets_tests.emulators.aws import REGION, AwsEmulator
 from taxi_assets_tests.emulators.glue_runs import ENDED
@@ -96,10 +99,13 @@ class Probed:
     success: bool
     said: str = ""
     logs: list[str] = field(default_factory=list)
-    run: JobRun | None = None
+    run: JobRun[Any] | None = None
     failure_metadata: dict[str, Any] = field(default_factory=dict)
     retries: int = 0
     run_id: str = ""
+
+
+PROBED = Job[Any]("probe")
 
 
 def probe(
@@ -111,12 +117,13 @@ def probe(
 
 
 def run_probe(resource: GlueJobs, instance: dg.DagsterInstance) -> Probed:
-    runs: list[JobRun] = []
+    runs: list[JobRun[Any]] = []
 
     @dg.asset
     def probed(context: dg.AssetExecutionContext, jobs: dg.ResourceParam[GlueJobs]) -> dg.MaterializeResult:  # type: ignore[type-arg]
         arguments = {"month": MONTH, "extra_py_files": f"s3://{BUCKET}/scripts/glue_jobs.zip"}
-        runs.append(jobs.run(context, "probe", arguments))
+        with failing_the_step():
+            runs.append(jobs.run(context, PROBED, arguments))
         return dg.MaterializeResult()
 
     done = dg.materialize([probed], instance=instance, resources={"jobs": resource}, raise_on_error=False)
@@ -145,7 +152,7 @@ def test_a_job_that_completes_gives_its_facts_and_what_its_run_cost(glue: AwsEmu
     done = probe(glue, RETURNS)
     assert done.success, done.said
     assert done.run is not None
-    assert done.run.facts["rows"] == 3
+    assert done.run.report["rows"] == 3
     metadata = done.run.metadata
     run_id = glue.runs(JOB)[0].id
     assert metadata["glue_run_id"] == run_id
@@ -414,7 +421,7 @@ def look(instance: dg.DagsterInstance, glue: AwsEmulator, fails: bool = False) -
         glue.faults.fail("glue", "GetJobRuns", "AccessDeniedException", "no")
     with dg.build_sensor_context(instance=instance, resources={"jobs": jobs()}) as context:
         if fails:
-            with pytest.raises(dg.Failure, match="could not be listed"):
+            with pytest.raises(AwsError, match="could not be listed"):
                 stop_lost_jobs(context)
             return ""
         return str(cast("dg.SkipReason", stop_lost_jobs(context)).skip_message)
@@ -455,4 +462,4 @@ def test_a_run_that_glue_does_not_stop_is_to_be_stopped_by_hand(glue: AwsEmulato
 
 @dg.asset
 def _fails() -> None:
-    raise dg.Failure("lost")
+    raise AwsError("lost", "look for it")

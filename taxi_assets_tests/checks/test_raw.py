@@ -16,13 +16,14 @@ from taxi_assets.checks.raw import LandedMonth
 def landed(path: Path, month: str, **changes: Any) -> LandedMonth:
     pq.write_table(make_month(month, 600, 1), path)
     content = path.read_bytes()
-    facts = {
+    facts: Any = {
         **verify_trips(path, "url", month),
         "path": str(path),
         "bytes": len(content),
         "sha256": sha256(content).hexdigest(),
     }
-    return LandedMonth(month, facts | changes, {"rows": 265, "path": "zones.csv"})
+    zones: Any = {"rows": 265, "path": "zones.csv"}
+    return LandedMonth(month, facts | changes, zones)
 
 
 def failed(month: LandedMonth) -> set[str]:

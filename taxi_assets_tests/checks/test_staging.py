@@ -19,9 +19,10 @@ from glue_jobs.contracts.model import Type
 from glue_jobs.contracts.raw import TRIPS_DATASET, ZONES_DATASET
 from glue_jobs.ingest_raw import verify_trips
 from taxi_assets.checks import curated, raw
-from taxi_assets.checks.audit import Audit, first_row, scan
+from taxi_assets.checks.audit import Audit
 from taxi_assets.checks.curated import CuratedMonth
 from taxi_assets.checks.raw import LandedMonth
+from taxi_assets.checks.session import Session
 from taxi_assets.checks.staging import audits as staging
 from taxi_assets.checks.staging.subject import StagedMonth
 from taxi_assets.lake.lake import Lake
@@ -54,9 +55,8 @@ def staged(published: tuple[Path, MonthResult], tmp_path: Path) -> StagedMonth:
         folders[name] = shutil.copytree(publication.path, tmp_path / name)
     source = lake.ledger.current(MONTH, TRIPS_DATASET)
     assert source is not None
-    money = first_row(
-        f"SELECT {', '.join(f'coalesce(sum({c}), 0) AS {c}' for c in tlc.MONEY_COLUMNS)} "
-        f"FROM {scan(TRIPS, str(folders['trips']))}"
+    money = Session({"trips": (TRIPS, str(folders["trips"]))}).first_row(
+        f"SELECT {', '.join(f'coalesce(sum({c}), 0) AS {c}' for c in tlc.MONEY_COLUMNS)} FROM trips"
     )
     facts = {
         "source_rows": published[1].source_rows,
@@ -328,9 +328,10 @@ def test_every_audit_says_what_it_expects_what_it_found_and_how_to_see_the_rows(
     trips, zones = (ledger.current(MONTH, dataset) for dataset in (TRIPS_DATASET, ZONES_DATASET))
     assert trips is not None
     assert zones is not None
-    facts = {**verify_trips(Path(trips.path), "url", MONTH), "path": trips.path}
+    facts: Any = {**verify_trips(Path(trips.path), "url", MONTH), "path": trips.path}
     facts |= {"bytes": trips.bytes, "sha256": trips.sha256}
-    landed = LandedMonth(MONTH, facts, {"rows": 265, "path": zones.path})
+    lookup: Any = {"rows": 265, "path": zones.path}
+    landed = LandedMonth(MONTH, facts, lookup)
     answers = [
         audit.evaluate(subject)
         for audits, subject in ((raw.AUDITS, landed), (staging.AUDITS, staged), (curated.AUDITS, built))

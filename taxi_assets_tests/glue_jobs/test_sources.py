@@ -12,9 +12,10 @@ import pyarrow.compute as pc
 import pytest
 
 from glue_jobs.contracts import tlc
-from glue_jobs.errors import DATA, SOURCE, InputError, NotPublishedYet, SourceUnavailable
+from glue_jobs.errors import Cause, InputError, NotPublishedYet, SourceUnavailable
 from glue_jobs.ingest_raw import ingest
 from glue_jobs.reporting import Reporter
+from glue_jobs.reports import IngestReport
 from glue_jobs.sources import Seen, Sighting, Source, http, open_source, open_trip_source
 from glue_jobs.sources.folder import FolderSource
 from glue_jobs.sources.http import ATTEMPTS, KNOWN_GOOD_MONTH, HttpSource
@@ -287,7 +288,7 @@ def test_an_inbox_has_its_files_directly_in_it(folder: Path, tmp_path: Path) -> 
         source.fetch_trips("2024-03", tmp_path / "got", ignore)
 
 
-def ingested(source: str, tmp_path: Path, zones_source: str = "", month: str = MONTH) -> dict[str, dict[str, str]]:
+def ingested(source: str, tmp_path: Path, zones_source: str = "", month: str = MONTH) -> IngestReport:
     arguments = argparse.Namespace(source=source, zones_source=zones_source, month=month, raw_dir=str(tmp_path / "raw"))
     return ingest(arguments, Reporter())
 
@@ -314,14 +315,14 @@ def test_bad_data_and_a_source_that_cannot_be_read_are_told_apart(
             ingested(site.address, tmp_path, month=month)
         return refused.value.cause
 
-    assert cause("2024-03") == SOURCE
+    assert cause("2024-03") == Cause.SOURCE
     for behaviour in (status(403), status(429), status(503), status(404), web_page):
         site.always = behaviour
-        assert cause() == SOURCE
+        assert cause() == Cause.SOURCE
     site.always = None
     path = site.folder / tlc.ZONE_FILE_PATH
     path.write_text("LocationID,Borough")
-    assert cause() == SOURCE
+    assert cause() == Cause.SOURCE
     path = site.folder / tlc.trip_file_path(MONTH)
     path.write_bytes(path.read_bytes()[:-2000])
-    assert cause() == DATA
+    assert cause() == Cause.DATA

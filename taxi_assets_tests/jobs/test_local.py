@@ -8,13 +8,14 @@ import threading
 import time
 from pathlib import Path
 
-import dagster as dg
 import pytest
 
 import glue_jobs
 from glue_jobs import ingest_raw
+from glue_jobs.errors import Cause, PipelineError
 from glue_jobs.reporting import parse_progress
-from taxi_assets.jobs.base import facts_of
+from glue_jobs.reports import STAGE_TRIPS
+from taxi_assets.jobs.base import report_of
 from taxi_assets.jobs.engine import EngineUnavailable, RunningEngine, describe, running_engine
 from taxi_assets.jobs.local import _run_to_end
 from taxi_assets.settings import SAIL, SPARK
@@ -24,20 +25,21 @@ COMPLETED = {"kind": "completed", "job": "stage_trips", "facts": {"rows": 3}}
 
 
 def test_a_job_that_reports_its_completion_has_facts() -> None:
-    assert facts_of("stage_trips", ["noise", COMPLETED], "exit code 0", "") == {"rows": 3}
+    assert dict(report_of(STAGE_TRIPS, ["noise", COMPLETED], "exit code 0", "")) == {"rows": 3}
 
 
 @pytest.mark.parametrize("messages", [[], [{**COMPLETED, "job": "another_job"}]])
 def test_a_job_that_ends_in_silence_has_failed_even_with_exit_code_0(messages: list[object]) -> None:
-    with pytest.raises(dg.Failure, match=r"without a completion report \(exit code 0\)"):
-        facts_of("stage_trips", messages, "exit code 0", "last words")
+    with pytest.raises(PipelineError, match=r"without a completion report \(exit code 0\)"):
+        report_of(STAGE_TRIPS, messages, "exit code 0", "last words")
 
 
 def test_a_job_that_refuses_its_input_says_the_problem_and_the_remedy() -> None:
     told = {"problem": "f.parquet is cut off", "remedy": "fetch it again", "cause": "data"}
-    with pytest.raises(dg.Failure, match=r"f\.parquet is cut off\. What to do: fetch it again\.") as refused:
-        facts_of("stage_trips", [{"kind": "failed", "job": "stage_trips", **told}], "exit code 1", "")
-    assert refused.value.metadata["cause"].value == "data"
+    with pytest.raises(PipelineError, match=r"f\.parquet is cut off\. What to do: fetch it again\.") as refused:
+        report_of(STAGE_TRIPS, [{"kind": "failed", "job": "stage_trips", **told}], "exit code 1", "")
+    assert refused.value.cause is Cause.DATA
+    assert not refused.value.may_pass
 
 
 def test_the_last_lines_of_a_job_are_kept() -> None:
@@ -117,7 +119,7 @@ def bare_python(tmp_path: Path) -> str:
 def test_a_python_without_pyspark_is_refused_with_the_variable_that_names_it(bare_python: str) -> None:
     assert describe(SPARK, bare_python) == "spark ? (JVM)"
     with (
-        pytest.raises(EngineUnavailable, match=r"has no PySpark; check TAXI_JOBS_PYTHON \(make spark4"),
+        pytest.raises(EngineUnavailable, match=r"has no PySpark\. What to do: check TAXI_JOBS_PYTHON \(make spark4"),
         running_engine(SPARK, python=bare_python),
     ):
         pass

@@ -1,34 +1,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
 
 from taxi_assets.asset_keys import CHECK_HISTORY_KEY, STAGING_TRIPS
-from taxi_assets.lake.append_tables import Finding
+from taxi_assets.checks.audit import Answer, Outcome
 from taxi_assets.lake.lake import Lake
 from taxi_assets.operations.dagster_instance import dagster_home
 from taxi_assets.operations.run_month import MonthResult
 from taxi_assets.settings import Settings
 from taxi_assets_tests.conftest import MONTH, write_source
 
-FINDING = Finding(
-    asset="staging/trips",
-    check_name="volume_is_usual",
-    passed=True,
-    severity="WARN",
-    expected="like other months",
-    actual="it is",
-    rows_to_look_at="SELECT 1",
-    measures={"trips_per_day": 100.0, "pickup_zones": 200.0},
-)
-
 
 def record(lake: Lake, month: str, version: str, trips_per_day: float) -> None:
-    finding = replace(FINDING, measures={**FINDING.measures, "trips_per_day": trips_per_day})
-    assert lake.checks.record(month, [finding], version=version, rules_version=2, run_id="run") == 3
+    measures = {"trips_per_day": trips_per_day, "pickup_zones": 200.0}
+    outcome = Outcome(True, "like other months", "it is", "SELECT 1", measures=measures)
+    answer = Answer(STAGING_TRIPS, "volume_is_usual", False, outcome)
+    assert lake.checks.record(month, answer.rows, version=version, rules_version=2, run_id="run") == 3
 
 
 def test_an_empty_history_has_no_measures(lake: Lake) -> None:

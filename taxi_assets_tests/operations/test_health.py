@@ -384,7 +384,7 @@ def test_a_heartbeat_that_stopped_or_is_of_other_code_is_named(own_lake: tuple[P
 def test_where_there_is_no_lake_all_fails_and_nothing_is_made(tmp_path: Path) -> None:
     lines = examine(Settings(lake=str(tmp_path / "none")), SOON_AFTER)
     assert {line.level for line in lines} == {FAIL}
-    assert {line.found for line in lines} == {f"cannot be told: there is no lake in {tmp_path / 'none'}."}
+    assert {line.found for line in lines} == {f"cannot be told: there is no lake in {tmp_path / 'none'}"}
     assert {line.repair for line in lines} == {"check TAXI_LAKE, or make one: taxi-assets demo"}
     assert not (tmp_path / "none").exists()
 

@@ -14,6 +14,7 @@ import pytest
 from glue_jobs.contracts import tlc
 from glue_jobs.contracts.raw import TRIPS_DATASET
 from taxi_assets.aws import sqs as module
+from taxi_assets.aws.client import AwsError
 from taxi_assets.lake.lake import Lake
 from taxi_assets.sensors.dropped_files.sensor import DROPS, dropped_files
 from taxi_assets.settings import Profile, Settings
@@ -188,7 +189,7 @@ def test_a_queue_that_cannot_be_read_says_so(on_aws: tuple[Daemon, AwsEmulator, 
     daemon, aws, queue = on_aws
     settings = Settings(profile=Profile.AWS, lake="s3://taxi-lake/lake", drop_queue_url=f"{queue}-of-others")
     other = Daemon(location_with(settings, dropped_files(settings)), DROPS, daemon.home, daemon.clock)
-    with pytest.raises(dg.Failure, match=r"the queue .*-of-others could not be read"):
+    with pytest.raises(AwsError, match=r"the queue .*-of-others could not be read"):
         other.look()
     assert aws.calls.entries[-1].role == Role.DAGSTER.value
 

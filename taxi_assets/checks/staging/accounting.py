@@ -8,46 +8,44 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from glue_jobs.contracts import QUARANTINE, TRIPS, tlc
+from glue_jobs.contracts import TRIPS, tlc
 from glue_jobs.contracts.model import Kind, SourceColumn, Type
 from glue_jobs.contracts.staging import CARRIES
-from glue_jobs.files import parquet_files, parquet_rows
-from taxi_assets.checks.audit import Outcome, all_files, all_rows, expect, first_row, look_at, scan
+from taxi_assets.checks.audit import Outcome, expect
+from taxi_assets.checks.session import Session
 from taxi_assets.checks.staging.subject import SAMPLE, StagedMonth
-from taxi_assets.lake.reading import parquet_scan, quoted
+from taxi_assets.lake.reading import quoted
 
 
 def every_row_is_accounted_for(staged: StagedMonth) -> Outcome:
     """Rows of the source = rows of trips + rows of the quarantine, and the job reports just these numbers."""
-    source = first_row(f"SELECT count(*) AS n FROM {parquet_scan([staged.source])}")["n"]
-    published, quarantined = parquet_rows(staged.trips), parquet_rows(staged.quarantine)
+    source = staged.session.first_row("SELECT count(*) AS n FROM source")["n"]
+    published, quarantined = staged.session.footer_rows("trips"), staged.session.footer_rows("quarantine")
     reported = (staged.facts["source_rows"], staged.facts["published_rows"], staged.facts["quarantined_rows"])
     return Outcome(
         source == published + quarantined and reported == (source, published, quarantined),
         f"{source} source rows",
         f"{published} published + {quarantined} quarantined (reported: {reported})",
-        look_at(staged.quarantine, "SELECT quarantine_reasons, count(*)", more="GROUP BY ALL"),
+        staged.session.look_at("quarantine", "SELECT quarantine_reasons, count(*)", more="GROUP BY ALL"),
         details={"quarantine_reasons": staged.facts["quarantine_reasons"]},
     )
 
 
 def rows_are_those_of_the_source(staged: StagedMonth) -> Outcome:
     """By sums of hashes, which do not depend on the order of the rows: of whole rows, and of each column."""
-    in_source, in_trips, in_quarantine = (_values(staged, where) for where in ("source", "trips", "quarantine"))
-    source = _fingerprint(parquet_scan([staged.source]), in_source)
-    trips = _fingerprint(scan(TRIPS, staged.trips), in_trips)
-    quarantine = _fingerprint(scan(QUARANTINE, staged.quarantine), in_quarantine)
+    values = {view: _values(staged, view) for view in ("source", "trips", "quarantine")}
+    source, trips, quarantine = (_fingerprint(staged.session, view, values[view]) for view in values)
     different = [name for name in source if source[name] != trips[name] + quarantine[name]]
     kept = " UNION ALL ".join(
-        f"SELECT {_hash(values)} FROM {all_files(folder)}"
-        for values, folder in ((in_trips, staged.trips), (in_quarantine, staged.quarantine))
-        if parquet_files(folder)
+        f"SELECT {_hash(values[view])} FROM {staged.session.for_a_person(view)}"
+        for view in ("trips", "quarantine")
+        if staged.session.files(view)
     )
     return Outcome(
         not different,
         "the hashes of the source's rows add up to those of trips and quarantine, whole and column by column",
         f"different in {', '.join(different)}" if different else f"equal: {source[_WHOLE]}",
-        f"SELECT * FROM {quoted(staged.source)} WHERE {_hash(in_source)} NOT IN ({kept or 'SELECT 0'}) {SAMPLE}",
+        f"SELECT * FROM {quoted(staged.source)} WHERE {_hash(values['source'])} NOT IN ({kept or 'SELECT 0'}) {SAMPLE}",
         details={"different": different},
     )
 
@@ -75,7 +73,7 @@ def _values(staged: StagedMonth, where: str) -> dict[str, str]:
 
 def _types_of_unknown(staged: StagedMonth) -> dict[str, str]:
     """The DuckDB types of the columns that the contract does not know."""
-    described = all_rows(f"DESCRIBE SELECT * FROM {parquet_scan([staged.source])}")
+    described = staged.session.all_rows("DESCRIBE SELECT * FROM source")
     return {row["column_name"]: row["column_type"] for row in described if row["column_name"] in staged.layout.unknown}
 
 
@@ -83,10 +81,10 @@ def _hash(values: Mapping[str, str]) -> str:
     return f"hash({', '.join(values.values())})"
 
 
-def _fingerprint(rows: str, values: Mapping[str, str]) -> dict[str, int]:
+def _fingerprint(session: Session, view: str, values: Mapping[str, str]) -> dict[str, int]:
     hashes = {_WHOLE: _hash(values), **{name: f"hash({value})" for name, value in values.items()}}
     sums = [f"coalesce(sum({one})::HUGEINT, 0)::VARCHAR AS {_name(name)}" for name, one in hashes.items()]
-    return {name: int(total) for name, total in first_row(f"SELECT {', '.join(sums)} FROM {rows}").items()}
+    return {name: int(total) for name, total in session.first_row(f"SELECT {', '.join(sums)} FROM {view}").items()}
 
 
 def _canonical(column: SourceColumn, name: str | None) -> str:
@@ -113,9 +111,9 @@ def _cents(name: str) -> str:
 def money_adds_up(staged: StagedMonth) -> Outcome:
     """The cents of each money column of the source are those of trips and quarantine."""
     in_source = {c: f'"{staged.layout.read[c][0]}"' for c in tlc.MONEY_COLUMNS if c in staged.layout.read}
-    source = _sums(parquet_scan([staged.source]), in_source)
-    trips = _sums(scan(TRIPS, staged.trips), {c: c for c in source})
-    quarantine = _sums(scan(QUARANTINE, staged.quarantine), {c: c for c in source})
+    source = _sums(staged.session, "source", in_source)
+    trips = _sums(staged.session, "trips", {c: c for c in source})
+    quarantine = _sums(staged.session, "quarantine", {c: c for c in source})
     unbalanced = {
         c: f"{source[c]} is not {trips[c]} + {quarantine[c]}" for c in source if source[c] != trips[c] + quarantine[c]
     }
@@ -124,15 +122,15 @@ def money_adds_up(staged: StagedMonth) -> Outcome:
         not unbalanced,
         "source = published + quarantined, in cents, for each money column",
         str(unbalanced) if unbalanced else f"equal in {len(source)} columns",
-        look_at(staged.trips, f"SELECT {', '.join(f'sum({c}) AS {c}' for c in source)}"),
+        staged.session.look_at("trips", f"SELECT {', '.join(f'sum({c}) AS {c}' for c in source)}"),
         details={"cents": table},
     )
 
 
-def _sums(rows: str, columns: Mapping[str, str]) -> dict[str, int]:
+def _sums(session: Session, view: str, columns: Mapping[str, str]) -> dict[str, int]:
     """Sum in cents of each column, exact: every value is rounded to the cent first."""
     sums = ", ".join(f"sum({_cents(c)}::HUGEINT)::VARCHAR AS {name}" for name, c in columns.items())
-    return {name: int(value or 0) for name, value in first_row(f"SELECT {sums} FROM {rows}").items()}
+    return {name: int(value or 0) for name, value in session.first_row(f"SELECT {sums} FROM {view}").items()}
 
 
 def _name(column: str) -> str:
@@ -146,11 +144,9 @@ def _path(column: str) -> str:
 def report_matches_files(staged: StagedMonth) -> Outcome:
     """The sums of money that the job reports are those of the trips that it wrote."""
     money = TRIPS.of_type(Type.MONEY)
-    sums = first_row(
-        f"SELECT {', '.join(f'coalesce(sum({c}), 0) AS {c}' for c in money)} FROM {scan(TRIPS, staged.trips)}"
-    )
+    sums = staged.session.first_row(f"SELECT {', '.join(f'coalesce(sum({c}), 0) AS {c}' for c in money)} FROM trips")
     return expect(
         {c: f"{v:.2f}" for c, v in sums.items()},
         staged.facts["money"],
-        look_at(staged.trips, f"SELECT {', '.join(f'sum({c}) AS {c}' for c in money)}"),
+        staged.session.look_at("trips", f"SELECT {', '.join(f'sum({c}) AS {c}' for c in money)}"),
     )

@@ -13,9 +13,8 @@ import dagster as dg
 
 from glue_jobs.contracts import QUARANTINE, TRIPS, tlc
 from glue_jobs.contracts.staging import CARRIES
-from glue_jobs.files import parquet_rows
 from taxi_assets.asset_keys import QUARANTINE_KEY, STAGING_TRIPS
-from taxi_assets.checks.audit import Audit, Outcome, all_rows, conforms, first_row, has_rows, look_at, scan
+from taxi_assets.checks.audit import Audit, Outcome, conforms, has_rows
 from taxi_assets.checks.staging import anomalies
 from taxi_assets.checks.staging.accounting import (
     every_row_is_accounted_for,
@@ -55,22 +54,22 @@ def _flex_fare_lacks_dispatch_fields(staged: StagedMonth) -> Outcome:
     all_null = " AND ".join(f"{c} IS NULL" for c in columns) or "false"
     is_flex = f"payment_type IS NOT DISTINCT FROM {tlc.FLEX}"
     broken = f"{is_flex} AND NOT ({all_null}) OR NOT ({is_flex}) AND ({any_null})"
-    found = first_row(
-        f"SELECT count(*) FILTER ({broken}) AS n, count(*) FILTER ({is_flex}) AS flex FROM {scan(TRIPS, staged.trips)}"
+    found = staged.session.first_row(
+        f"SELECT count(*) FILTER ({broken}) AS n, count(*) FILTER ({is_flex}) AS flex FROM trips"
     )
     return Outcome(
         found["n"] == 0,
         f"exactly the Flex Fare trips lack {', '.join(columns)}",
         f"{found['n']} trips break it; {found['flex']} are Flex Fare",
-        look_at(staged.trips, "SELECT *", broken, SAMPLE),
+        staged.session.look_at("trips", "SELECT *", broken, SAMPLE),
     )
 
 
 def _totals_reconcile(staged: StagedMonth) -> Outcome:
     flagged = has_id("quality_flags", "total_does_not_add_up")
-    by_vendor = all_rows(
+    by_vendor = staged.session.all_rows(
         f"SELECT vendor, payment_method = 'Flex Fare' AS flex, count(*) AS rows, count(*) FILTER ({flagged}) AS "
-        f"unreconciled FROM {scan(TRIPS, staged.trips)} GROUP BY ALL ORDER BY ALL"
+        f"unreconciled FROM trips GROUP BY ALL ORDER BY ALL"
     )
     rows, unreconciled = (sum(row[name] for row in by_vendor) for name in ("rows", "unreconciled"))
     share = unreconciled / rows if rows else 0.0
@@ -78,31 +77,36 @@ def _totals_reconcile(staged: StagedMonth) -> Outcome:
         share <= MAX_UNRECONCILED_SHARE,
         f"at most {MAX_UNRECONCILED_SHARE:.0%} of totals that the vendor's rule does not explain",
         f"{share:.3%} ({unreconciled} of {rows} rows)",
-        look_at(staged.trips, "SELECT *", flagged, SAMPLE),
+        staged.session.look_at("trips", "SELECT *", flagged, SAMPLE),
         details={"by_vendor": by_vendor},
     )
 
 
 def _quarantine_is_small(staged: StagedMonth) -> Outcome:
-    quarantined, rows = parquet_rows(staged.quarantine), parquet_rows(staged.trips) + parquet_rows(staged.quarantine)
+    quarantined, rows = (
+        staged.session.footer_rows("quarantine"),
+        staged.session.footer_rows("trips") + staged.session.footer_rows("quarantine"),
+    )
     share = quarantined / rows if rows else 0.0
     return Outcome(
         quarantined <= max(FEW_QUARANTINED, rows * MAX_QUARANTINED_SHARE),
         f"at most {MAX_QUARANTINED_SHARE:.0%} of the rows, or {FEW_QUARANTINED}",
         f"{share:.4%} ({quarantined} of {rows} rows)",
-        look_at(staged.quarantine, "SELECT quarantine_reasons, count(*)", more="GROUP BY ALL"),
+        staged.session.look_at("quarantine", "SELECT quarantine_reasons, count(*)", more="GROUP BY ALL"),
         measures={"quarantined_percent": 100 * share},
     )
 
 
 def _duplicates_are_few(staged: StagedMonth) -> Outcome:
-    rows = parquet_rows(staged.trips) + parquet_rows(staged.quarantine)
+    rows = staged.session.footer_rows("trips") + staged.session.footer_rows("quarantine")
     duplicates = round(staged.profile.get("exact_duplicate", 0.0) * rows)
     return Outcome(
         duplicates <= max(MAX_DUPLICATES, rows * MAX_DUPLICATES_PER_MILLION / 1e6),
         f"at most {MAX_DUPLICATES} exact duplicates, or {MAX_DUPLICATES_PER_MILLION} in a million rows",
         f"{duplicates} of {rows} rows",
-        look_at(staged.quarantine, "SELECT *", "quarantine_reasons LIKE '%exact_duplicate%'", "ORDER BY row_hash"),
+        staged.session.look_at(
+            "quarantine", "SELECT *", "quarantine_reasons LIKE '%exact_duplicate%'", "ORDER BY row_hash"
+        ),
     )
 
 
@@ -113,8 +117,8 @@ def _zones_are_known(staged: StagedMonth) -> Outcome:
         f"at least {MIN_KNOWN_ZONES:.0%} of trips with both ends in zones 1 to 263",
         f"{share:.2%}; pick-ups in {staged.profile.get('pickup_zones', 0):.0f} zones, "
         f"drop-offs in {staged.profile.get('dropoff_zones', 0):.0f}",
-        look_at(
-            staged.trips,
+        staged.session.look_at(
+            "trips",
             "SELECT pickup_location_id, dropoff_location_id, count(*)",
             "greatest(pickup_location_id, dropoff_location_id) >= 264",
             "GROUP BY ALL ORDER BY 3 DESC",
@@ -150,10 +154,10 @@ def _is_usual(staged: StagedMonth, measures: Sequence[Measure], rows_to_look_at:
 
 def _usual_audit(name: str, description: str, measures: Sequence[Measure], asset: dg.AssetKey) -> Audit[StagedMonth]:
     def ask(staged: StagedMonth) -> Outcome:
-        by_day = look_at(
-            staged.trips, "SELECT pickup_date, count(*), sum(total_amount)", more="GROUP BY ALL ORDER BY 1"
+        by_day = staged.session.look_at(
+            "trips", "SELECT pickup_date, count(*), sum(total_amount)", more="GROUP BY ALL ORDER BY 1"
         )
-        reasons = look_at(staged.quarantine, "SELECT quarantine_reasons, count(*)", more="GROUP BY ALL")
+        reasons = staged.session.look_at("quarantine", "SELECT quarantine_reasons, count(*)", more="GROUP BY ALL")
         return _is_usual(staged, measures, by_day if asset == STAGING_TRIPS else reasons)
 
     return Audit(asset, name, description, ask, blocking=False)
@@ -196,11 +200,11 @@ AUDITS: list[Audit[StagedMonth]] = [
         "The job's money sums are those of the files that it wrote",
         report_matches_files,
     ),
-    _trips("has_rows", "The month is not empty", lambda staged: has_rows(staged.trips)),
+    _trips("has_rows", "The month is not empty", lambda staged: has_rows(staged.session, "trips")),
     _trips(
         "conforms_to_contract",
         "Columns, types, nulls and month as contracted",
-        lambda staged: conforms(TRIPS, staged.trips, staged.month),
+        lambda staged: conforms(staged.session, "trips", TRIPS, staged.month),
     ),
     _trips("trips_lie_in_the_month", "Every pick-up lies in the month", trips_lie_in_the_month),
     _trips(
@@ -236,7 +240,7 @@ AUDITS: list[Audit[StagedMonth]] = [
     _quarantine(
         "conforms_to_contract",
         "Columns, types, nulls and month as contracted",
-        lambda staged: conforms(QUARANTINE, staged.quarantine, staged.month),
+        lambda staged: conforms(staged.session, "quarantine", QUARANTINE, staged.month),
     ),
     _quarantine("duplicates_are_few", "Exact duplicates are rare", _duplicates_are_few, blocking=False),
     _usual_audit(

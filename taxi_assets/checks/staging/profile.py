@@ -9,9 +9,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from glue_jobs.contracts import QUARANTINE, TRIPS, tlc
+from glue_jobs.contracts import tlc
 from glue_jobs.contracts.rules import RULES, Tier
-from taxi_assets.checks.audit import first_row, scan
+from taxi_assets.checks.session import Session
 
 _NULLABLE = (
     "passenger_count",
@@ -80,19 +80,19 @@ REJECT_RATES = (
 """Shares of the month's rows, published and quarantined, that went to quarantine, in all and by reason."""
 
 
-def profile_of(trips: str, quarantine: str, days: int) -> dict[str, float]:
-    """Every measure of the trips and quarantine below two folders; those that have no value are left out.
+def profile_of(session: Session, days: int) -> dict[str, float]:
+    """Every measure of the views ``trips`` and ``quarantine``; those that have no value are left out.
 
     ``days`` is the number of days of the month.
     """
     flat = [measure for measures in MEASURES.values() for measure in measures]
-    numbers = first_row(
+    numbers = session.first_row(
         f"SELECT count(*) AS rows, {', '.join(f'({m.sql})::DOUBLE AS {m.name}' for m in flat)} "
-        f"FROM (SELECT *, {days} AS days FROM {scan(TRIPS, trips)})"
+        f"FROM (SELECT *, {days} AS days FROM trips)"
     )
     reasons = [measure.name for measure in REJECT_RATES[1:]]
     counts = ", ".join(f"count(*) FILTER ({has_id('quarantine_reasons', name)}) AS {name}" for name in reasons)
-    rejected = first_row(f"SELECT count(*) AS quarantined_share, {counts} FROM {scan(QUARANTINE, quarantine)}")
+    rejected = session.first_row(f"SELECT count(*) AS quarantined_share, {counts} FROM quarantine")
     rows = numbers.pop("rows") + rejected["quarantined_share"]
     numbers |= {name: count / rows if rows else None for name, count in rejected.items()}
     return {name: float(value) for name, value in numbers.items() if value is not None and math.isfinite(value)}

@@ -14,9 +14,8 @@ from glue_jobs.contracts.model import Kind
 from glue_jobs.contracts.months import clock_changes, month_bounds
 from glue_jobs.contracts.rules import MAX_AMOUNT, RULES, Tier, rules_of
 from glue_jobs.contracts.staging import CARRIES
-from glue_jobs.files import parquet_files
 from glue_jobs.transforms.judge import FLAGS, REASONS
-from taxi_assets.checks.audit import Outcome, all_files, all_rows, first_row, look_at, scan
+from taxi_assets.checks.audit import Outcome
 from taxi_assets.checks.staging.profile import has_id
 from taxi_assets.checks.staging.subject import SAMPLE, StagedMonth
 from taxi_assets.lake.reading import quoted
@@ -25,12 +24,14 @@ from taxi_assets.lake.reading import quoted
 def trips_lie_in_the_month(staged: StagedMonth) -> Outcome:
     """Every pick-up lies in the month."""
     outside = f"strftime(pickup_at, '%Y-%m') <> '{staged.month}'"
-    bad = first_row(
-        f"SELECT count(*) AS n, min(pickup_at) AS first, max(pickup_at) AS last FROM {scan(TRIPS, staged.trips)} "
-        f"WHERE {outside}"
+    bad = staged.session.first_row(
+        f"SELECT count(*) AS n, min(pickup_at) AS first, max(pickup_at) AS last FROM trips WHERE {outside}"
     )
     return Outcome(
-        bad["n"] == 0, f"pick-ups in {staged.month} only", f"others: {bad}", look_at(staged.trips, "SELECT *", outside)
+        bad["n"] == 0,
+        f"pick-ups in {staged.month} only",
+        f"others: {bad}",
+        staged.session.look_at("trips", "SELECT *", outside),
     )
 
 
@@ -85,14 +86,14 @@ def derived_columns_hold(staged: StagedMonth) -> Outcome:
         for end in ("pickup", "dropoff")
     )
     counts = ", ".join(f"count(*) FILTER ({condition}) AS {name}" for name, condition in wrong.items())
-    found = first_row(f"SELECT {counts} FROM {scan(TRIPS, staged.trips)} AS trips {joins}")
+    found = staged.session.first_row(f"SELECT {counts} FROM trips AS trips {joins}")
     faults = {name: count for name, count in found.items() if count}
     conditions = " OR ".join(f"({wrong[name]})" for name in faults) or "false"
     return Outcome(
         not faults,
         "derived columns follow from the trip's times, distance, codes, amounts and zones",
         f"rows that do not: {faults}" if faults else "all do",
-        f"SELECT trips.* FROM {all_files(staged.trips)} AS trips {joins} WHERE {conditions} {SAMPLE}",
+        f"SELECT trips.* FROM {staged.session.for_a_person('trips')} AS trips {joins} WHERE {conditions} {SAMPLE}",
     )
 
 
@@ -109,16 +110,16 @@ def _is_not(column: str, numerator: str, denominator: str, slack: str = "0") -> 
 def keys_identify(staged: StagedMonth) -> Outcome:
     """No two rows share a row_hash, and records share a trip_key just if they are of one trip."""
     key = ", ".join(CARRIES.get(name, name) for name in tlc.TRIP_KEY_COLUMNS)
-    found = first_row(
+    found = staged.session.first_row(
         f"SELECT count(*) AS rows, count(DISTINCT row_hash) AS row_hashes, count(DISTINCT trip_key) AS trip_keys, "
-        f"count(DISTINCT ({key})) AS trips FROM {scan(TRIPS, staged.trips)}"
+        f"count(DISTINCT ({key})) AS trips FROM trips"
     )
     may_repeat = bool(staged.layout.unreadable)  # rows that differ in a column that could not be read
     return Outcome(
         found["trip_keys"] == found["trips"] and (may_repeat or found["row_hashes"] == found["rows"]),
         "a row_hash for each row, a trip_key for each vendor, times, zones and distance",
         str(found),
-        look_at(staged.trips, f"SELECT trip_key, {key}, count(*)", more=f"GROUP BY ALL ORDER BY 1 {SAMPLE}"),
+        staged.session.look_at("trips", f"SELECT trip_key, {key}, count(*)", more=f"GROUP BY ALL ORDER BY 1 {SAMPLE}"),
     )
 
 
@@ -126,9 +127,9 @@ def rules_hold(staged: StagedMonth) -> Outcome:
     """The registry's predicates, evaluated by DuckDB, name the same rows as the job did."""
     apart: dict[str, int] = {}
     look: list[str] = []
-    for table, folder, column, tier in (
-        (TRIPS, staged.trips, FLAGS, Tier.FLAG),
-        (QUARANTINE, staged.quarantine, REASONS, Tier.QUARANTINE),
+    for view, table, column, tier in (
+        ("trips", TRIPS, FLAGS, Tier.FLAG),
+        ("quarantine", QUARANTINE, REASONS, Tier.QUARANTINE),
     ):
         rules = {rule.rule_id: rule for rule in rules_of(tier) if "is_repeated" not in rule.predicate}
         wrong = {
@@ -136,18 +137,18 @@ def rules_hold(staged: StagedMonth) -> Outcome:
             for name, rule in rules.items()
         }
         counts = ", ".join(f"count(*) FILTER ({condition}) AS {name}" for name, condition in wrong.items())
-        found = first_row(f"SELECT {counts} FROM {_judgeable(scan(table, folder), table, staged.month)}")
+        found = staged.session.first_row(f"SELECT {counts} FROM {_judgeable(view, table, staged.month)}")
         faults = {name: count for name, count in found.items() if count}
         apart |= faults
-        if faults and parquet_files(folder):
+        if faults and staged.session.files(view):
             conditions = " OR ".join(f"({wrong[name]})" for name in faults)
-            rows = _judgeable(all_files(folder), table, staged.month)
+            rows = _judgeable(staged.session.for_a_person(view), table, staged.month)
             look.append(f"SELECT * FROM {rows} WHERE {conditions} {SAMPLE}")
     return Outcome(
         not apart,
         "flags and reasons are those that the rules give, evaluated again",
         f"rows for which they are not: {apart}" if apart else "all are",
-        look[0] if look else look_at(staged.quarantine, "SELECT *", more=SAMPLE),
+        look[0] if look else staged.session.look_at("quarantine", "SELECT *", more=SAMPLE),
     )
 
 
@@ -198,15 +199,15 @@ def links_are_mutual(staged: StagedMonth) -> Outcome:
     """For each trip and amount there are as many refunded trips as linked refunds."""
     linked = f"is_refund AND NOT {has_id('quality_flags', 'unlinked_refund')}"
     torn = (
-        f"SELECT trip_key, abs(total_amount) AS amount FROM {scan(TRIPS, staged.trips)} WHERE is_refunded OR {linked} "
+        f"SELECT trip_key, abs(total_amount) AS amount FROM trips WHERE is_refunded OR {linked} "
         f"GROUP BY ALL HAVING count(*) FILTER (is_refunded) <> count(*) FILTER ({linked})"
     )
-    found = first_row(f"SELECT count(*) AS n FROM ({torn})")["n"]
+    found = staged.session.first_row(f"SELECT count(*) AS n FROM ({torn})")["n"]
     return Outcome(
         found == 0,
         "as many refunded trips as linked refunds, for each trip and amount",
         f"{found} trips and amounts for which it is not so",
-        look_at(staged.trips, "SELECT *", f"is_refunded OR is_refund AND {linked}", "ORDER BY trip_key"),
+        staged.session.look_at("trips", "SELECT *", f"is_refunded OR is_refund AND {linked}", "ORDER BY trip_key"),
     )
 
 
@@ -214,20 +215,15 @@ def reasons_are_registered(staged: StagedMonth) -> Outcome:
     """Each flag is the id of a flag or link rule, each reason that of a quarantine rule."""
     known = {tier: {rule.rule_id for rule in RULES if rule.tier in tier} for tier in (_FLAGGING, _QUARANTINING)}
     found = {}
-    for table, folder, column, tier in (
-        (TRIPS, staged.trips, "quality_flags", _FLAGGING),
-        (QUARANTINE, staged.quarantine, "quarantine_reasons", _QUARANTINING),
-    ):
-        sql = (
-            f"SELECT DISTINCT unnest(string_split({column}, ',')) AS id FROM {scan(table, folder)} WHERE {column} <> ''"
-        )
-        if strangers := sorted({row["id"] for row in all_rows(sql)} - known[tier]):
+    for view, column, tier in (("trips", FLAGS, _FLAGGING), ("quarantine", REASONS, _QUARANTINING)):
+        ids = f"SELECT DISTINCT unnest(string_split({column}, ',')) AS id FROM {view} WHERE {column} <> ''"
+        if strangers := sorted({row["id"] for row in staged.session.all_rows(ids)} - known[tier]):
             found[column] = strangers
     return Outcome(
         not found,
         "flags and reasons of the rule registry",
         f"others: {found}" if found else "no others",
-        look_at(staged.quarantine, "SELECT DISTINCT quarantine_reasons"),
+        staged.session.look_at("quarantine", "SELECT DISTINCT quarantine_reasons"),
     )
 
 

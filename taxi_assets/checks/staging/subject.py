@@ -10,10 +10,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from glue_jobs.contracts import QUARANTINE, TRIPS
 from glue_jobs.contracts.months import days_of
 from glue_jobs.files import parquet_schema
 from glue_jobs.transforms.normalise import FileLayout, layout_of
+from taxi_assets.checks.session import Session
 from taxi_assets.checks.staging.profile import profile_of
+from taxi_assets.lake.reading import parquet_scan
 
 SAMPLE = "LIMIT 20"
 """How many rows are shown of those that are at fault."""
@@ -32,8 +35,16 @@ class StagedMonth:
     zones: str
     trips: str
     quarantine: str
-    facts: dict[str, Any]
+    facts: Mapping[str, Any]
     published: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+    @cached_property
+    def session(self) -> Session:
+        """Views ``source``, ``trips`` and ``quarantine``."""
+        return Session(
+            {"trips": (TRIPS, self.trips), "quarantine": (QUARANTINE, self.quarantine)},
+            {"source": f"SELECT * FROM {parquet_scan([self.source])}"},
+        )
 
     @cached_property
     def layout(self) -> FileLayout:
@@ -43,4 +54,4 @@ class StagedMonth:
     @cached_property
     def profile(self) -> dict[str, float]:
         """The month's measures."""
-        return profile_of(self.trips, self.quarantine, days_of(self.month))
+        return profile_of(self.session, days_of(self.month))

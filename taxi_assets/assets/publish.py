@@ -1,0 +1,189 @@
+"""The promise, in one function: nothing is published that was not audited, whatever becomes of it is recorded.
+
+Belongs here: run a job, ask the audits, record and measure, refuse or publish. Does not: what is particular to a layer
+(``raw``, ``staging``, ``curated``), what audits ask (``checks``), how a commit works (``lake.publishing``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any, Generic
+
+import dagster as dg
+
+from glue_jobs.contracts.rules import RULES_VERSION
+from glue_jobs.errors import Cause, PipelineError
+from glue_jobs.reports import Job, ReportT
+from taxi_assets.asset_keys import CHECK_HISTORY_KEY, QUARANTINE_KEY, STAGING_TRIPS
+from taxi_assets.checks.audit import Answer, Audit, Subject, ask_all
+from taxi_assets.errors import failing_the_step
+from taxi_assets.jobs.base import JobRun, Jobs
+from taxi_assets.lake.lake import Lake
+from taxi_assets.lake.resource import LakeResource
+from taxi_assets.lake.status import freshness
+from taxi_assets.metrics.names import (
+    CHECKS_FAILED,
+    CHECKS_WARNED,
+    ESTIMATED_COST,
+    JOB_SECONDS,
+    QUARANTINED_SHARE,
+    ROWS_PUBLISHED,
+    ROWS_QUARANTINED,
+    Point,
+)
+from taxi_assets.metrics.recorder import Metrics, NotTaken, freshness_points
+
+Context = dg.AssetExecutionContext | dg.OpExecutionContext
+Result = dg.MaterializeResult[Any] | dg.AssetCheckResult
+
+
+@dataclass(frozen=True)
+class Published:
+    """What readers see since: ``rows`` of an asset's month (None: not measured), and what its materialization says."""
+
+    key: dg.AssetKey
+    rows: int | None
+    metadata: Mapping[str, Any]
+    data_version: str | None = None
+
+
+@dataclass(frozen=True)
+class Work(Generic[ReportT, Subject]):
+    """What is particular to a step. ``version``, ``subject`` and ``publish`` are asked when the job is done.
+
+    ``folders`` and ``readers_see`` say for each asset, or for the first of those that go together, where its files are
+    and what readers see of the month if it is refused. With ``together``, one asset that is refused holds back all.
+    ``publish`` commits the assets that it is given, one right after the other.
+    """
+
+    job: Job[ReportT]
+    arguments: Mapping[str, str]
+    audits: Sequence[Audit[Subject]]
+    version: Callable[[ReportT], str]
+    subject: Callable[[ReportT], Subject]
+    publish: Callable[[JobRun[ReportT], Collection[dg.AssetKey]], list[Published]]
+    folders: Callable[[ReportT], Mapping[dg.AssetKey, str]]
+    readers_see: Mapping[dg.AssetKey, str]
+    together: bool = True
+    cause: Cause = Cause.DATA
+
+
+def run_and_publish(
+    context: dg.AssetExecutionContext,
+    jobs: Jobs,
+    resource: LakeResource,
+    metrics: Metrics,
+    prepare: Callable[[Lake], Work[ReportT, Subject]],
+) -> Iterator[Result]:
+    """Run the job of the work that ``prepare`` describes, audit what it wrote, and publish what passes.
+
+    A step failure says what was refused. Answers are recorded before anything is published, and kept if nothing is;
+    metrics are put once, at the end.
+    """
+    month, selected = context.partition_key, set(context.selected_asset_keys)
+    with failing_the_step():
+        lake = resource.open()
+        work = prepare(lake)
+        job_run = jobs.run(context, work.job, work.arguments)
+        answers = ask_all(work.audits, work.subject(job_run.report), selected)
+        record_answers(context, lake, answers, work.version(job_run.report))
+        blamed = {answer.asset for answer in answers if answer.holds_back}
+        refused = selected if work.together and blamed else blamed
+        published: list[Published] = []
+        try:
+            published = work.publish(job_run, selected - refused) if selected - refused else []
+        finally:
+            put(context, metrics, [*points_of(answers, job_run), *_points_published(context, lake, published)])
+        for one in published:
+            yield dg.MaterializeResult(
+                asset_key=one.key,
+                metadata=dict(one.metadata),
+                check_results=[answer.result for answer in answers if answer.asset == one.key],
+                data_version=dg.DataVersion(one.data_version) if one.data_version else None,
+            )
+        if refused:
+            yield from (answer.result for answer in answers if answer.asset in refused)
+            raise _refusal(month, answers, work, job_run.report, refused, published)
+
+
+def record_answers(context: dg.AssetExecutionContext, lake: Lake, answers: Sequence[Answer], version: str) -> None:
+    """Append the answers to the history of checks, and say so as that asset's materialization."""
+    month = context.partition_key
+    rows = append_answers(context, lake, answers, version)
+    context.log_event(
+        dg.AssetMaterialization(
+            CHECK_HISTORY_KEY,
+            partition=month,
+            metadata={"rows_appended": rows, "step": context.op_execution_context.op.name},
+        )
+    )
+
+
+def append_answers(context: Context, lake: Lake, answers: Sequence[Answer], version: str) -> int:
+    """Append the answers to the history of checks; returns the number of rows."""
+    rows = [row for answer in answers for row in answer.rows]
+    return lake.checks.record(
+        context.partition_key, rows, version=version, rules_version=RULES_VERSION, run_id=context.run_id
+    )
+
+
+def points_of(answers: Sequence[Answer], job_run: JobRun[Any] | None = None) -> list[Point]:
+    """What checks found and what the job took, whatever became of the version."""
+    points = []
+    for asset in dict.fromkeys(answer.asset for answer in answers):
+        failed = [answer.blocking for answer in answers if answer.asset == asset and not answer.outcome.passed]
+        name = asset.to_user_string()
+        points += [Point(CHECKS_FAILED, sum(failed), name), Point(CHECKS_WARNED, len(failed) - sum(failed), name)]
+    if job_run is not None:
+        points.append(Point(JOB_SECONDS, job_run.seconds, job_run.job))
+        if (cost := job_run.metadata.get("estimated_cost_usd")) is not None:
+            points.append(Point(ESTIMATED_COST, cost, job_run.job))
+    return points
+
+
+def put(context: Context, metrics: Metrics, points: Sequence[Point]) -> None:
+    """Hand points over; a run does not fail for a number about it."""
+    try:
+        metrics.put(points, context.partition_key, context.run_id)
+    except NotTaken as error:  # what was measured stands
+        context.log.warning(str(error))
+
+
+def _points_published(context: Context, lake: Lake, published: Sequence[Published]) -> list[Point]:
+    """How many rows were published of each asset, and how fresh the lake is by it."""
+    rows = {one.key: one.rows for one in published if one.rows is not None}
+    points = [
+        Point(ROWS_PUBLISHED, count, key.to_user_string()) for key, count in rows.items() if key != QUARANTINE_KEY
+    ]
+    if QUARANTINE_KEY in rows:
+        quarantined = rows[QUARANTINE_KEY]
+        points.append(Point(ROWS_QUARANTINED, quarantined))
+        points.append(Point(QUARANTINED_SHARE, 100 * quarantined / max(1, quarantined + rows[STAGING_TRIPS])))
+    if any(key.path[0] == "curated" for key in rows):  # the last step of a month: only it can complete one
+        try:
+            points += freshness_points(freshness(lake, datetime.now(timezone.utc)))
+        except (PipelineError, OSError) as error:
+            context.log.warning(f"How fresh the lake is could not be told: {error} The tables are published.")
+    return points
+
+
+def _refusal(
+    month: str,
+    answers: Sequence[Answer],
+    work: Work[ReportT, Subject],
+    report: ReportT,
+    refused: Collection[dg.AssetKey],
+    published: Sequence[Published],
+) -> PipelineError:
+    """Which audits failed, what readers see meanwhile, and where to look."""
+    names = "; ".join(answer.in_words for answer in answers if answer.holds_back)
+    seen = "; ".join(text for key, text in work.readers_see.items() if key in refused)
+    folders = ", ".join(folder for key, folder in work.folders(report).items() if key in refused)
+    others = f". Published: {', '.join(one.key.path[-1] for one in published)}" if published else ""
+    return PipelineError(
+        f"{month} was not published, because audits failed: {names}. Readers still see {seen}{others}",
+        f"look at the checks' metadata and at the files in {folders}, repair the cause, then run the month again",
+        cause=work.cause,
+    )
