@@ -1,6 +1,6 @@
 """Reading Dagster's event log for alerts: failed runs, checks, materializations, freshness.
 
-Belongs here: what an event means as news. Does not: what becomes of the news (``problems``).
+Belongs here: what an event means as news. Does not: what becomes of the news (``problems``), its words (``wording``).
 
 A sensor for failed runs would not hear of a failed check: one that does not block does not fail its run. So the log is
 read by its ids, in order. ``get_logs_for_all_runs_by_log_id`` reads the one log of a Postgres instance, and of SQLite,
@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
 import dagster as dg
 from dagster import DagsterEvent, DagsterEventType, EventLogEntry
 from dagster_shared.error import SerializableErrorInfo
 
-from taxi_assets.alerts.problems import ERROR, WARN, Cleared, Kind, Trouble
+from taxi_assets.alerts import wording
+from taxi_assets.alerts.problems import ERROR, WARN, Cleared, Kind, Problem
 from taxi_assets.asset_keys import QUARANTINE_KEY
 
 QUARANTINE_CHECKS = frozenset({"is_small", "reject_rates_are_usual"})
@@ -41,21 +41,13 @@ _OF_FAILED_RUN = {
     DagsterEventType.ASSET_CHECK_EVALUATION,
 }
 _PARTITION = "dagster/partition"
-_WHAT_TO_DO = "What to do:"
-_SQL = re.compile(r"```sql\s*(.*?)\s*```", re.DOTALL)
 _CAUSE_CHARACTERS = 120
 
 
-@dataclass(frozen=True)
-class News:
-    """What was found in the log, in order, and the id of the last event that was read."""
-
-    found: list[Trouble | Cleared]
-    read_to: int
-
-
-def read_news(instance: dg.DagsterInstance, after: int, limit: int, now: datetime) -> News:
-    """The news of the events after the id ``after``, of ``limit`` events at most of each type."""
+def read_news(
+    instance: dg.DagsterInstance, after: int, limit: int, now: datetime
+) -> tuple[list[Problem | Cleared], int]:
+    """What happened after the event ``after``, in order, and the last event read; at most ``limit`` of each type."""
     storage = instance.event_log_storage
     # Asked before the types are, one after the other: what comes in between has a higher id and waits.
     last = storage.get_maximum_record_id() or -1
@@ -68,13 +60,13 @@ def read_news(instance: dg.DagsterInstance, after: int, limit: int, now: datetim
     # SQLite takes one writer at a time, and so hands ids out in the order of the commits.
     settled = None if storage.is_run_sharded else (now - SETTLES_AFTER).timestamp()
     reader = _Reader(instance)
-    found: list[Trouble | Cleared] = []
+    found: list[Problem | Cleared] = []
     for number in sorted(number for number in entries if number <= last):
         if settled is not None and entries[number].timestamp > settled:
             break
         found.extend(reader.news_of(number, entries[number]))
         after = number
-    return News(found, after)
+    return found, after
 
 
 class _Reader:
@@ -84,18 +76,18 @@ class _Reader:
         self._instance = instance
         self._months: dict[str, str] = {}
 
-    def news_of(self, number: int, entry: EventLogEntry) -> Iterator[Trouble | Cleared]:
+    def news_of(self, number: int, entry: EventLogEntry) -> Iterator[Problem | Cleared]:
         event = entry.get_dagster_event()
         at = datetime.fromtimestamp(entry.timestamp, timezone.utc)
         if event.event_type == DagsterEventType.RUN_FAILURE:
             yield from self._failed_run(number, at, entry, event)
         elif event.event_type == DagsterEventType.RUN_SUCCESS:
-            yield Cleared(number, at, self._month_of(entry.run_id), f"job {event.job_name}")
+            yield Cleared(self._month_of(entry.run_id), f"job {event.job_name}", at, event=number)
         elif event.event_type == DagsterEventType.ASSET_CHECK_EVALUATION:
             yield self._check(number, at, entry, event)
         elif event.event_type == DagsterEventType.ASSET_MATERIALIZATION:
             assert event.asset_key is not None  # a materialization is of an asset
-            yield Cleared(number, at, event.partition or "", event.asset_key.to_user_string())
+            yield Cleared(event.partition or "", event.asset_key.to_user_string(), at, event=number)
         else:
             yield from _freshness(number, at, event)
 
@@ -105,30 +97,29 @@ class _Reader:
             self._months[run_id] = run.tags.get(_PARTITION, "") if run else ""
         return self._months[run_id]
 
-    def _check(self, number: int, at: datetime, entry: EventLogEntry, event: DagsterEvent) -> Trouble | Cleared:
+    def _check(self, number: int, at: datetime, entry: EventLogEntry, event: DagsterEvent) -> Problem | Cleared:
         check = event.asset_check_evaluation_data
         month, asset = check.partition or self._month_of(entry.run_id), check.asset_key.to_user_string()
         if check.passed:
-            return Cleared(number, at, month, asset, check.check_name)
+            return Cleared(month, asset, at, check.check_name, number)
         is_warning = check.severity == dg.AssetCheckSeverity.WARN
         jumped = check.asset_key == QUARANTINE_KEY and check.check_name in QUARANTINE_CHECKS
-        return Trouble(
-            number,
-            at,
+        said, next_step = wording.of_check(check, month)
+        return Problem(
             Kind.QUARANTINE_JUMP if jumped else Kind.WARNING if is_warning else Kind.FAILED_CHECK,
-            WARN if is_warning else ERROR,
             month,
             asset,
             cause=check.check_name,
-            said=_said_by(check),
-            next_step=_after_check(check, month, is_warning),
+            last_at=at,
+            severity=WARN if is_warning else ERROR,
+            said=said,
+            next_step=next_step,
             run_id=entry.run_id,
             ends_when_published=bool(check.blocking) and not is_warning,
+            event=number,
         )
 
-    def _failed_run(
-        self, number: int, at: datetime, entry: EventLogEntry, event: DagsterEvent
-    ) -> Iterator[Trouble | Cleared]:
+    def _failed_run(self, number: int, at: datetime, entry: EventLogEntry, event: DagsterEvent) -> Iterator[Problem]:
         """A problem for each asset that the failed steps, or the lost run, did not materialize.
 
         A step that failed because its own audits did is none: each of those is told already.
@@ -164,60 +155,31 @@ class _Reader:
             if step in told_by_checks:
                 continue
             missing = [one for one in wanted if one not in done] or wanted
-            what, _, next_step = said.partition(_WHAT_TO_DO)
             for asset, month in missing or [(f"job {event.job_name}", self._month_of(entry.run_id))]:
-                yield Trouble(
-                    number,
-                    at,
+                what, next_step = wording.of_failed_run(said, month)
+                yield Problem(
                     Kind.RUN_FAILURE,
-                    ERROR,
                     month,
                     asset,
                     cause=f"{step}: {_alike(what)}"[:_CAUSE_CHARACTERS],
+                    last_at=at,
                     said=what,
-                    next_step=next_step or f"read the run's log, mend the cause, then run the month again{_by(month)}",
+                    next_step=next_step,
                     run_id=entry.run_id,
                     ends_when_published=True,
+                    event=number,
                 )
 
 
-def _freshness(number: int, at: datetime, event: DagsterEvent) -> Iterator[Trouble | Cleared]:
+def _freshness(number: int, at: datetime, event: DagsterEvent) -> Iterator[Problem | Cleared]:
     change = event.asset_freshness_state_change_data
-    asset = change.key.to_user_string()
-    if change.new_state.value == "PASS":
-        yield Cleared(number, at, "", asset, FRESHNESS)
-    elif change.new_state.value in ("WARN", "FAIL"):
-        yield Trouble(
-            number,
-            at,
-            Kind.STALE_DATA,
-            ERROR if change.new_state.value == "FAIL" else WARN,
-            "",
-            asset,
-            cause=FRESHNESS,
-            said=f"its freshness went from {change.previous_state.value} to {change.new_state.value}",
-            next_step="see in the asset's page when it was last materialized, and whether its automation is on",
-        )
-
-
-def _said_by(check: dg.AssetCheckEvaluation) -> str:
-    facts = {name: str(value.value) for name, value in check.metadata.items() if value.value is not None}
-    if "expected" in facts and "actual" in facts:
-        return f"expected {facts['expected']}; found {facts['actual']}"
-    return check.description or "; ".join(f"{name}: {value}" for name, value in facts.items()) or "it failed"
-
-
-def _after_check(check: dg.AssetCheckEvaluation, month: str, is_warning: bool) -> str:
-    shown = check.metadata.get("rows_to_look_at")
-    sql = _SQL.search(str(shown.value)) if shown is not None else None
-    look = f"look at the rows ({' '.join(sql[1].split())})" if sql else "look at the check's metadata"
-    if is_warning:
-        return f"{look}; nothing was held back"
-    return f"mend the cause, then run the month again{_by(month)}; {look}"
-
-
-def _by(month: str) -> str:
-    return f": taxi-assets run --month {month}" if month else ""
+    asset, before, after = change.key.to_user_string(), change.previous_state.value, change.new_state.value
+    if after == "PASS":
+        yield Cleared("", asset, at, FRESHNESS, number)
+    elif after in ("WARN", "FAIL"):
+        severity = ERROR if after == "FAIL" else WARN
+        said, next_step = wording.of_freshness(before, after)
+        yield Problem(Kind.STALE_DATA, "", asset, FRESHNESS, at, severity, said, next_step, event=number)
 
 
 def _text_of(failure: DagsterEvent) -> str:

@@ -52,11 +52,6 @@ class Message:
         """The message as JSON types."""
         return {**asdict(self), "at": self.at.isoformat()}
 
-    @classmethod
-    def from_json(cls, given: Mapping[str, Any]) -> Message:
-        """The message that ``as_json`` gave."""
-        return cls(**{**given, "at": datetime.fromisoformat(given["at"])})
-
 
 class Notifier(ABC):
     """One way to people."""

@@ -4,21 +4,24 @@ Belongs here: the rules of alerting, as data in and data out: no event log, no l
 Does not: where the news comes from (``event_log``, ``overdue``), or how it is worded (``wording``).
 
 A problem is a month, an asset and a cause. People hear of it at most once a day, and once a day of its end; what
-happens again in between is counted and told the day after. All that is due of one kind goes into one message, and each
-further message of a kind waits longer, so that a backfill that fails a thousand times makes a handful. A problem stays
-untold until somebody says that it was told (``told``): what is not delivered is due again.
+happens again in between is counted and told the day after. All that is due of one kind goes into one message, and the
+next message of that kind waits (``GAP``), so that a backfill that fails a thousand times makes a handful. A problem
+stays untold until somebody says that it was told (``told``): what is not delivered is due again.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
-from datetime import datetime, time, timedelta, timezone
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, time, timedelta, timezone
 from enum import Enum
 from typing import Any
 
-GAPS = (timedelta(minutes=10), timedelta(hours=1), timedelta(hours=4))
-"""How long the second, third and each further message of a kind on one day waits after the one before."""
+from pydantic import TypeAdapter
+
+GAP = timedelta(hours=2)
+"""A message of a kind comes no sooner than this after the one before."""
 DIGEST_AT = time(13, tzinfo=timezone.utc)
 """Morning in New York."""
 _TEXT = 400
@@ -40,25 +43,34 @@ class Kind(str, Enum):
 ERROR, WARN, INFO = "ERROR", "WARN", "INFO"
 
 
-@dataclass(frozen=True)
-class Trouble:
-    """Something went wrong. ``storage_id`` is the event's in Dagster's log, 0 if it is not from there.
+@dataclass
+class Problem:
+    """Something that went wrong, as of the last time that it happened; days and times are UTC.
 
     ``month`` is empty if it is of none. ``ends_when_published``: the next materialization of the asset's month is the
-    end of it; otherwise only a ``Cleared`` of the same cause is.
+    end of it; otherwise only a ``Cleared`` of the same cause is. ``event`` is the id in Dagster's log of the first
+    event, the end included, that people have not been told of; 0 if it is not from there, or if they know all.
+
+    What comes after ``event`` is kept by ``Problems``: how often it happened since people were last told, since when
+    there is something to tell, on which days they were told of the problem and of its end, and when that was.
     """
 
-    storage_id: int
-    at: datetime
     kind: Kind
-    severity: str
     month: str
     asset: str
     cause: str
-    said: str
-    next_step: str
+    last_at: datetime
+    severity: str = ERROR
+    said: str = ""
+    next_step: str = ""
     run_id: str = ""
     ends_when_published: bool = False
+    event: int = 0
+    untold: int = 0
+    untold_since: datetime | None = None
+    told_on: date | None = None
+    over_at: datetime | None = None
+    over_told_on: date | None = None
 
     @property
     def key(self) -> tuple[str, str, str, str]:
@@ -70,220 +82,140 @@ class Trouble:
 class Cleared:
     """Something is right again: ``cause``, or, if that is empty, what kept the asset's month from being published."""
 
-    storage_id: int
-    at: datetime
     month: str
     asset: str
+    at: datetime
     cause: str = ""
+    event: int = 0
 
 
 @dataclass
-class Problem:
-    """A problem and what is known of it; days and times are UTC in ISO 8601, empty if there is none.
+class Problems:
+    """All that is wrong, or was until people are told so.
 
-    ``untold`` counts how often it happened since people were last told; ``first_untold`` is the event of the first of
-    these. ``over_at`` is its end, ``over_told`` whether people know.
+    ``read_to`` is the last event of the log taken in; ``looked_at`` is the sensor's to set: when it last looked for
+    months that are overdue. ``last_sent`` is when the last message of each kind was delivered.
     """
 
-    kind: str
-    month: str
-    asset: str
-    cause: str
-    severity: str = ERROR
-    said: str = ""
-    next_step: str = ""
-    run_id: str = ""
-    ends_when_published: bool = False
-    untold: int = 0
-    first_untold: int = 0
-    untold_since: str = ""
-    last_at: str = ""
-    told_on: str = ""
-    over_at: str = ""
-    over_event: int = 0
-    over_told: bool = False
-    over_told_on: str = ""
-
-    @property
-    def key(self) -> tuple[str, str, str, str]:
-        """As ``Trouble.key``."""
-        return (self.kind, self.month, self.asset, self.cause)
-
-
-@dataclass(frozen=True)
-class Notice:
-    """One message that is due, and the problems that it is to tell of."""
-
-    kind: Kind
-    problems: Sequence[Problem]
-
-
-@dataclass
-class _Sent:
-    """How many messages of a kind were sent on the day of the last one, and when that was."""
-
-    at: datetime
-    count: int
-
-
-class Problems:
-    """All that is wrong, or was until people are told so. ``read_to`` is the last event of the log taken in."""
-
-    def __init__(self, read_to: int = -1) -> None:
-        self.read_to = read_to
-        self.looked_at: datetime | None = None
-        """When the conditions, which no event tells of, were last looked at; the sensor's to set."""
-        self._problems: dict[tuple[str, str, str, str], Problem] = {}
-        self._of_asset: dict[tuple[str, str], set[tuple[str, str, str, str]]] = {}
-        self._sent: dict[str, _Sent] = {}
+    read_to: int = -1
+    looked_at: datetime | None = None
+    last_sent: dict[Kind, datetime] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
 
     @property
     def delivered_to(self) -> int:
         """The event up to which nothing is left to be told."""
-        waiting = [
-            number
-            for problem in self._problems.values()
-            for number, waits in (
-                (problem.first_untold, problem.untold),
-                (problem.over_event, problem.over_at and not problem.over_told),
-            )
-            if waits and number
-        ]
-        return min([self.read_to, *(number - 1 for number in waiting)])
+        return min([self.read_to, *(problem.event - 1 for problem in self.problems if problem.event)])
 
     @property
     def open(self) -> list[Problem]:
         """The problems that have no end yet."""
-        return [problem for problem in self._problems.values() if not problem.over_at]
+        return [problem for problem in self.problems if not problem.over_at]
 
-    def take_in(self, news: Iterable[Trouble | Cleared]) -> None:
+    def take_in(self, news: Iterable[Problem | Cleared]) -> None:
         """Note what happened, in the order in which it did."""
+        known: dict[tuple[str, str], dict[tuple[str, str, str, str], Problem]] = defaultdict(dict)
+        for problem in self.problems:
+            known[problem.month, problem.asset][problem.key] = problem
         for one in news:
-            if isinstance(one, Trouble):
-                self._add(one)
+            of_asset = known[one.month, one.asset]
+            if isinstance(one, Problem):
+                of_asset[one.key] = _happened(one, before=of_asset.get(one.key, one))
             else:
-                for key in self._of_asset.get((one.month, one.asset), ()):
-                    problem = self._problems[key]
+                for problem in of_asset.values():
                     if problem.cause == one.cause if one.cause else problem.ends_when_published:
-                        _end(problem, one.at, one.storage_id)
+                        _end(problem, one)
+        self.problems = [problem for of_asset in known.values() for problem in of_asset.values()]
 
-    def take_in_condition(self, kind: Kind, cause: str, now: datetime, troubles: Sequence[Trouble]) -> None:
-        """Note what is so now, where no event tells of it: ``troubles`` are all of this kind and cause."""
-        are_so = {trouble.key for trouble in troubles}
-        are_open = {problem.key for problem in self.open if (problem.kind, problem.cause) == (kind.value, cause)}
-        self.take_in(trouble for trouble in troubles if trouble.key not in are_open)
-        for key in are_open - are_so:
-            _end(self._problems[key], now, 0)
+    def take_in_condition(self, kind: Kind, cause: str, now: datetime, are_so: Sequence[Problem]) -> None:
+        """Note what is so now, where no event tells of it: ``are_so`` are all of this kind and cause."""
+        known = {problem.key: problem for problem in self.open if (problem.kind, problem.cause) == (kind, cause)}
+        ended = known.keys() - {problem.key for problem in are_so}
+        self.take_in(problem for problem in are_so if problem.key not in known)
+        self.take_in(Cleared(known[key].month, known[key].asset, now, cause) for key in ended)
 
-    def due(self, now: datetime) -> list[Notice]:
-        """The messages that are to be sent now, at most one of each kind."""
-        today = now.astimezone(timezone.utc).date().isoformat()
+    def due(self, now: datetime) -> dict[Kind, list[Problem]]:
+        """What is to be sent now: a message of each of these kinds, of these problems."""
         found: dict[Kind, list[Problem]] = {kind: [] for kind in Kind}
-        for problem in self._problems.values():
-            if _has_end_to_tell(problem) and problem.told_on:
-                if problem.over_told_on != today:
-                    found[Kind.WARNING if problem.kind == Kind.WARNING else Kind.RECOVERY].append(problem)
-            elif problem.untold and problem.told_on != today:
-                found[Kind(problem.kind)].append(problem)
-        return [
-            Notice(kind, sorted(problems, key=lambda problem: (problem.cause, problem.month, problem.asset)))
-            for kind, problems in found.items()
-            if problems and (self._digest_is_due(problems, now) if kind is Kind.WARNING else self._may_send(kind, now))
-        ]
+        for problem in sorted(self.problems, key=lambda problem: (problem.cause, problem.month, problem.asset)):
+            told_on = problem.over_told_on if _is_known_and_over(problem) else problem.told_on
+            if problem.untold_since and told_on != _day(now):
+                is_recovery = _is_known_and_over(problem) and problem.kind is not Kind.WARNING
+                found[Kind.RECOVERY if is_recovery else problem.kind].append(problem)
+        return {kind: problems for kind, problems in found.items() if problems and self._may_send(kind, problems, now)}
 
-    def told(self, notice: Notice, now: datetime) -> None:
-        """A message was delivered: its problems are told, and those that are over and done with are forgotten."""
-        now = now.astimezone(timezone.utc)
-        today = now.date().isoformat()
-        for problem in notice.problems:
-            is_over = bool(problem.over_at)
-            if not (is_over and problem.told_on):  # news of its end says nothing that would be said twice
-                problem.told_on = today
-            if is_over:
-                problem.over_told, problem.over_told_on = True, today
-            problem.untold, problem.first_untold, problem.untold_since = 0, 0, ""
+    def told(self, kind: Kind, problems: Iterable[Problem], now: datetime) -> None:
+        """A message of that kind about these problems was delivered."""
+        self.last_sent[kind] = now
+        for problem in problems:
+            if not _is_known_and_over(problem):  # news of its end says nothing that would be said twice
+                problem.told_on = _day(now)
+            if problem.over_at:
+                problem.over_told_on = _day(now)
+            problem.untold, problem.untold_since, problem.event = 0, None, 0
             problem.said = problem.next_step = ""
-        sent = self._sent.get(notice.kind.value)
-        again = sent is not None and sent.at.date() == now.date()
-        self._sent[notice.kind.value] = _Sent(now, sent.count + 1 if sent and again else 1)
 
     def forget_settled(self, now: datetime) -> None:
         """Drop the problems whose end people know, once the day is over on which they are not to be told again."""
-        today = now.astimezone(timezone.utc).date().isoformat()
-        for key, problem in list(self._problems.items()):
-            settled = problem.over_at and problem.over_told and not problem.untold
-            if settled and today not in (problem.told_on, problem.over_told_on):
-                del self._problems[key]
-                self._of_asset[problem.month, problem.asset].discard(key)
+        self.problems = [
+            problem
+            for problem in self.problems
+            if not problem.over_at or problem.untold_since or _day(now) in (problem.told_on, problem.over_told_on)
+        ]
 
     def as_json(self) -> dict[str, Any]:
         """The state as JSON types."""
-        return {
-            "read_to": self.read_to,
-            "looked_at": self.looked_at.isoformat() if self.looked_at else "",
-            "sent": {kind: [sent.at.isoformat(), sent.count] for kind, sent in self._sent.items()},
-            "problems": [
-                {name: value for name, value in vars(problem).items() if value != _DEFAULTS.get(name)}
-                for problem in self._problems.values()
-            ],
-        }
+        kept: dict[str, Any] = _JSON.dump_python(self, mode="json", exclude_defaults=True)
+        return kept
 
     @classmethod
     def from_json(cls, given: Mapping[str, Any]) -> Problems:
-        """The state that ``as_json`` gave, perhaps under an earlier version of this code."""
-        state = cls(given["read_to"])
-        state.looked_at = datetime.fromisoformat(given["looked_at"]) if given["looked_at"] else None
-        state._sent = {kind: _Sent(datetime.fromisoformat(at), count) for kind, (at, count) in given["sent"].items()}
-        for kept in given["problems"]:
-            state._put(Problem(**{name: value for name, value in kept.items() if name in _FIELDS}))
-        return state
+        """The state that ``as_json`` gave, perhaps under another version of this code; ValueError if it is no state."""
+        return _JSON.validate_python(given)
 
-    def _put(self, problem: Problem) -> None:
-        self._problems[problem.key] = problem
-        self._of_asset.setdefault((problem.month, problem.asset), set()).add(problem.key)
-
-    def _add(self, trouble: Trouble) -> None:
-        if trouble.key not in self._problems:
-            self._put(Problem(trouble.kind.value, trouble.month, trouble.asset, trouble.cause))
-        problem = self._problems[trouble.key]
-        if not problem.untold:
-            problem.first_untold, problem.untold_since = trouble.storage_id, trouble.at.isoformat()
-        problem.untold += 1
-        problem.last_at = trouble.at.isoformat()
-        problem.severity = trouble.severity
-        problem.said, problem.next_step = _cut(trouble.said), _cut(trouble.next_step)
-        problem.run_id, problem.ends_when_published = trouble.run_id, trouble.ends_when_published
-        problem.over_at, problem.over_event, problem.over_told = "", 0, False
-
-    def _may_send(self, kind: Kind, now: datetime) -> bool:
-        sent = self._sent.get(kind.value)
-        if sent is None or sent.at.date() != now.astimezone(timezone.utc).date():
-            return True
-        return now - sent.at >= GAPS[min(sent.count, len(GAPS)) - 1]
-
-    def _digest_is_due(self, problems: Sequence[Problem], now: datetime) -> bool:
-        """Once a day at DIGEST_AT, or as soon after it as can be, if there was something to tell by then."""
-        today = now.astimezone(timezone.utc).date()
-        bell = datetime.combine(today, DIGEST_AT)
+    def _may_send(self, kind: Kind, problems: Sequence[Problem], now: datetime) -> bool:
+        last = self.last_sent.get(kind)
+        if kind is not Kind.WARNING:
+            return last is None or now - last >= GAP
+        # Once a day at DIGEST_AT, or as soon after it as can be, if there was something to tell by then.
+        bell = datetime.combine(_day(now), DIGEST_AT)
         if bell > now:
             bell -= timedelta(days=1)
-        sent = self._sent.get(Kind.WARNING.value)
-        since = (datetime.fromisoformat(problem.untold_since or problem.over_at) for problem in problems)
         # By days: after a digest that was late, in the night, the one of that day is left out.
-        return (sent is None or sent.at.date() < bell.date()) and min(since) < bell
+        waits = [problem.untold_since for problem in problems if problem.untold_since]
+        return (last is None or _day(last) < _day(bell)) and min(waits) < bell
 
 
-_DEFAULTS = {one.name: one.default for one in fields(Problem)}
-_FIELDS = frozenset(_DEFAULTS)
+_JSON = TypeAdapter(Problems)
 
 
-def _end(problem: Problem, at: datetime, storage_id: int) -> None:
+def _happened(problem: Problem, before: Problem) -> Problem:
+    """A problem that happened now, with what is kept of the times ``before``: itself, if this is the first time."""
+    return replace(
+        problem,
+        said=_cut(problem.said),
+        next_step=_cut(problem.next_step),
+        event=before.event or problem.event,
+        untold=before.untold + 1,
+        untold_since=before.untold_since or problem.last_at,
+        told_on=before.told_on,
+        over_told_on=before.over_told_on,
+    )
+
+
+def _end(problem: Problem, cleared: Cleared) -> None:
     if not problem.over_at:
-        problem.over_at, problem.over_event = at.isoformat(), storage_id
+        problem.over_at = cleared.at
+        problem.untold_since = problem.untold_since or cleared.at
+        problem.event = problem.event or cleared.event
 
 
-def _has_end_to_tell(problem: Problem) -> bool:
-    return bool(problem.over_at) and not problem.over_told
+def _is_known_and_over(problem: Problem) -> bool:
+    return problem.over_at is not None and problem.told_on is not None
+
+
+def _day(at: datetime) -> date:
+    return at.astimezone(timezone.utc).date()
 
 
 def _cut(text: str) -> str:

@@ -9,9 +9,9 @@ every tick; it is the event up to which everything was delivered, and where read
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from functools import cache
 
 import dagster as dg
 
@@ -23,9 +23,8 @@ from taxi_assets.alerts.notify import Message, NotDelivered, Notifier
 from taxi_assets.alerts.overdue import OVERDUE, UNREACHABLE, out_of_reach, overdue
 from taxi_assets.alerts.problems import Kind, Problem, Problems
 from taxi_assets.alerts.slack import SlackNotifier
-from taxi_assets.alerts.wording import Seen, message_of
+from taxi_assets.alerts.wording import Live, Look, message_of
 from taxi_assets.asset_keys import RAW_TRIPS, RAW_ZONES, asset_key
-from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.resource import LakeResource
 
 STATE_KEY = "taxi_assets/alerts"
@@ -33,8 +32,6 @@ EVENTS_A_TICK = 2_000
 """Of each type. They take a second or two of the minute that a tick has; the rest waits for the next one."""
 LOOK_EVERY = timedelta(hours=1)
 """At the lake for months that are overdue: on AWS each look is some twenty requests."""
-SLACK_KEEPS = 50
-"""Messages that wait for Slack; if it is away for longer, the oldest are dropped, and the log says so."""
 
 _LAKE_IS_AWAY = (PipelineError, OSError)
 _TABLES = {asset_key(table).to_user_string(): table for table in MONTHLY_TABLES.values()}
@@ -69,37 +66,27 @@ def alerts_sensor(
         slack: dg.ResourceParam[SlackNotifier],
     ) -> dg.SkipReason:
         now = clock()
-        state = _State(context)
-        problems = state.problems
-        news = read_news(context.instance, problems.read_to, EVENTS_A_TICK, now)
-        problems.take_in(news.found)
-        problems.read_to = news.read_to
-        problems.take_in_condition(
-            Kind.SOURCE_UNREACHABLE, UNREACHABLE, now, out_of_reach(unreachable_since(context), now)
-        )
-        if problems.looked_at is None or now - problems.looked_at >= LOOK_EVERY:
-            try:
-                problems.take_in_condition(Kind.STALE_DATA, OVERDUE, now, overdue(lake.open(), now))
-                problems.looked_at = now
-            except _LAKE_IS_AWAY as error:  # said by whatever else needs the lake; this is looked at again
-                context.log.warning(f"whether months are overdue is not known: {error}")
+        problems = _restored(context)
+        news, problems.read_to = read_news(context.instance, problems.read_to, EVENTS_A_TICK, now)
+        problems.take_in(news)
+        silent = out_of_reach(unreachable_since(context), now)
+        problems.take_in_condition(Kind.SOURCE_UNREACHABLE, UNREACHABLE, now, silent)
+        _look_for_overdue_months(context, lake, problems, now)
         problems.forget_settled(now)
-        state.save()
+        _save(context, problems)
         delivered, failures = 0, list[NotDelivered]()
-        look = _Look(context, lake)
-        for notice in problems.due(now):
-            message = message_of(notice, now, look, lambda run: f"{ui_url}/runs/{run}")
+        look = _reader_of_live_versions(context, lake)
+        for kind, due in problems.due(now).items():
+            message = message_of(kind, due, now, look, lambda run: f"{ui_url}/runs/{run}")
             try:
                 notifier.send(message)
             except NotDelivered as error:  # the others are tried: perhaps it is the message
                 failures.append(error)
                 continue
             delivered += 1
-            problems.told(notice, now)
-            if slack.is_wanted:
-                state.keep_for_slack(message)
-            state.save()
-        state.hand_to_slack(slack)
+            problems.told(kind, due, now)
+            _save(context, problems)
+            _copy_to_slack(context, slack, message)
         if failures:
             # A tick that failed is what the UI shows in red; what was not delivered is in the state.
             raise NotDelivered("; ".join(one.problem for one in failures), failures[0].remedy)
@@ -109,70 +96,63 @@ def alerts_sensor(
     return alerts
 
 
-class _State:
-    """What is kept between two ticks."""
-
-    def __init__(self, context: dg.SensorEvaluationContext) -> None:
-        self._context = context
-        self._store = context.instance.daemon_cursor_storage
-        self._kept = self._store.get_cursor_values({STATE_KEY}).get(STATE_KEY, "")
-        given: dict[str, Any] = json.loads(self._kept) if self._kept else {}
-        # The first time, the whole log is read: what is wrong by then is wrong still.
-        self.problems = Problems.from_json(given["problems"]) if given else Problems(read_to=int(context.cursor or -1))
-        self._for_slack: list[dict[str, Any]] = given.get("for_slack", [])
-
-    def save(self) -> None:
-        kept = json.dumps({"problems": self.problems.as_json(), "for_slack": self._for_slack})
-        if kept != self._kept:
-            self._store.set_cursor_values({STATE_KEY: kept})
-            self._kept = kept
-
-    def keep_for_slack(self, message: Message) -> None:
-        self._for_slack.append({**message.as_json(), "problems": ()})
-        for dropped in self._for_slack[:-SLACK_KEEPS]:
-            self._context.log.error(f"Slack never took: {dropped['title']}")
-        self._for_slack = self._for_slack[-SLACK_KEEPS:]
-
-    def hand_to_slack(self, slack: SlackNotifier) -> None:
-        """Give Slack what it has not taken yet, in order. What the notifier took is delivered, Slack or not."""
-        while self._for_slack and slack.is_wanted:
-            try:
-                slack.send(Message.from_json(self._for_slack[0]))
-            except NotDelivered as error:
-                self._context.log.warning(f"{len(self._for_slack)} messages wait for Slack: {error}")
-                return
-            self._for_slack.pop(0)
-            self.save()
+def _restored(context: dg.SensorEvaluationContext) -> Problems:
+    """The state of the last tick. Without one, the log is read from the cursor on; the first time, all of it."""
+    kept = context.instance.daemon_cursor_storage.get_cursor_values({STATE_KEY}).get(STATE_KEY)
+    try:
+        if kept:
+            return Problems.from_json(json.loads(kept)["problems"])
+    except (ValueError, KeyError, TypeError) as error:
+        context.log.warning(f"the state of alerts is not readable and starts afresh from the cursor: {error}")
+    return Problems(read_to=int(context.cursor or -1))
 
 
-class _Look:
-    """What readers see of a problem's month. Each table is read once a tick, and only if there is something to tell."""
+def _save(context: dg.SensorEvaluationContext, problems: Problems) -> None:
+    store, state = context.instance.daemon_cursor_storage, json.dumps({"problems": problems.as_json()})
+    if store.get_cursor_values({STATE_KEY}).get(STATE_KEY) != state:
+        store.set_cursor_values({STATE_KEY: state})
 
-    def __init__(self, context: dg.SensorEvaluationContext, lake: LakeResource) -> None:
-        self._context, self._resource = context, lake
-        self._lake: Lake | None = None
-        self._of_asset: dict[str, dict[str, tuple[str, str]] | None] = {}
 
-    def __call__(self, problem: Problem) -> Seen | None:
+def _look_for_overdue_months(
+    context: dg.SensorEvaluationContext, lake: LakeResource, problems: Problems, now: datetime
+) -> None:
+    if problems.looked_at is not None and now - problems.looked_at < LOOK_EVERY:
+        return
+    try:
+        problems.take_in_condition(Kind.STALE_DATA, OVERDUE, now, overdue(lake.open(), now))
+        problems.looked_at = now
+    except _LAKE_IS_AWAY as error:  # said by whatever else needs the lake; this is looked at again
+        context.log.warning(f"whether months are overdue is not known: {error}")
+
+
+def _copy_to_slack(context: dg.SensorEvaluationContext, slack: SlackNotifier, message: Message) -> None:
+    if slack.is_wanted:
+        try:
+            slack.send(message)
+        except NotDelivered as error:  # what the notifier took is delivered, Slack or not
+            context.log.warning(f"Slack has no copy of {message.headline}: {error}")
+
+
+def _reader_of_live_versions(context: dg.SensorEvaluationContext, resource: LakeResource) -> Look:
+    """Looks up what is live of a problem's month. Each table is read once, and only if there is something to tell."""
+    opened = cache(resource.open)
+
+    @cache
+    def months(asset: str) -> Mapping[str, Live] | None:
+        try:
+            if asset in _DATASETS:
+                files = opened().ledger.all_current(_DATASETS[asset])
+                return {file.month: Live(file.path, file.run_id) for file in files}
+            live = opened().publisher.months(_TABLES[asset])
+            return {month: Live(entry.version, entry.lineage.get("run_id", "")) for month, entry in live.items()}
+        except _LAKE_IS_AWAY as error:  # the message is worth more than this part of it
+            context.log.warning(f"what readers see of {asset} is not known: {error}")
+            return None
+
+    def look(problem: Problem) -> Live | None:
         if not problem.month or problem.asset not in {*_TABLES, *_DATASETS}:
             return None
-        if problem.asset not in self._of_asset:
-            try:
-                self._of_asset[problem.asset] = self._read(problem.asset)
-            except _LAKE_IS_AWAY as error:  # the message is worth more than this part of it
-                self._context.log.warning(f"what readers see of {problem.asset} is not known: {error}")
-                self._of_asset[problem.asset] = None
-        months = self._of_asset[problem.asset]
-        if months is None:
-            return None
-        version, run_id = months.get(problem.month, ("", ""))
-        return Seen(version, is_of_run=bool(version) and run_id == problem.run_id)
+        known = months(problem.asset)
+        return None if known is None else known.get(problem.month, Live())
 
-    def _read(self, asset: str) -> dict[str, tuple[str, str]]:
-        """Month to what is live of it and the run that published it."""
-        if self._lake is None:
-            self._lake = self._resource.open()
-        if asset in _DATASETS:
-            return {file.month: (file.path, file.run_id) for file in self._lake.ledger.all_current(_DATASETS[asset])}
-        live = self._lake.publisher.months(_TABLES[asset])
-        return {month: (entry.version, entry.lineage.get("run_id", "")) for month, entry in live.items()}
+    return look

@@ -43,7 +43,7 @@ def test_each_table_is_asked_for_its_own_months(lake: Lake) -> None:
         if table != TRIPS:
             lake.publisher.publish(table, "2024-01", "v1", {}, replacing=None)
     found = overdue(lake, datetime(2024, 6, 10, tzinfo=timezone.utc))
-    by_asset = {(trouble.asset, trouble.month) for trouble in found}
+    by_asset = {(problem.asset, problem.month) for problem in found}
     assert (TRIPS_KEY, "2024-02") not in by_asset
     assert {("curated/daily_metrics", "2024-02"), ("curated/daily_metrics", "2024-03")} <= by_asset
     assert "taxi-assets run --month 2024-03" in next(one.next_step for one in found if one.month == "2024-03")
@@ -53,5 +53,5 @@ def test_a_source_is_out_of_reach_after_a_day() -> None:
     now = datetime(2024, 6, 10, tzinfo=timezone.utc)
     assert out_of_reach(None, now) == []
     assert out_of_reach(now - timedelta(hours=23, minutes=59), now) == []
-    (trouble,) = out_of_reach(now - timedelta(days=1), now)
-    assert "since 2024-06-09 00:00 UTC" in trouble.said
+    (problem,) = out_of_reach(now - timedelta(days=1), now)
+    assert "since 2024-06-09 00:00 UTC" in problem.said

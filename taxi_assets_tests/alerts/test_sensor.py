@@ -346,7 +346,7 @@ def test_the_cursor_does_not_move_past_what_was_not_delivered(daemon: Daemon) ->
     daemon.tick()  # too soon after the other message
     assert daemon.cursor == delivered
     with pytest.raises(NotDelivered):
-        daemon.tick(HOUR)
+        daemon.tick(2 * HOUR)
     assert daemon.cursor == delivered
     # Nor if all else is lost: reading starts from the cursor again.
     daemon.instance.daemon_cursor_storage.set_cursor_values({STATE_KEY: ""})
@@ -382,18 +382,38 @@ def test_a_crash_after_a_message_was_sent_repeats_no_other(daemon: Daemon, monke
     assert [message.kind for message in daemon.tick()] == ["quarantine_jump"]
 
 
-def test_slack_gets_what_it_missed_and_nobody_waits_for_it(daemon: Daemon) -> None:
-    daemon.slack.is_up = False
+def test_slack_gets_a_copy_of_each_message_and_nobody_waits_for_it(daemon: Daemon) -> None:
     daemon.check("check_1", False)
     daemon.check("reject_rates_are_usual", False, severity=dg.AssetCheckSeverity.WARN, asset="staging/quarantine")
     assert len(daemon.tick()) == 2
-    assert daemon.tick() == []
-    daemon.restart()
+    assert [message.kind for message in daemon.slack.messages] == ["failed_check", "quarantine_jump"]
+    daemon.slack.is_up = False
+    daemon.check("check_2", False)
+    assert len(daemon.tick(DAY)) == 1
     daemon.slack.is_up = True
     assert daemon.tick() == []
-    assert [message.kind for message in daemon.slack.messages] == ["failed_check", "quarantine_jump"]
-    daemon.tick()
     assert len(daemon.slack.messages) == 2
+
+
+def test_a_copy_that_slack_does_not_take_is_a_warning_in_the_log(
+    daemon: Daemon, capfd: pytest.CaptureFixture[str]
+) -> None:
+    daemon.slack.is_up = False
+    daemon.check("check_1", False)
+    (message,) = daemon.tick()
+    assert f"Slack has no copy of {message.headline}: it is away" in capfd.readouterr().err
+
+
+def test_a_state_that_is_not_readable_starts_afresh_from_the_cursor(daemon: Daemon) -> None:
+    daemon.check("check_1", False)
+    daemon.tick()
+    delivered = daemon.cursor
+    daemon.check("check_2", False)
+    for kept in ("no JSON", "[]", '{"problems": {"problems": [{"month": 1}]}}'):
+        daemon.instance.daemon_cursor_storage.set_cursor_values({STATE_KEY: kept})
+        daemon.cursor = delivered
+        (message,) = daemon.tick()
+        assert [problem["cause"] for problem in message.problems] == ["check_2"]
 
 
 def test_the_state_is_not_in_the_cursor_which_every_tick_keeps(daemon: Daemon) -> None:

@@ -1,34 +1,34 @@
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
 from glue_jobs.contracts.months import ranges
 from taxi_assets.alerts.notify import Message
-from taxi_assets.alerts.problems import ERROR, WARN, Kind, Notice, Problem
-from taxi_assets.alerts.wording import IN_DETAIL, Seen, message_of
+from taxi_assets.alerts.problems import ERROR, WARN, Kind, Problem
+from taxi_assets.alerts.wording import IN_DETAIL, Live, message_of
 
 NOW = datetime(2024, 6, 3, 8, tzinfo=timezone.utc)
 
 
 def problem(month: str = "2024-02", cause: str = "adds_up", over: bool = False, times: int = 1) -> Problem:
     return Problem(
-        Kind.FAILED_CHECK.value,
+        Kind.FAILED_CHECK,
         month,
         "staging/trips",
         cause,
+        last_at=NOW - timedelta(hours=1) + timedelta(minutes=int(month[-2:])),
         said=f"found {month}",
         next_step="mend it",
         run_id="r1",
         untold=times,
-        last_at=f"2024-06-03T07:00:00+00:00 {month}",
-        over_at="2024-06-03T07:30:00+00:00" if over else "",
+        over_at=NOW if over else None,
     )
 
 
-def tell(*problems: Problem, kind: Kind = Kind.FAILED_CHECK, seen: Seen | None = None) -> Message:
-    return message_of(Notice(kind, problems), NOW, lambda _: seen, lambda run: f"https://ui/runs/{run}")
+def tell(*problems: Problem, kind: Kind = Kind.FAILED_CHECK, seen: Live | None = None) -> Message:
+    return message_of(kind, problems, NOW, lambda _: seen, lambda run: f"https://ui/runs/{run}")
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_months_in_a_row_are_a_range(months: list[str], said: list[str]) -> None
 
 
 def test_many_months_of_one_cause_are_one_entry_with_the_latest_as_an_example() -> None:
-    message = tell(*(problem(f"2024-{number:02}") for number in range(1, 13)), seen=Seen("v0"))
+    message = tell(*(problem(f"2024-{number:02}") for number in range(1, 13)), seen=Live("v0"))
     assert message.title == "12 failed checks, 2024-01 to 2024-12: adds_up"
     assert message.text == (
         "1. adds_up: staging/trips; 2024-01 to 2024-12\n"
@@ -75,14 +75,14 @@ def test_what_is_over_by_now_is_said_so_and_what_is_not_comes_first() -> None:
 
 def test_what_happened_again_is_counted() -> None:
     assert "It happened 4 times." in tell(problem(times=3), problem("2024-03")).text
-    over = tell(problem(times=2, over=True), kind=Kind.RECOVERY, seen=Seen("v1"))
+    over = tell(problem(times=2, over=True), kind=Kind.RECOVERY, seen=Live("v1"))
     assert "Before that it happened again, 2 times." in over.text
     assert "Readers see a published version: v1." in over.text
     assert "Next step" not in over.text
 
 
 def test_a_message_is_as_severe_as_its_worst_problem() -> None:
-    mild = Problem(Kind.QUARANTINE_JUMP.value, "2024-02", "staging/quarantine", "reject_rates_are_usual", severity=WARN)
+    mild = Problem(Kind.QUARANTINE_JUMP, "2024-02", "staging/quarantine", "reject_rates_are_usual", NOW, WARN)
     assert tell(mild, kind=Kind.QUARANTINE_JUMP).severity == WARN
     assert tell(mild, problem(), kind=Kind.QUARANTINE_JUMP).severity == ERROR
     assert tell(problem(over=True), kind=Kind.RECOVERY).severity == "INFO"

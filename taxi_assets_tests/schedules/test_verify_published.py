@@ -14,7 +14,7 @@ from dagster._core.storage.asset_check_execution_record import AssetCheckExecuti
 
 from glue_jobs.contracts import CURATED_TABLES, MONTHLY_TABLES, TRIPS
 from taxi_assets.alerts.event_log import read_news
-from taxi_assets.alerts.problems import Kind, Trouble
+from taxi_assets.alerts.problems import Kind, Problem
 from taxi_assets.asset_keys import STAGING_TRIPS
 from taxi_assets.checks.verify import NotVerifiable, verify
 from taxi_assets.definitions import build_definitions
@@ -101,11 +101,11 @@ def test_damage_done_since_is_named_and_shown(lake: Path, damaged: str) -> None:
         assert record.event.asset_check_evaluation is not None
         assert not record.event.asset_check_evaluation.passed
         assert record.event.asset_check_evaluation.partition == MONTH
-        told = read_news(instance, -1, 1_000, datetime.now(timezone.utc) + timedelta(minutes=1)).found
-        troubles = [one for one in told if isinstance(one, Trouble)]
-        assert "rows_are_those_of_the_source" in {one.cause for one in troubles}
+        told, _ = read_news(instance, -1, 1_000, datetime.now(timezone.utc) + timedelta(minutes=1))
+        problems = [one for one in told if isinstance(one, Problem)]
+        assert "rows_are_those_of_the_source" in {one.cause for one in problems}
         # Each by its check; not once more because the run failed for it.
-        assert {(one.kind, one.month, one.run_id) for one in troubles} == {(Kind.FAILED_CHECK, MONTH, done.run_id)}
+        assert {(one.kind, one.month, one.run_id) for one in problems} == {(Kind.FAILED_CHECK, MONTH, done.run_id)}
     with Lake.in_folder(lake).connect() as connection:
         kept = connection.execute(
             "SELECT count(*) FROM quality.check_history WHERE run_id = ? AND NOT passed AND measure = ''", [done.run_id]
