@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -91,3 +92,9 @@ def test_a_message_is_as_severe_as_its_worst_problem() -> None:
 def test_a_title_names_two_ranges_of_months_at_most() -> None:
     message = tell(*(problem(f"20{number}-02") for number in range(11, 25)))
     assert message.title == "14 failed checks, 2011-02, 2012-02, 12 more: adds_up"
+
+
+def test_a_problem_of_no_run_has_published_nothing() -> None:
+    of_no_run = replace(problem(), run_id="")
+    assert "Readers still see the version published before: v0." in tell(of_no_run, seen=Live("v0")).text
+    assert "Readers see the version that this run published: v0." in tell(problem(), seen=Live("v0", "r1")).text
