@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from itertools import pairwise
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -89,6 +90,18 @@ def test_its_end_is_told_once() -> None:
     story.passes()
     assert story.ticks(3 * DAY) == []
     assert story.problems.problems == []
+
+
+def test_what_fails_again_on_the_day_of_its_end_is_told_that_day() -> None:
+    story = Story()
+    story.fails()
+    story.tick()
+    story.passes()
+    story.now += DAY
+    assert story.tick() == [Kind.RECOVERY]
+    story.fails()
+    assert story.tick() == [Kind.FAILED_CHECK]
+    assert story.sent[-1][0].date() == START.date() + DAY
 
 
 def test_what_passes_without_having_failed_is_no_news() -> None:
@@ -210,6 +223,19 @@ def test_a_digest_that_is_late_is_the_one_of_its_day() -> None:
     assert story.sent[-1][0].hour == 13
 
 
+@pytest.mark.parametrize("afterwards", ["it warns again", "it passes"])
+def test_a_warning_of_before_the_digest_is_in_it_whatever_comes_in_between(afterwards: str) -> None:
+    story = Story()
+    story.now = START.replace(hour=12, minute=59)
+    story.fails(cause="volume_is_usual", kind=Kind.WARNING)
+    story.now = START.replace(hour=13, minute=1)
+    if afterwards == "it passes":
+        story.passes(cause="volume_is_usual")
+    else:
+        story.fails(cause="volume_is_usual", kind=Kind.WARNING)
+    assert story.tick() == [Kind.WARNING]
+
+
 def test_the_end_of_a_warning_is_in_the_digest_too() -> None:
     story = Story()
     story.fails(cause="volume_is_usual", kind=Kind.WARNING)
@@ -249,6 +275,8 @@ def test_the_cursor_stays_before_the_first_event_that_is_not_told() -> None:
     story.fails(cause="volume_is_usual", kind=Kind.WARNING)
     story.passes()
     assert (story.problems.delivered_to, story.problems.read_to) == (2, 4)
+    story.fails(cause="volume_is_usual", kind=Kind.WARNING)
+    assert (story.problems.delivered_to, story.problems.read_to) == (2, 5)
 
 
 def test_a_condition_is_told_when_it_begins_and_when_it_ends() -> None:
