@@ -9,17 +9,16 @@ which keeps a file for each run, the index, which has a copy of every event that
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 
 import dagster as dg
 from dagster import DagsterEvent, DagsterEventType, EventLogEntry
-from dagster_shared.error import SerializableErrorInfo
 
 from taxi_assets.alerts import wording
 from taxi_assets.alerts.problems import ERROR, WARN, Cleared, Kind, Problem
 from taxi_assets.asset_keys import QUARANTINE_KEY
+from taxi_assets.errors import why_failed
 
 QUARANTINE_CHECKS = frozenset({"is_small", "reject_rates_are_usual"})
 """The checks of the quarantine that say that its rate has jumped."""
@@ -145,18 +144,15 @@ class _Reader:
                     assets.setdefault(step, []).append(one)
         planned = [one for of_step in assets.values() for one in of_step]
         if failures:
-            told = [(step, _text_of(failure), assets.get(step, [])) for step, failure in failures.items()]
+            told = [(step, why_failed(failure), assets.get(step, [])) for step, failure in failures.items()]
         else:
-            # Without data if it was reported from outside, as by Dagster's run monitoring of a lost worker.
-            error = event.job_failure_data.error if event.event_specific_data else None
-            said = _message_of(error) if error else event.message or "it ended without saying why"
-            told = [(f"run of {event.job_name}", said, planned)]
-        for step, said, wanted in told:
+            told = [(f"run of {event.job_name}", why_failed(event), planned)]
+        for step, error, wanted in told:
             if step in told_by_checks:
                 continue
             missing = [one for one in wanted if one not in done] or wanted
             for asset, month in missing or [(f"job {event.job_name}", self._month_of(entry.run_id))]:
-                what, next_step = wording.of_failed_run(said, month)
+                what, next_step = wording.of_failed_run(error, month)
                 yield Problem(
                     Kind.RUN_FAILURE,
                     month,
@@ -180,21 +176,6 @@ def _freshness(number: int, at: datetime, event: DagsterEvent) -> Iterator[Probl
         severity = ERROR if after == "FAIL" else WARN
         said, next_step = wording.of_freshness(before, after)
         yield Problem(Kind.STALE_DATA, "", asset, FRESHNESS, at, severity, said, next_step, event=number)
-
-
-def _text_of(failure: DagsterEvent) -> str:
-    data = failure.step_failure_data
-    if data.user_failure_data and data.user_failure_data.description:
-        return data.user_failure_data.description
-    return _message_of(data.error) if data.error else failure.message or "it failed"
-
-
-def _message_of(error: SerializableErrorInfo) -> str:
-    """What the first error that is not Dagster's own wrapping says, without the class's module."""
-    while error.cause is not None and (error.cls_name or "").startswith("Dagster"):
-        error = error.cause
-    said = error.message.strip()
-    return re.sub(r"^(?:\w+\.)+(?=\w+: )", "", said)
 
 
 def _alike(text: str) -> str:

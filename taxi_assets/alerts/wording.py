@@ -15,6 +15,7 @@ from typing import Any
 import dagster as dg
 
 from glue_jobs.contracts.months import ranges
+from glue_jobs.errors import PipelineError
 from taxi_assets.alerts.notify import Message
 from taxi_assets.alerts.problems import ERROR, INFO, WARN, Kind, Problem
 from taxi_assets.partitions import STALE_AFTER
@@ -38,7 +39,7 @@ _BEFORE, _OF_RUN, _AFTER, _NOTHING = (
     "Readers see a published version",
     "Readers see nothing",
 )
-_WHAT_TO_DO = "What to do:"
+_RUN_AGAIN = "run the month again"
 _SQL = re.compile(r"```sql\s*(.*?)\s*```", re.DOTALL)
 
 
@@ -71,13 +72,13 @@ def of_check(check: dg.AssetCheckEvaluation, month: str) -> tuple[str, str]:
     look = f"look at the rows ({' '.join(sql[1].split())})" if sql else "look at the check's metadata"
     if check.severity == dg.AssetCheckSeverity.WARN:
         return said, f"{look}; nothing was held back"
-    return said, f"mend the cause, then run the month again{_by(month)}; {look}"
+    return said, f"repair the cause, then {_RUN_AGAIN}{_by(month)}; {look}"
 
 
-def of_failed_run(error: str, month: str) -> tuple[str, str]:
-    """Of a run or a step that failed with this error, which may say itself what to do."""
-    said, _, next_step = error.partition(_WHAT_TO_DO)
-    return said, next_step or f"read the run's log, mend the cause, then run the month again{_by(month)}"
+def of_failed_run(error: PipelineError, month: str) -> tuple[str, str]:
+    """Of a run or a step that failed with this error; where it only says to run the month again, with the command."""
+    command = _by(month) if error.remedy.endswith(_RUN_AGAIN) else ""
+    return f"{error.problem}.", f"{error.remedy}{command}."
 
 
 def of_freshness(before: str, after: str) -> tuple[str, str]:

@@ -39,7 +39,7 @@ _LEAST_SECONDS_BILLED = 60
 _DAGSTER_RUN, _WORKER, _ATTEMPT = "--dagster-run-id", "--dagster-worker", "--attempt"
 
 _REMEDIES = {
-    "FAILED": "read the log, mend the cause, then run the month again",
+    "FAILED": "read the log, repair the cause, then run the month again",
     "STOPPED": "somebody stopped the run; run the month again if that was not meant to be the end of it",
     "TIMEOUT": "look in the log where the time went; TAXI_GLUE_WORKERS and TAXI_GLUE_TIMEOUT_MINUTES give it more",
     "ERROR": "Glue itself failed; run the month again, and look at the AWS Health Dashboard if that fails too",

@@ -15,7 +15,7 @@ from glue_jobs.contracts import Table
 from glue_jobs.contracts.raw import TRIPS_DATASET
 from taxi_assets.aws.client import client, glue_table_url, pyiceberg_s3_properties
 from taxi_assets.lake.append_tables import CheckHistory, Ledger, RunMetrics
-from taxi_assets.lake.catalog import LakeCatalog
+from taxi_assets.lake.catalog import CatalogUnavailable, LakeCatalog
 from taxi_assets.lake.paths import LakePaths
 from taxi_assets.lake.publishing import Publisher
 from taxi_assets.lake.reading import open_views
@@ -50,8 +50,16 @@ class Lake:
 
     @classmethod
     def in_folder(cls, folder: Path) -> Lake:
-        """A lake in a local folder, made if need be, with its catalog in ``catalog.db``."""
-        folder.mkdir(parents=True, exist_ok=True)
+        """A lake in a local folder, made if need be, with its catalog in ``catalog.db``.
+
+        CatalogUnavailable if the folder cannot be made.
+        """
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CatalogUnavailable(
+                f"the lake {folder} cannot be made: {error}", "check TAXI_LAKE and the disk"
+            ) from error
         root = str(folder.resolve())
         # Concurrent runs share the catalog; SQLite's default of five seconds is short on a busy disk.
         return cls(root, {"type": "sql", "uri": f"sqlite:///{root}/catalog.db?timeout=60", "warehouse": root})

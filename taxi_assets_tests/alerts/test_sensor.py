@@ -169,7 +169,7 @@ def stage(
     ]
     if config.failed_checks:
         yield from answers
-        raise dg.Failure("audits failed. What to do: mend the cause, then run the month again.", allow_retries=False)
+        raise dg.Failure("audits failed. What to do: repair the cause, then run the month again.", allow_retries=False)
     if config.error:
         raise dg.Failure(config.error, allow_retries=False)
     for asset in ("trips", "quarantine"):
@@ -246,7 +246,7 @@ def test_a_run_that_failed_because_its_audits_did_is_told_as_failed_audits_alone
         "   expected as many rows; found 3 fewer\n"
         "   Readers see nothing of 2024-02.\n"
         f"   Run: {UI}/runs/{run_id}\n"
-        "   Next step: mend the cause, then run the month again: taxi-assets run --month 2024-02; look at the rows "
+        "   Next step: repair the cause, then run the month again: taxi-assets run --month 2024-02; look at the rows "
         "(SELECT * FROM rows)"
     )
     run(daemon)
