@@ -11,201 +11,265 @@ there is nothing to divide by.
 
 from __future__ import annotations
 
-from glue_jobs.contracts.model import Column, Table, Type, numbered
+from glue_jobs.contracts.model import Column, Table, Type
 
 _SPEED = "Miles by hours of the trips that took time"
 _SPEED_FROM = ("trip_distance", "trip_duration_minutes")
 _PAID = ("payment_type", "is_refund")
-_MONTH = Column(0, "month", Type.STRING, "Month of the source file, YYYY-MM", "", False, ("month",))
 
 
-def _key(name: str, description: str, *sources: str, kind: Type = Type.STRING, unit: str = "") -> Column:
-    return Column(0, name, kind, description, unit, False, sources or (name,))
+def _key(field_id: int, name: str, description: str, *sources: str, kind: Type = Type.STRING, unit: str = "") -> Column:
+    return Column(field_id, name, kind, description, unit=unit, nullable=False, sources=sources or (name,))
 
 
-def _count(name: str, description: str, *sources: str) -> Column:
-    return Column(0, name, Type.BIGINT, description, "rows", False, ("is_refund", *sources))
-
-
-def _money(name: str, description: str, *sources: str) -> Column:
-    return Column(0, name, Type.MONEY_SUM, description, "USD", False, sources)
-
-
-def _number(name: str, description: str, unit: str, *sources: str) -> Column:
-    return Column(0, name, Type.DOUBLE, description, unit, True, ("is_refund", *sources))
-
-
-def _share(name: str, description: str, *sources: str) -> Column:
-    return _number(name, description, "0-1", *sources)
-
-
-_DATE = _key("pickup_date", "Date of pick-up", kind=Type.DATE)
-_DAY_TYPE = _key("day_type", "Weekday or Weekend")
-_TIME_OF_DAY = _key("time_of_day_category", "Morning, Afternoon, Evening or Night")
-_VOLUME = (
-    _count("trips", "Trips (refunds not counted)"),
-    _count("refunds", "Refund rows"),
-    _money("net_revenue", "total_amount of trips and refunds", "total_amount"),
-)
-_GROSS = _money("gross_revenue", "total_amount of trips", "total_amount", "is_refund")
-_REFUNDED = _money("refunded", "total_amount of refunds, zero or negative", "total_amount", "is_refund")
-
-
-def _table(name: str, description: str, grain: tuple[str, ...], *columns: Column) -> Table:
-    return Table("curated", name, description, numbered(*columns), ("month",), grain, version=2)
-
-
-def _distribution(measure: str, what: str, unit: str, *sources: str, average: str = "") -> tuple[Column, ...]:
-    return (
-        _number(f"average_{measure}", average or f"Mean {what}", unit, *(_SPEED_FROM if average else sources)),
-        _number(f"median_{measure}", f"Median {what}, exact", unit, *sources),
-        _number(f"p95_{measure}", f"95th percentile of {what}, exact", unit, *sources),
+def _count(field_id: int, name: str, description: str, *sources: str) -> Column:
+    return Column(
+        field_id, name, Type.BIGINT, description, unit="rows", nullable=False, sources=("is_refund", *sources)
     )
 
 
-def _mean(measure: str, column: str, unit: str) -> Column:
-    return _number(f"average_{measure}", f"Mean {column}", unit, column)
+def _money(field_id: int, name: str, description: str, *sources: str) -> Column:
+    return Column(field_id, name, Type.MONEY_SUM, description, unit="USD", nullable=False, sources=sources)
 
 
-_MEANS = (
-    _mean("total", "total_amount", "USD"),
-    _mean("distance", "trip_distance", "miles"),
-    _mean("duration", "trip_duration_minutes", "minutes"),
-)
-_AVERAGE_SPEED = _number("average_speed", _SPEED, "mph", *_SPEED_FROM)
-_CARD_TIPS = _money("card_tips", "Tips on card trips (cash tips are not recorded)", "tip_amount", *_PAID)
-_CARD_TIP_RATE = _share(
-    "card_tip_rate", "card_tips by the fares of card trips", "tip_amount", "fare_amount", "payment_type"
-)
+def _number(field_id: int, name: str, description: str, unit: str, *sources: str) -> Column:
+    return Column(field_id, name, Type.DOUBLE, description, unit=unit, sources=("is_refund", *sources))
+
+
+def _share(field_id: int, name: str, description: str, *sources: str) -> Column:
+    return _number(field_id, name, description, "0-1", *sources)
+
+
+def _mean(field_id: int, name: str, column: str, unit: str) -> Column:
+    return _number(field_id, name, f"Mean {column}", unit, column)
+
+
+def _median(field_id: int, name: str, column: str, unit: str) -> Column:
+    return _number(field_id, name, f"Median {column}, exact", unit, column)
+
+
+def _p95(field_id: int, name: str, column: str, unit: str) -> Column:
+    return _number(field_id, name, f"95th percentile of {column}, exact", unit, column)
+
+
+# Columns that several tables have, each under its own field id there.
+
+
+def _month(field_id: int) -> Column:
+    return _key(field_id, "month", "Month of the source file, YYYY-MM")
+
+
+def _date(field_id: int) -> Column:
+    return _key(field_id, "pickup_date", "Date of pick-up", kind=Type.DATE)
+
+
+def _day_type(field_id: int) -> Column:
+    return _key(field_id, "day_type", "Weekday or Weekend")
+
+
+def _time_of_day(field_id: int) -> Column:
+    return _key(field_id, "time_of_day_category", "Morning, Afternoon, Evening or Night")
+
+
+def _trips(field_id: int) -> Column:
+    return _count(field_id, "trips", "Trips (refunds not counted)")
+
+
+def _refunds(field_id: int) -> Column:
+    return _count(field_id, "refunds", "Refund rows")
+
+
+def _gross_revenue(field_id: int) -> Column:
+    return _money(field_id, "gross_revenue", "total_amount of trips", "total_amount", "is_refund")
+
+
+def _refunded(field_id: int) -> Column:
+    return _money(field_id, "refunded", "total_amount of refunds, zero or negative", "total_amount", "is_refund")
+
+
+def _net_revenue(field_id: int) -> Column:
+    return _money(field_id, "net_revenue", "total_amount of trips and refunds", "total_amount")
+
+
+def _average_speed(field_id: int) -> Column:
+    return _number(field_id, "average_speed", _SPEED, "mph", *_SPEED_FROM)
+
+
+def _card_tips(field_id: int) -> Column:
+    return _money(field_id, "card_tips", "Tips on card trips (cash tips are not recorded)", "tip_amount", *_PAID)
+
+
+def _card_tip_rate(field_id: int) -> Column:
+    sources = ("tip_amount", "fare_amount", "payment_type")
+    return _share(field_id, "card_tip_rate", "card_tips by the fares of card trips", *sources)
+
+
+def _table(name: str, description: str, grain: tuple[str, ...], *columns: Column) -> Table:
+    return Table("curated", name, description, columns, ("month",), grain, version=2)
+
 
 DAILY_METRICS = _table(
     "daily_metrics",
     "One row a day: volume, revenue, distributions, payment mix, fees and data quality.",
     ("month", "pickup_date"),
-    _MONTH,
-    _DATE,
-    _DAY_TYPE,
-    _count("trips", "Trips (refunds not counted)"),
-    _count("refunds", "Refund rows"),
-    _GROSS,
-    _REFUNDED,
-    _money("net_revenue", "gross_revenue + refunded", "total_amount"),
+    _month(1),
+    _date(2),
+    _day_type(3),
+    _trips(4),
+    _refunds(5),
+    _gross_revenue(6),
+    _refunded(7),
+    _money(8, "net_revenue", "gross_revenue + refunded", "total_amount"),
     Column(
-        0,
+        9,
         "passengers",
         Type.BIGINT,
         "Sum of passenger_count over trips that have one",
-        "persons",
-        False,
-        ("passenger_count", "is_refund"),
+        unit="persons",
+        nullable=False,
+        sources=("passenger_count", "is_refund"),
     ),
-    *_distribution("total", "total_amount", "USD", "total_amount"),
-    *_distribution("distance", "trip_distance", "miles", "trip_distance"),
-    *_distribution("duration", "trip_duration_minutes", "minutes", "trip_duration_minutes"),
-    *_distribution("speed", "average_speed_mph", "mph", "average_speed_mph", average=_SPEED),
-    _count("card_trips", "Trips paid by card", "payment_type"),
-    _count("cash_trips", "Trips paid in cash", "payment_type"),
-    _count("flex_trips", "Flex Fare trips", "payment_type"),
-    _share("card_share", "card_trips by trips", "payment_type"),
-    _share("cash_share", "cash_trips by trips", "payment_type"),
-    _share("flex_share", "flex_trips by trips", "payment_type"),
-    _CARD_TIPS,
-    _CARD_TIP_RATE,
-    _count("airport_trips", "Trips from or to an airport", "is_airport_trip"),
-    _money("congestion_surcharges", "congestion_surcharge of trips and refunds", "congestion_surcharge"),
-    _money("cbd_congestion_fees", "cbd_congestion_fee of trips and refunds", "cbd_congestion_fee"),
-    _count("flagged_trips", "Trips with at least one quality flag", "quality_flags"),
-    _share("flagged_share", "flagged_trips by trips", "quality_flags"),
-    _count("refunded_trips", "Trips that a refund of the month reverses", "is_refunded"),
-    _count("unlinked_refunds", "Refund rows that reverse no trip of the month", "quality_flags"),
+    _mean(10, "average_total", "total_amount", "USD"),
+    _median(11, "median_total", "total_amount", "USD"),
+    _p95(12, "p95_total", "total_amount", "USD"),
+    _mean(13, "average_distance", "trip_distance", "miles"),
+    _median(14, "median_distance", "trip_distance", "miles"),
+    _p95(15, "p95_distance", "trip_distance", "miles"),
+    _mean(16, "average_duration", "trip_duration_minutes", "minutes"),
+    _median(17, "median_duration", "trip_duration_minutes", "minutes"),
+    _p95(18, "p95_duration", "trip_duration_minutes", "minutes"),
+    _average_speed(19),
+    _median(20, "median_speed", "average_speed_mph", "mph"),
+    _p95(21, "p95_speed", "average_speed_mph", "mph"),
+    _count(22, "card_trips", "Trips paid by card", "payment_type"),
+    _count(23, "cash_trips", "Trips paid in cash", "payment_type"),
+    _count(24, "flex_trips", "Flex Fare trips", "payment_type"),
+    _share(25, "card_share", "card_trips by trips", "payment_type"),
+    _share(26, "cash_share", "cash_trips by trips", "payment_type"),
+    _share(27, "flex_share", "flex_trips by trips", "payment_type"),
+    _card_tips(28),
+    _card_tip_rate(29),
+    _count(30, "airport_trips", "Trips from or to an airport", "is_airport_trip"),
+    _money(31, "congestion_surcharges", "congestion_surcharge of trips and refunds", "congestion_surcharge"),
+    _money(32, "cbd_congestion_fees", "cbd_congestion_fee of trips and refunds", "cbd_congestion_fee"),
+    _count(33, "flagged_trips", "Trips with at least one quality flag", "quality_flags"),
+    _share(34, "flagged_share", "flagged_trips by trips", "quality_flags"),
+    _count(35, "refunded_trips", "Trips that a refund of the month reverses", "is_refunded"),
+    _count(36, "unlinked_refunds", "Refund rows that reverse no trip of the month", "quality_flags"),
 )
 
 LOCATION_ANALYTICS = _table(
     "location_analytics",
     "One row for each pair of zones and type of day: flows between zones over the month.",
     ("month", "pickup_location_id", "dropoff_location_id", "day_type"),
-    _MONTH,
-    _key("pickup_location_id", "Zone of pick-up", kind=Type.INT),
-    _key("pickup_borough", "Borough of pick-up"),
-    _key("pickup_zone", "Name of the zone of pick-up"),
-    _key("dropoff_location_id", "Zone of drop-off", kind=Type.INT),
-    _key("dropoff_borough", "Borough of drop-off"),
-    _key("dropoff_zone", "Name of the zone of drop-off"),
-    _DAY_TYPE,
-    *_VOLUME,
-    _mean("fare", "fare_amount", "USD"),
-    *_MEANS[1:],
-    _share("share_of_pickups", "trips by all trips of the month that began in the same zone", "pickup_location_id"),
-    _GROSS,
-    _REFUNDED,
+    _month(1),
+    _key(2, "pickup_location_id", "Zone of pick-up", kind=Type.INT),
+    _key(3, "pickup_borough", "Borough of pick-up"),
+    _key(4, "pickup_zone", "Name of the zone of pick-up"),
+    _key(5, "dropoff_location_id", "Zone of drop-off", kind=Type.INT),
+    _key(6, "dropoff_borough", "Borough of drop-off"),
+    _key(7, "dropoff_zone", "Name of the zone of drop-off"),
+    _day_type(8),
+    _trips(9),
+    _refunds(10),
+    _net_revenue(11),
+    _mean(12, "average_fare", "fare_amount", "USD"),
+    _mean(13, "average_distance", "trip_distance", "miles"),
+    _mean(14, "average_duration", "trip_duration_minutes", "minutes"),
+    _share(15, "share_of_pickups", "trips by all trips of the month that began in the same zone", "pickup_location_id"),
+    _gross_revenue(16),
+    _refunded(17),
 )
 
 TIME_SERIES_ANALYSIS = _table(
     "time_series_analysis",
     "One row an hour: volume, revenue, averages and spread.",
     ("month", "pickup_date", "pickup_hour"),
-    _MONTH,
-    _DATE,
-    _key("pickup_hour", "Hour of pick-up", kind=Type.INT, unit="0-23"),
-    _TIME_OF_DAY,
-    _DAY_TYPE,
-    *_VOLUME,
-    *_MEANS,
-    _AVERAGE_SPEED,
-    _number("stddev_total", "Sample standard deviation of total_amount; null for a single trip", "USD", "total_amount"),
-    Column(0, "min_total", Type.MONEY, "Smallest total_amount of a trip", "USD", sources=("total_amount", "is_refund")),
-    Column(0, "max_total", Type.MONEY, "Largest total_amount of a trip", "USD", sources=("total_amount", "is_refund")),
-    _GROSS,
-    _REFUNDED,
+    _month(1),
+    _date(2),
+    _key(3, "pickup_hour", "Hour of pick-up", kind=Type.INT, unit="0-23"),
+    _time_of_day(4),
+    _day_type(5),
+    _trips(6),
+    _refunds(7),
+    _net_revenue(8),
+    _mean(9, "average_total", "total_amount", "USD"),
+    _mean(10, "average_distance", "trip_distance", "miles"),
+    _mean(11, "average_duration", "trip_duration_minutes", "minutes"),
+    _average_speed(12),
+    _number(
+        13, "stddev_total", "Sample standard deviation of total_amount; null for a single trip", "USD", "total_amount"
+    ),
+    Column(
+        14,
+        "min_total",
+        Type.MONEY,
+        "Smallest total_amount of a trip",
+        unit="USD",
+        sources=("total_amount", "is_refund"),
+    ),
+    Column(
+        15, "max_total", Type.MONEY, "Largest total_amount of a trip", unit="USD", sources=("total_amount", "is_refund")
+    ),
+    _gross_revenue(16),
+    _refunded(17),
 )
 
 CUSTOMER_BEHAVIOR = _table(
     "customer_behavior",
     "One row for each day, payment method, passenger group and time of day.",
     ("month", "pickup_date", "payment_method", "passenger_group", "time_of_day_category"),
-    _MONTH,
-    _DATE,
-    _key("payment_method", "How the passenger paid"),
+    _month(1),
+    _date(2),
+    _key(3, "payment_method", "How the passenger paid"),
     _key(
+        4,
         "passenger_group",
         "None entered, Solo, Pair, Group of 3-4, Group of 5 or more, Unknown",
         "passenger_count",
     ),
-    _TIME_OF_DAY,
-    *_VOLUME,
-    _MEANS[0],
-    _CARD_TIPS,
-    _CARD_TIP_RATE,
-    _share("tipped_share", "Share of card trips that tipped", "tip_amount", "payment_type"),
-    _share("share_of_day", "trips by all trips of the day", "pickup_date"),
-    _GROSS,
-    _REFUNDED,
+    _time_of_day(5),
+    _trips(6),
+    _refunds(7),
+    _net_revenue(8),
+    _mean(9, "average_total", "total_amount", "USD"),
+    _card_tips(10),
+    _card_tip_rate(11),
+    _share(12, "tipped_share", "Share of card trips that tipped", "tip_amount", "payment_type"),
+    _share(13, "share_of_day", "trips by all trips of the day", "pickup_date"),
+    _gross_revenue(14),
+    _refunded(15),
 )
 
 PERFORMANCE_SUMMARY = _table(
     "performance_summary",
     "One row for each day, vendor, rate code and distance category: what a mile and a minute earn.",
     ("month", "pickup_date", "vendor", "rate_code", "distance_category"),
-    _MONTH,
-    _DATE,
-    _key("vendor", "Technology provider"),
-    _key("rate_code", "Rate code"),
-    _key("distance_category", "0-1, 1-2, 2-5, 5-10 or 10+ miles"),
-    *_VOLUME,
-    _number("total_miles", "Sum of trip_distance over trips", "miles", "trip_distance"),
-    _number("total_minutes", "Sum of trip_duration_minutes over trips", "minutes", "trip_duration_minutes"),
-    _number("revenue_per_mile", "total_amount of trips by total_miles", "USD/mile", "total_amount", "trip_distance"),
+    _month(1),
+    _date(2),
+    _key(3, "vendor", "Technology provider"),
+    _key(4, "rate_code", "Rate code"),
+    _key(5, "distance_category", "0-1, 1-2, 2-5, 5-10 or 10+ miles"),
+    _trips(6),
+    _refunds(7),
+    _net_revenue(8),
+    _number(9, "total_miles", "Sum of trip_distance over trips", "miles", "trip_distance"),
+    _number(10, "total_minutes", "Sum of trip_duration_minutes over trips", "minutes", "trip_duration_minutes"),
     _number(
+        11, "revenue_per_mile", "total_amount of trips by total_miles", "USD/mile", "total_amount", "trip_distance"
+    ),
+    _number(
+        12,
         "revenue_per_minute",
         "total_amount of trips by total_minutes",
         "USD/minute",
         "total_amount",
         "trip_duration_minutes",
     ),
-    _AVERAGE_SPEED,
-    _share("flagged_share", "Share of trips with at least one quality flag", "quality_flags"),
-    _GROSS,
-    _REFUNDED,
+    _average_speed(13),
+    _share(14, "flagged_share", "Share of trips with at least one quality flag", "quality_flags"),
+    _gross_revenue(15),
+    _refunded(16),
 )
 
 CURATED_TABLES: dict[str, Table] = {

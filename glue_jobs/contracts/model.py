@@ -6,7 +6,7 @@ DuckDB; who needs a contract in an engine's own types translates it where that e
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from enum import Enum
 
 
@@ -34,13 +34,14 @@ class Column:
     """One column of a table that this project writes.
 
     ``field_id`` is the Iceberg field id: it is given once and never reused, so that a later rename or
-    reordering cannot make an old file read back wrong.
+    reordering cannot make an old file read back wrong. A contract writes it out, and a new column takes the next one.
     """
 
     field_id: int
     name: str
     type: Type
     description: str
+    _: KW_ONLY
     unit: str = ""
     nullable: bool = True
     sources: tuple[str, ...] = ()
@@ -86,21 +87,6 @@ class Table:
     def of_type(self, *types: Type) -> tuple[str, ...]:
         """The names of the columns of the given types."""
         return tuple(column.name for column in self.columns if column.type in types)
-
-
-def numbered(*columns: tuple[str, Type, str] | Column) -> tuple[Column, ...]:
-    """Columns given as (name, type, description) or as Column, with field ids 1, 2, 3 … in order.
-
-    Only for a contract's first version: a column added later goes to the end.
-    """
-    result = []
-    for field_id, column in enumerate(columns, start=1):
-        if isinstance(column, Column):
-            result.append(Column(**{**column.__dict__, "field_id": field_id}))
-        else:
-            name, kind, description = column
-            result.append(Column(field_id, name, kind, description))
-    return tuple(result)
 
 
 class Kind(str, Enum):

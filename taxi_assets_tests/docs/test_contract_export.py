@@ -28,8 +28,8 @@ FLOWS = Table(
     columns=(
         Column(1, "month", Type.STRING, "Month", nullable=False, sources=("month",)),
         Column(2, "zone", Type.STRING, "Zone of pick-up", nullable=False, sources=("pickup_zone",)),
-        Column(3, "trips", Type.BIGINT, "Trips", "rows", nullable=False, sources=("is_refund",)),
-        Column(4, "speed", Type.DOUBLE, "Mean speed", "mph", sources=("average_speed_mph",)),
+        Column(3, "trips", Type.BIGINT, "Trips", unit="rows", nullable=False, sources=("is_refund",)),
+        Column(4, "speed", Type.DOUBLE, "Mean speed", unit="mph", sources=("average_speed_mph",)),
     ),
     partition_by=("month",),
     grain=("month", "zone"),
@@ -200,7 +200,7 @@ def test_a_table_that_is_gone_is_a_breaking_change() -> None:
 @pytest.mark.parametrize(
     "table",
     [
-        with_columns(*FLOWS.columns, Column(5, "refunds", Type.BIGINT, "Refund rows", "rows", nullable=False)),
+        with_columns(*FLOWS.columns, Column(5, "refunds", Type.BIGINT, "Refund rows", unit="rows", nullable=False)),
         with_columns(*FLOWS.columns[::-1]),
         changed("speed", description="Miles by hours"),
         changed("speed", nullable=False),

@@ -8,7 +8,7 @@ import pytest
 from pyiceberg.table import Table as IcebergTable
 
 from glue_jobs.contracts import Table
-from glue_jobs.contracts.model import Column, Type, numbered
+from glue_jobs.contracts.model import Column, Type
 from glue_jobs.files import each_footer, open_file_system, parquet_files
 from taxi_assets.lake import publishing
 from taxi_assets.lake.lake import Lake
@@ -18,10 +18,10 @@ TINY = Table(
     "curated",
     "tiny",
     "A table for tests.",
-    numbered(
-        Column(0, "month", Type.STRING, "Month", nullable=False),
-        Column(0, "day", Type.INT, "Day", nullable=False),
-        Column(0, "amount", Type.MONEY, "Amount", "USD"),
+    (
+        Column(1, "month", Type.STRING, "Month", nullable=False),
+        Column(2, "day", Type.INT, "Day", nullable=False),
+        Column(3, "amount", Type.MONEY, "Amount", unit="USD"),
     ),
     ("month",),
     ("month", "day"),
