@@ -39,21 +39,12 @@ def rollback(table: str, month: str, version: str | None, lake: str | None) -> N
         raise click.UsageError(f"there is no table {table}; choose from {', '.join(MONTHLY_TABLES)}")
     pair = (TRIPS, QUARANTINE)
     chosen = pair if by_name[table] in pair else (by_name[table],)
-    publisher = existing_lake(lake).publisher
     try:
-        restored = publisher.version_to_restore(chosen[0], month, version).version
-        pending = []
-        for one in chosen:
-            live = publisher.live(one, month)
-            if live is None or live.version != restored:
-                publisher.version_to_restore(one, month, restored)  # before the first commit: all of them or none
-                pending.append(one)
-        for one in reversed(pending):
-            publisher.roll_back(one, month, restored)
+        restored = existing_lake(lake).publisher.roll_back_together(chosen, month, version)
     except (NoSuchVersion, PublishConflict) as error:
         fail(str(error))
-    for one in chosen:
-        out.print(f"{one.full_name} {month}: version {restored} is live", highlight=False)
+    for one in restored:
+        out.print(f"{one.table} {month}: version {one.version} is live", highlight=False)
     out.print("See what now differs: taxi-assets status")
 
 

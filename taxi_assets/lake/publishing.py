@@ -14,16 +14,24 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from pyiceberg.table import Table as IcebergTable
-from pyiceberg.table.snapshots import Operation, Snapshot
 
 from glue_jobs.contracts import Table
 from glue_jobs.errors import Cause, PipelineError
 from glue_jobs.files import parquet_files, parquet_rows
 from taxi_assets.lake.catalog import LakeCatalog
 from taxi_assets.lake.paths import LakePaths
-
-_PREFIX = "taxi."
-_MONTH, _VERSION, _ROWS, _ROLLBACK = "taxi.month", "taxi.version", "taxi.rows", "taxi.rollback"
+from taxi_assets.lake.records import (
+    MONTH,
+    PREFIX,
+    ROLLBACK,
+    ROWS,
+    VERSION,
+    Record,
+    known_versions,
+    live_property,
+    record_of,
+    records,
+)
 
 
 class PublishConflict(PipelineError):
@@ -33,17 +41,17 @@ class PublishConflict(PipelineError):
 
 
 class NoSuchVersion(PipelineError):
-    """The table has no such month, or the month no such version."""
+    """The table has no such month, the month no such version, or the version has expired."""
 
     cause = Cause.ORDER
 
 
 @dataclass(frozen=True)
 class Publication:
-    """One version of one month of a table, as its snapshot tells.
+    """One version of one month of a table.
 
-    ``lineage`` holds what the snapshot's summary says beyond month, version and rows: run id, rule-set version,
-    source hash, for curated tables the staging snapshot and version.
+    ``lineage`` holds what was recorded with it beyond month, version and rows: run id, rule-set version, source hash,
+    for curated tables the staging snapshot and version. ``snapshot_id`` may be of a snapshot that has expired.
     """
 
     table: str
@@ -79,50 +87,78 @@ class Publisher:
         """The publication that ``roll_back`` would put back: of version ``to``, or else of the one before.
 
         "Before" is by first publication: rolling back twice goes two versions back, not back and forth.
-        Raises NoSuchVersion if there is none.
+        Raises NoSuchVersion if there is none, or if the version has expired.
         """
-        history = self.history(table, month)
-        if not history:
-            raise NoSuchVersion(
-                f"{table.full_name} has nothing published for {month}", f"taxi-assets run --month {month}"
-            )
-        live = history[0].version
-        originals = [entry for entry in history if not entry.is_rollback]
-        versions = list(dict.fromkeys(entry.version for entry in originals))
-        candidates = (
-            versions[versions.index(live) + 1 :] if to is None else [to] if to in versions and to != live else []
-        )
-        if not candidates:
-            known = ", ".join(version for version in versions if version != live) or "none"
-            wanted = f"no version {to} to put back" if to else "no version before the live one"
-            raise NoSuchVersion(
-                f"{table.full_name} has {wanted} for {month}; live is {live}, others: {known}",
-                "choose one of the others with --to" if known != "none" else f"taxi-assets run --month {month}",
-            )
-        return next(entry for entry in originals if entry.version == candidates[0])
+        return self._to_restore(table, month, to)[0]
 
     def roll_back(self, table: Table, month: str, to: str | None = None) -> Publication:
         """Put another version of a month back, as a new commit; see ``version_to_restore`` for which.
 
         Raises NoSuchVersion if there is none, PublishConflict if a run publishes the month meanwhile.
         """
-        chosen = self.version_to_restore(table, month, to)
+        chosen, files = self._to_restore(table, month, to)
         live = self.live(table, month)
-        scan = self._catalog.open(table).scan(row_filter=month_filter(month), snapshot_id=chosen.snapshot_id)
-        files = [task.file.file_path for task in scan.plan_files()]
         lineage = {**chosen.lineage, "rollback": "true"}
         return self._commit(table, month, chosen.version, files, chosen.rows, lineage, live)
+
+    def roll_back_together(self, tables: Sequence[Table], month: str, to: str | None = None) -> list[Publication]:
+        """Put one version of a month back in several tables: in all of them, or in none if one cannot.
+
+        The version is ``to``, or the one before the first table's live one; a table that has it live already stays.
+        Returns what is then live of each table. Raises as ``roll_back`` does; the tables are committed one after
+        the other, the last one first, so that a crash can leave them apart (``lake.status`` says so).
+        """
+        version = self.version_to_restore(tables[0], month, to).version
+        live = {table.name: self.live(table, month) for table in tables}
+        pending = [table for table in tables if (now := live[table.name]) is None or now.version != version]
+        for table in pending:
+            self.version_to_restore(table, month, version)  # before the first commit
+        for table in reversed(pending):
+            live[table.name] = self.roll_back(table, month, version)
+        return [publication for publication in live.values() if publication is not None]
+
+    def _to_restore(self, table: Table, month: str, to: str | None) -> tuple[Publication, list[str]]:
+        """The publication to put back, and the URIs of its files."""
+        iceberg = self._catalog.find(table)
+        history = self._publications(table, iceberg, month) if iceberg else []
+        if iceberg is None or not history:
+            raise NoSuchVersion(f"{table.full_name} has nothing published for {month}")
+        live = history[0].version
+        versions = known_versions(iceberg, month)
+        kept = [entry for entry in history if iceberg.snapshot_by_id(entry.snapshot_id) is not None]
+        others = [version for version in versions if version != live and version in {entry.version for entry in kept}]
+        there = f"live is {live}, others: {', '.join(others) or 'none'}"
+        candidates = (
+            versions[versions.index(live) + 1 :] if to is None else [to] if to in versions and to != live else []
+        )
+        if not candidates:
+            wanted = f"no version {to} to put back" if to else "no version before the live one"
+            raise NoSuchVersion(f"{table.full_name} has {wanted} for {month}; {there}")
+        found = [entry for entry in kept if entry.version == candidates[0]]
+        if found:
+            scan = iceberg.scan(row_filter=month_filter(month), snapshot_id=found[-1].snapshot_id)
+            files = [task.file.file_path for task in scan.plan_files()]
+            if all(iceberg.io.new_input(file).exists() for file in files):
+                return found[-1], files
+        raise NoSuchVersion(
+            f"{table.full_name}: version {candidates[0]} of {month} has expired: its snapshot or its files were "
+            f"removed, and it cannot be put back; {there}. What to do: name another one with --to, or build the "
+            f"month again: taxi-assets run --month {month}"
+        )
 
     def live(self, table: Table, month: str) -> Publication | None:
         """What readers see of a month; None if it was never published."""
         return next(iter(self.history(table, month)), None)
 
     def history(self, table: Table, month: str | None = None) -> list[Publication]:
-        """Publications of a month, or of all months, newest first. Reads one metadata file."""
+        """Publications of a month, or of all months, newest first. Reads one metadata file.
+
+        What is live is always among them; of earlier publications, those whose snapshots have not expired.
+        """
         iceberg = self._catalog.find(table)
         if iceberg is None:
             return []
-        return [entry for entry in self._publications(table, iceberg) if month is None or entry.month == month]
+        return self._publications(table, iceberg, month)
 
     def months(self, table: Table) -> dict[str, Publication]:
         """What is live, for every published month in order."""
@@ -145,11 +181,11 @@ class Publisher:
         lineage: Mapping[str, str],
         replacing: Publication | None,
     ) -> Publication:
-        summary = {_MONTH: month, _VERSION: version, _ROWS: str(rows)}
-        summary |= {f"{_PREFIX}{name}": value for name, value in lineage.items()}
+        summary = {MONTH: month, VERSION: version, ROWS: str(rows)}
+        summary |= {f"{PREFIX}{name}": value for name, value in lineage.items()}
 
         def replace(iceberg: IcebergTable) -> None:
-            now = next((entry for entry in self._publications(table, iceberg) if entry.month == month), None)
+            now = next(iter(self._publications(table, iceberg, month)), None)
             if now is not None and now != replacing and now.version == version:
                 return  # ours, by a commit whose answer was lost on the way
             if now != replacing:
@@ -165,32 +201,22 @@ class Publisher:
         assert published is not None  # it was just committed
         return published
 
-    def _publications(self, table: Table, iceberg: IcebergTable) -> list[Publication]:
-        found = []
-        for snapshot in _newest_first(iceberg):
-            summary = snapshot.summary.additional_properties if snapshot.summary else {}
-            if snapshot.summary is None or snapshot.summary.operation == Operation.DELETE or _MONTH not in summary:
-                continue
-            month, version = summary[_MONTH], summary[_VERSION]
-            own = {_MONTH, _VERSION, _ROWS, _ROLLBACK}
-            found.append(
-                Publication(
-                    table=table.full_name,
-                    month=month,
-                    version=version,
-                    rows=int(summary[_ROWS]),
-                    snapshot_id=snapshot.snapshot_id,
-                    published_at=datetime.fromtimestamp(snapshot.timestamp_ms / 1000, timezone.utc),
-                    path=self._paths.version(table, month, version),
-                    lineage={
-                        name.removeprefix(_PREFIX): value
-                        for name, value in summary.items()
-                        if name.startswith(_PREFIX) and name not in own
-                    },
-                    is_rollback=_ROLLBACK in summary,
-                )
-            )
-        return found
+    def _publications(self, table: Table, iceberg: IcebergTable, month: str | None) -> list[Publication]:
+        return [self._publication(table, record) for record in records(iceberg, month)]
+
+    def _publication(self, table: Table, record: Record) -> Publication:
+        own = {MONTH, VERSION, ROWS, ROLLBACK}
+        return Publication(
+            table=table.full_name,
+            month=record.month,
+            version=record.version,
+            rows=int(record.summary[ROWS]),
+            snapshot_id=record.snapshot_id,
+            published_at=datetime.fromtimestamp(record.timestamp_ms / 1000, timezone.utc),
+            path=self._paths.version(table, record.month, record.version),
+            lineage={name.removeprefix(PREFIX): text for name, text in record.summary.items() if name not in own},
+            is_rollback=ROLLBACK in record.summary,
+        )
 
 
 def month_filter(month: str) -> str:
@@ -198,18 +224,9 @@ def month_filter(month: str) -> str:
     return f"month == '{month}'"
 
 
-def _newest_first(iceberg: IcebergTable) -> list[Snapshot]:
-    """The snapshots that led to the current one, it first."""
-    chain = []
-    snapshot = iceberg.current_snapshot()
-    while snapshot is not None:
-        chain.append(snapshot)
-        parent = snapshot.parent_snapshot_id
-        snapshot = iceberg.snapshot_by_id(parent) if parent is not None else None
-    return chain
-
-
 def _replace(iceberg: IcebergTable, month: str, files: Sequence[str], summary: dict[str, str]) -> None:
+    known = known_versions(iceberg, month)
+    versions = known if summary[VERSION] in known else [summary[VERSION], *known]
     with iceberg.transaction() as transaction, warnings.catch_warnings():
         # A month published for the first time, or that was empty, has nothing to delete.
         warnings.filterwarnings("ignore", message="Delete operation did not match any records")
@@ -218,3 +235,4 @@ def _replace(iceberg: IcebergTable, month: str, files: Sequence[str], summary: d
             transaction.add_files(list(files), snapshot_properties=summary, check_duplicate_files=False)
         else:  # a version without rows is a version all the same
             transaction.append(iceberg.schema().as_arrow().empty_table(), snapshot_properties=summary)
+        transaction.set_properties(live_property(month, record_of(transaction.table_metadata), versions))
