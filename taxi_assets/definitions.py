@@ -26,6 +26,7 @@ from taxi_assets.jobs.engine import spark_conf
 from taxi_assets.jobs.local import LocalJobs
 from taxi_assets.lake.resource import LakeResource, SourceResource
 from taxi_assets.metrics.recorder import Metrics, TableMetrics
+from taxi_assets.schedules.maintain_tables import maintain_each_week, maintain_tables
 from taxi_assets.schedules.verify_published import verify_each_month, verify_published
 from taxi_assets.sensors.dropped_files.sensor import dropped_files
 from taxi_assets.sensors.follow_upstream import follow_upstream
@@ -50,8 +51,8 @@ def build_definitions(settings: Settings, resource_overrides: Mapping[str, objec
     )
     return dg.Definitions(
         assets=[*SOURCE_SPECS, ingest_raw, stage_trips, build_curated, CHECK_HISTORY_SPEC],
-        jobs=[month_job, verify_published],
-        schedules=[verify_each_month],
+        jobs=[month_job, verify_published, maintain_tables],
+        schedules=[verify_each_month, maintain_each_week],
         sensors=[
             follow_upstream,
             stop_lost_jobs,

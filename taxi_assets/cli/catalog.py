@@ -1,4 +1,4 @@
-"""The commands about tables as a whole and the jobs' code: rollback, catalog check and update, deploy."""
+"""The commands about tables as a whole and the jobs' code: rollback, catalog check, update and maintain; deploy."""
 
 from __future__ import annotations
 
@@ -95,6 +95,36 @@ def update(lake: str | None) -> None:
     out.print("The catalog has every table with the columns of its contract.")
     for remark in not_shown:
         out.print(f"  not in raw.trips, {remark}", soft_wrap=True, highlight=False)
+
+
+@catalog.command()
+@lake_option
+@click.option("--json", "as_json", is_flag=True, help="A JSON array on standard output.")
+def maintain(lake: str | None, as_json: bool) -> None:
+    """Keep the tables small: put the logs' small files together, expire old snapshots, delete what none needs.
+
+    No query answers differently. Of each month, what is live and the two versions before it can always be put back;
+    other versions can for 30 days after they were replaced. Dagster does the same each week (maintain_each_week).
+    """
+    from datetime import datetime, timezone
+
+    from pyiceberg.exceptions import CommitFailedException
+
+    from taxi_assets.lake.maintenance import maintain
+
+    try:
+        done = list(maintain(existing_lake(lake).catalog, datetime.now(timezone.utc)))
+    except CommitFailedException as error:
+        fail(f"others committed to a table all the time: {error}. Nothing is lost. What to do: maintain it later.")
+    if as_json:
+        click.echo(json.dumps([asdict(one) for one in done]))
+        return
+    shown = Table("table", "files", "snapshots", "files deleted", "seconds")
+    for one in done:
+        files = f"{one.files_before:,} → {one.files_after:,}"
+        snapshots = f"{one.snapshots_before:,} → {one.snapshots_after:,}"
+        shown.add_row(one.table, files, snapshots, f"{one.files_deleted:,}", f"{one.seconds:.2f}")
+    out.print(shown)
 
 
 @click.command()
