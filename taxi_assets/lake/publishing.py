@@ -109,12 +109,12 @@ class Publisher:
         the other, the last one first, so that a crash can leave them apart (``lake.status`` says so).
         """
         version = self.version_to_restore(tables[0], month, to).version
-        live = {table.name: self.live(table, month) for table in tables}
-        pending = [table for table in tables if (now := live[table.name]) is None or now.version != version]
+        live = {table.full_name: self.live(table, month) for table in tables}
+        pending = [table for table in tables if (now := live[table.full_name]) is None or now.version != version]
         for table in pending:
             self.version_to_restore(table, month, version)  # before the first commit
         for table in reversed(pending):
-            live[table.name] = self.roll_back(table, month, version)
+            live[table.full_name] = self.roll_back(table, month, version)
         return [publication for publication in live.values() if publication is not None]
 
     def _to_restore(self, table: Table, month: str, to: str | None) -> tuple[Publication, list[str]]:
@@ -123,28 +123,24 @@ class Publisher:
         history = self._publications(table, iceberg, month) if iceberg else []
         if iceberg is None or not history:
             raise NoSuchVersion(f"{table.full_name} has nothing published for {month}")
-        live = history[0].version
-        versions = known_versions(iceberg, month)
-        kept = [entry for entry in history if iceberg.snapshot_by_id(entry.snapshot_id) is not None]
-        others = [version for version in versions if version != live and version in {entry.version for entry in kept}]
+        live, versions = history[0].version, known_versions(iceberg, month)
+        kept = {entry.version: entry for entry in history if iceberg.snapshot_by_id(entry.snapshot_id) is not None}
+        others = [version for version in versions if version in kept and version != live]
         there = f"live is {live}, others: {', '.join(others) or 'none'}"
-        candidates = (
-            versions[versions.index(live) + 1 :] if to is None else [to] if to in versions and to != live else []
-        )
+        older = versions[versions.index(live) + 1 :]
+        candidates = older[:1] if to is None else [to] if to in versions and to != live else []
         if not candidates:
             wanted = f"no version {to} to put back" if to else "no version before the live one"
             raise NoSuchVersion(f"{table.full_name} has {wanted} for {month}; {there}")
-        found = [entry for entry in kept if entry.version == candidates[0]]
-        if found:
-            scan = iceberg.scan(row_filter=month_filter(month), snapshot_id=found[-1].snapshot_id)
-            files = [task.file.file_path for task in scan.plan_files()]
-            if all(iceberg.io.new_input(file).exists() for file in files):
-                return found[-1], files
-        raise NoSuchVersion(
-            f"{table.full_name}: version {candidates[0]} of {month} has expired: its snapshot or its files were "
-            f"removed, and it cannot be put back; {there}. What to do: name another one with --to, or build the "
-            f"month again: taxi-assets run --month {month}"
-        )
+        [chosen] = candidates
+        files = _files(iceberg, kept[chosen]) if chosen in kept else None
+        if files is None:
+            raise NoSuchVersion(
+                f"{table.full_name}: version {chosen} of {month} has expired: its snapshot or its files were removed, "
+                f"and it cannot be put back; {there}. What to do: name another one with --to, or build the month "
+                f"again: taxi-assets run --month {month}"
+            )
+        return kept[chosen], files
 
     def live(self, table: Table, month: str) -> Publication | None:
         """What readers see of a month; None if it was never published."""
@@ -222,6 +218,13 @@ class Publisher:
 def month_filter(month: str) -> str:
     """Iceberg's filter for the rows of a month."""
     return f"month == '{month}'"
+
+
+def _files(iceberg: IcebergTable, publication: Publication) -> list[str] | None:
+    """URIs of a publication's files; None if one of them is gone."""
+    scan = iceberg.scan(row_filter=month_filter(publication.month), snapshot_id=publication.snapshot_id)
+    files = [task.file.file_path for task in scan.plan_files()]
+    return files if all(iceberg.io.new_input(file).exists() for file in files) else None
 
 
 def _replace(iceberg: IcebergTable, month: str, files: Sequence[str], summary: dict[str, str]) -> None:

@@ -3,8 +3,9 @@
 Belongs here: the summary that a publication's snapshots have, the table property that says what is live of a month.
 Does not: publishing (``publishing``), or which snapshots may go (``maintenance``).
 
-A snapshot may expire: ours after a retention, but Athena's VACUUM, Glue's optimizer and Spark's expire_snapshots ask
-nobody. What is live of each month is therefore written into the table's properties as well, by the same commit.
+Snapshots expire, and not only by our own maintenance: Athena's VACUUM, Glue's optimizer and Spark's expire_snapshots
+know nothing of versions. So the commit that publishes a month also writes what is live of it into the table's
+properties.
 """
 
 from __future__ import annotations
