@@ -13,7 +13,7 @@ from rich.table import Table
 
 from glue_jobs.contracts import MONTHLY_TABLES, QUARANTINE, TRIPS
 from taxi_assets.cli.options import check_month, existing_lake, lake_option, settings_of
-from taxi_assets.cli.output import err, fail, out
+from taxi_assets.cli.output import err, out
 
 
 @click.command()
@@ -31,7 +31,6 @@ def rollback(table: str, month: str, version: str | None, lake: str | None) -> N
       taxi-assets rollback daily_metrics 2024-02
       taxi-assets rollback staging.trips 2024-02 --to 20240403T101500Z-1a2b3c4d
     """
-    from taxi_assets.lake.publishing import NoSuchVersion, PublishConflict
 
     check_month(month)
     by_name = {name: entry for full, entry in MONTHLY_TABLES.items() for name in (full, entry.name)}
@@ -39,10 +38,7 @@ def rollback(table: str, month: str, version: str | None, lake: str | None) -> N
         raise click.UsageError(f"there is no table {table}; choose from {', '.join(MONTHLY_TABLES)}")
     pair = (TRIPS, QUARANTINE)
     chosen = pair if by_name[table] in pair else (by_name[table],)
-    try:
-        restored = existing_lake(lake).publisher.roll_back_together(chosen, month, version)
-    except (NoSuchVersion, PublishConflict) as error:
-        fail(str(error))
+    restored = existing_lake(lake).publisher.roll_back_together(chosen, month, version)
     for one in restored:
         out.print(f"{one.table} {month}: version {one.version} is live", highlight=False)
     out.print("See what now differs: taxi-assets status")
@@ -108,14 +104,9 @@ def maintain(lake: str | None, as_json: bool) -> None:
     """
     from datetime import datetime, timezone
 
-    from pyiceberg.exceptions import CommitFailedException
-
     from taxi_assets.lake.maintenance import maintain
 
-    try:
-        done = list(maintain(existing_lake(lake).catalog, datetime.now(timezone.utc)))
-    except CommitFailedException as error:
-        fail(f"others committed to a table all the time: {error}. Nothing is lost. What to do: maintain it later.")
+    done = list(maintain(existing_lake(lake).catalog, datetime.now(timezone.utc)))
     if as_json:
         click.echo(json.dumps([asdict(one) for one in done]))
         return

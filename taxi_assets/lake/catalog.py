@@ -147,6 +147,12 @@ class CatalogUnavailable(PipelineError):
     cause = Cause.LAKE
 
 
+class TableBusy(PipelineError):
+    """Other commits came first, again and again; nothing was changed."""
+
+    cause = Cause.CONFLICT
+
+
 @contextlib.contextmanager
 def _translated(table: Table, doing: str) -> Iterator[None]:
     """Say which table an error of AWS, of the catalog's database, or of a metadata file is about."""
@@ -247,7 +253,7 @@ class LakeCatalog:
     def commit(self, table: Table, change: Callable[[IcebergTable], None]) -> None:
         """Apply ``change`` to the table's newest state, again from its newest state if another commit came first.
 
-        CommitFailedException if that happens ``_ATTEMPTS`` times; what ``change`` raises ends it at once.
+        TableBusy if that happens ``_ATTEMPTS`` times; what ``change`` raises ends it at once.
         """
         for attempt in range(1, _ATTEMPTS + 1):
             try:
@@ -255,7 +261,11 @@ class LakeCatalog:
                     change(_evolved(self.open(table), table))
             except CommitFailedException as conflict:
                 if attempt == _ATTEMPTS:
-                    raise
+                    raise TableBusy(
+                        f"{table.full_name}: others committed to it all the time ({conflict}). Nothing is lost, "
+                        "readers see what they saw",
+                        "try again when fewer runs are under way",
+                    ) from conflict
                 _log.info("%s: another commit came first (%s); trying again", table.full_name, conflict)
                 time.sleep(random.uniform(0, min(2.0, 0.05 * 2**attempt)))
             else:

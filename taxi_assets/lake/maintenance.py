@@ -48,7 +48,7 @@ class Maintained:
 def maintain(catalog: LakeCatalog, now: datetime, retention: timedelta = RETENTION) -> Iterator[Maintained]:
     """Maintain every table that exists, one after the other.
 
-    CommitFailedException if others commit to a table all the time; CatalogUnavailable if AWS refuses. What was done
+    TableBusy if others commit to a table all the time; CatalogUnavailable if AWS refuses. What was done
     until then stays, and the rest is done by the next call.
     """
     for table in TABLES.values():

@@ -121,8 +121,9 @@ class Publisher:
         """The publication to put back, and the URIs of its files."""
         iceberg = self._catalog.find(table)
         history = self._publications(table, iceberg, month) if iceberg else []
+        again = f"taxi-assets run --month {month}"
         if iceberg is None or not history:
-            raise NoSuchVersion(f"{table.full_name} has nothing published for {month}")
+            raise NoSuchVersion(f"{table.full_name} has nothing published for {month}", again)
         live, versions = history[0].version, known_versions(iceberg, month)
         kept = {entry.version: entry for entry in history if iceberg.snapshot_by_id(entry.snapshot_id) is not None}
         others = [version for version in versions if version in kept and version != live]
@@ -131,14 +132,17 @@ class Publisher:
         candidates = older[:1] if to is None else [to] if to in versions and to != live else []
         if not candidates:
             wanted = f"no version {to} to put back" if to else "no version before the live one"
-            raise NoSuchVersion(f"{table.full_name} has {wanted} for {month}; {there}")
+            raise NoSuchVersion(
+                f"{table.full_name} has {wanted} for {month}; {there}",
+                "name one of the others with --to" if others else again,
+            )
         [chosen] = candidates
         files = _files(iceberg, kept[chosen]) if chosen in kept else None
         if files is None:
             raise NoSuchVersion(
                 f"{table.full_name}: version {chosen} of {month} has expired: its snapshot or its files were removed, "
-                f"and it cannot be put back; {there}. What to do: name another one with --to, or build the month "
-                f"again: taxi-assets run --month {month}"
+                f"and it cannot be put back; {there}",
+                f"name another one with --to, or build the month again: {again}",
             )
         return kept[chosen], files
 

@@ -14,8 +14,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from pyiceberg.exceptions import CommitFailedException
-
 from glue_jobs.contracts import RUN_METRICS
 from glue_jobs.errors import PipelineError
 from taxi_assets.lake.resource import LakeResource
@@ -50,7 +48,7 @@ class TableMetrics(Metrics):
             return
         try:
             self.lake.open().metrics.record([_row(point) for point in points], month, run_id)
-        except (PipelineError, CommitFailedException) as error:
+        except PipelineError as error:
             raise NotTaken(
                 f"{names_of(points)} of {month} are not in {RUN_METRICS.full_name}: {error}",
                 "see to the disk or S3; taxi-assets health says whether the lake is well",

@@ -16,7 +16,8 @@ from rich.console import Console
 from rich.table import Table
 
 from glue_jobs.contracts import CHECK_HISTORY
-from taxi_assets.lake.append_tables import Finding
+from taxi_assets.asset_keys import STAGING_TRIPS
+from taxi_assets.checks.audit import Answer, Outcome
 from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.maintenance import compact
 
@@ -37,7 +38,7 @@ def main() -> None:
         lake = Lake.in_folder(Path(folder))
         for number in range(arguments.commits):
             lake.checks.record(
-                months[number % len(months)], _findings(number), version="v", rules_version=2, run_id=f"{number}"
+                months[number % len(months)], _answers(number), version="v", rules_version=2, run_id=f"{number}"
             )
         table = Table("", "files", "seconds of CheckHistory.measures, median", "min", "max")
         versions = dict.fromkeys(months, "v")
@@ -52,11 +53,15 @@ def main() -> None:
     console.print(f"the compaction took {took:.2f} s")
 
 
-def _findings(number: int) -> list[Finding]:
+def _answers(number: int) -> list[dict[str, object]]:
     measures = {f"measure_{one}": float(number * one) for one in range(_MEASURES)}
+    outcomes = [
+        Outcome(True, "like other months", "it is", "SELECT 1", {} if one else measures) for one in range(_CHECKS)
+    ]
     return [
-        Finding(_ASSET, f"check_{one}", True, "WARN", "like other months", "it is", "SELECT 1", {} if one else measures)
-        for one in range(_CHECKS)
+        row
+        for one, outcome in enumerate(outcomes)
+        for row in Answer(STAGING_TRIPS, f"check_{one}", False, outcome).rows
     ]
 
 
