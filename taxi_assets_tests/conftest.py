@@ -8,6 +8,8 @@ from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
@@ -15,6 +17,7 @@ from pyspark.sql import SparkSession
 
 import taxi_assets
 from glue_jobs.contracts import tlc
+from glue_jobs.contracts.months import days_of
 from glue_jobs.session import spark_session
 from glue_jobs.sources.synthetic import make_month, make_zones
 from taxi_assets.jobs.engine import running_engine, spark_conf
@@ -69,22 +72,58 @@ def spark(engine: str) -> Iterator[SparkSession]:
     session.stop()
 
 
+@pytest.fixture(scope="module")
+def in_process(spark: SparkSession, engine: str) -> Iterator[None]:
+    """The jobs' functions, called in this process, run on the tests' own session."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SPARK_REMOTE", engine)
+        yield
+
+
 @pytest.fixture(scope="session")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in the TLC's layout with a synthetic file of ``MONTH``; tests that change it copy it first."""
+    """A folder in the TLC's layout with a synthetic file of ``MONTH``; tests that change it copy it first.
+
+    Its trips are on three days: a tenth of the files to write and to read, with every kind of row there is.
+    """
     folder = tmp_path_factory.mktemp("source")
-    write_source(folder, MONTH)
+    file = write_source(folder, MONTH)
+    pq.write_table(on_three_days(pq.read_table(file), MONTH), file)
     return folder
 
 
-def write_source(folder: Path, month: str, rows: int = ROWS, seed: int = 1) -> Path:
-    """Put a synthetic month and the zone lookup into ``folder``; returns the trip file."""
+def write_source(folder: Path, month: str, rows: int = ROWS, seed: int = 1, days: int | None = None) -> Path:
+    """Put a synthetic month and the zone lookup into ``folder``; returns the trip file.
+
+    With ``days``, of its rows only those that were picked up on the first ``days`` days, outside the month, or at a
+    time that is missing.
+    """
     trips, zones = folder / tlc.trip_file_path(month), folder / tlc.ZONE_FILE_PATH
     for path in (trips, zones):
         path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(make_month(month, rows, seed), trips)
+    table = make_month(month, rows, seed)
+    if days is not None:
+        day = _days_into(table["tpep_pickup_datetime"], month)
+        table = table.filter(pa.array(~((day >= days) & (day < days_of(month)))))
+    pq.write_table(table, trips)
     zones.write_bytes(make_zones())
     return trips
+
+
+def on_three_days(table: pa.Table, month: str) -> pa.Table:
+    """The trips of the month moved to its first three days; no row is lost, and those of other times stay."""
+    day = _days_into(table["tpep_pickup_datetime"], month)
+    surplus = np.where((day >= 0) & (day < days_of(month)), day // 3 * 3, 0).astype("timedelta64[D]")
+    for name in ("tpep_pickup_datetime", "tpep_dropoff_datetime"):
+        times = pa.array(table[name].to_numpy() - surplus, pa.timestamp("us"))
+        table = table.set_column(table.column_names.index(name), name, times)
+    return table
+
+
+def _days_into(times: pa.ChunkedArray, month: str) -> np.ndarray[Any, Any]:
+    """How many whole days each time is after the month's begin; NaN where it is missing."""
+    days: np.ndarray[Any, Any] = times.to_numpy().astype("datetime64[D]") - np.datetime64(f"{month}-01")
+    return days.astype(float)
 
 
 @pytest.fixture(scope="session")

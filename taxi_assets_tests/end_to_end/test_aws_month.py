@@ -43,8 +43,8 @@ from taxi_assets_tests.emulators.environment import acting_as
 from taxi_assets_tests.emulators.glue_runs import JobRun
 from taxi_assets_tests.emulators.recording import ApiCall
 from taxi_assets_tests.emulators.steps import wait_for
-from taxi_assets_tests.end_to_end.test_month import different_rows
 from taxi_assets_tests.sensors.test_heartbeat import tick as heartbeat_tick
+from taxi_assets_tests.support.comparing import different_rows
 from taxi_assets_tests.support.daemon import Clock, Daemon, execute, location_with
 from taxi_assets_tests.support.tlc_site import TlcSite, serving
 

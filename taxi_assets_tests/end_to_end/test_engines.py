@@ -14,10 +14,10 @@ from glue_jobs.files import parquet_files
 from taxi_assets.lake.lake import Lake
 from taxi_assets.operations.run_month import MonthResult, run_month
 from taxi_assets.settings import Settings
-from taxi_assets_tests.checks.test_any_month import Month, odd_rows
 from taxi_assets_tests.conftest import write_source
-from taxi_assets_tests.end_to_end.test_month import different_rows
+from taxi_assets_tests.support.comparing import different_rows
 from taxi_assets_tests.support.engines import JVMS, Engine
+from taxi_assets_tests.support.odd_months import Month, odd_rows
 
 MONTH = "2024-11"
 """With the hour that the end of daylight saving time repeats."""

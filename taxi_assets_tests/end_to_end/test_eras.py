@@ -22,10 +22,10 @@ from glue_jobs.sources.synthetic import make_month, make_zones
 from taxi_assets.checks.staging.audits import AUDITS
 from taxi_assets.checks.staging.subject import StagedMonth
 from taxi_assets.jobs.engine import spark_conf
-from taxi_assets_tests.checks.test_any_month import NEEDS_A_REAL_MONTH, Month, odd_rows
-from taxi_assets_tests.end_to_end.test_month import different_rows
 from taxi_assets_tests.support import stage_months
+from taxi_assets_tests.support.comparing import different_rows
 from taxi_assets_tests.support.engines import JVMS, ON_SAIL, ROOT, Engine
+from taxi_assets_tests.support.odd_months import NEEDS_A_REAL_MONTH, Month, odd_rows
 from taxi_assets_tests.support.trips import TRIP
 
 MONTHS = ["2011-06", "2014-08", "2019-01", "2023-02", "2025-01", "2026-06"]

@@ -23,13 +23,13 @@ from glue_jobs.sources.synthetic import make_month, make_zones
 from taxi_assets.asset_keys import STAGING_TRIPS, asset_key
 from taxi_assets.jobs.base import JobRun
 from taxi_assets.jobs.local import LocalJobs
-from taxi_assets.lake.duck import connect
 from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.status import lake_status
 from taxi_assets.operations.dagster_instance import dagster_home
 from taxi_assets.operations.run_month import MonthResult, run_month
 from taxi_assets.settings import Settings
 from taxi_assets_tests.conftest import MONTH, write_source
+from taxi_assets_tests.support.comparing import different_rows
 
 Run = Callable[..., MonthResult]
 
@@ -143,19 +143,6 @@ def test_a_second_run_publishes_identical_data_and_keeps_the_first_version(
         first, second = (opened.paths.version(table, MONTH, str(versions[name])) for versions in (before, after))
         assert different_rows(first, second) == 0
     assert opened.catalog.open(FILES).scan().to_arrow().num_rows == 2  # the same two files, entered once
-
-
-def different_rows(first: str, second: str) -> int:
-    one, other = (
-        f"FROM read_parquet('{folder}/**/*.parquet', hive_partitioning = false)" for folder in (first, second)
-    )
-    with connect() as connection:
-        counts = [
-            connection.execute(f"SELECT count(*) FROM ({a} EXCEPT ALL {b})").fetchall()[0][0]
-            for a, b in ((one, other), (other, one))
-        ]
-        assert connection.execute(f"SELECT count(*) {one}").fetchall()[0][0] > 0
-    return int(sum(counts))
 
 
 def test_only_the_tables_that_were_asked_for_are_built(run: Run, source: Path, tmp_path: Path) -> None:

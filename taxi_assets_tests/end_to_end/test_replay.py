@@ -21,7 +21,7 @@ from taxi_assets.lake.status import lake_status
 from taxi_assets.operations.run_month import MonthResult, run_month
 from taxi_assets.settings import Settings
 from taxi_assets_tests.conftest import MONTH, ROWS, write_source
-from taxi_assets_tests.end_to_end.test_month import different_rows
+from taxi_assets_tests.support.comparing import different_rows
 from taxi_assets_tests.support.mutants import run_mutant
 
 Run = Callable[..., MonthResult]
