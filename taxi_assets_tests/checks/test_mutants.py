@@ -201,11 +201,11 @@ def test_a_fault_in_a_job_is_named_by_a_blocking_check(
 
 @pytest.fixture(scope="module")
 def lake(run: Callable[..., MonthResult], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A lake with two published months, and its source."""
+    """A lake with two staged months, one of them with its tables, and its source."""
     folder = tmp_path_factory.mktemp("mutants")
     source = write_months(folder / "source")
-    for month in (OTHER_MONTH, MONTH):
-        assert run(folder / "lake", source, month=month).succeeded
+    assert run(folder / "lake", source, month=OTHER_MONTH, tables=["daily_metrics"]).succeeded
+    assert run(folder / "lake", source, month=MONTH).succeeded
     return folder / "lake", source
 
 

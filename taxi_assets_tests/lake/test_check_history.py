@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import dagster as dg
+import pyarrow.parquet as pq
 
 from taxi_assets.asset_keys import CHECK_HISTORY_KEY, STAGING_TRIPS
 from taxi_assets.checks.audit import Answer, Outcome
@@ -11,7 +12,8 @@ from taxi_assets.lake.lake import Lake
 from taxi_assets.operations.dagster_instance import dagster_home
 from taxi_assets.operations.run_month import MonthResult
 from taxi_assets.settings import Settings
-from taxi_assets_tests.conftest import MONTH, write_source
+from taxi_assets_tests.conftest import MONTH, on_three_days, write_source
+from taxi_assets_tests.support.publishing_by_hand import live_versions, publish_month
 
 
 def record(lake: Lake, month: str, version: str, trips_per_day: float) -> None:
@@ -77,12 +79,19 @@ def test_dagster_keeps_the_answers_by_month_and_shows_the_history_as_an_asset(
 
 
 def test_a_month_is_compared_with_the_months_that_are_published(
-    run: Callable[..., MonthResult], tmp_path: Path
+    run: Callable[..., MonthResult], published: tuple[Path, MonthResult], tmp_path: Path
 ) -> None:
-    for month in ("2023-10", "2023-11", "2023-12", "2024-01"):
-        write_source(tmp_path / "source", month, rows=1_000)
-        assert run(tmp_path / "lake", tmp_path / "source", month=month, tables=["daily_metrics"]).succeeded
-    write_source(tmp_path / "source", MONTH, rows=20_000)
+    measured = Lake.in_folder(published[0]).checks.measures(
+        "staging/trips", {MONTH: live_versions(published[0], MONTH)["staging.trips"] or ""}
+    )
+    assert len(measured) > 20
+    lake = Lake.in_folder(tmp_path / "lake")
+    for number, month in enumerate(("2023-10", "2023-11", "2023-12", "2024-01")):
+        measures = {name: values[MONTH] * (1 + number / 100) for name, values in measured.items()}
+        lake.checks.record(month, [replace(FINDING, measures=measures)], version="v1", rules_version=2, run_id="run")
+        publish_month(lake, month, "v1", tables=[])
+    file = write_source(tmp_path / "source", MONTH, rows=20_000)
+    pq.write_table(on_three_days(pq.read_table(file), MONTH), file)
     result = run(tmp_path / "lake", tmp_path / "source", tables=["daily_metrics"])
     assert result.succeeded, result.error
     assert {"staging/trips: volume_is_usual", "staging/trips: revenue_is_usual"} <= set(result.warned_checks)

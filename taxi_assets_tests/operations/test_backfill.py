@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from taxi_assets.operations.backfill import Plan, backfill, least_cost, plan
 from taxi_assets.operations.run_month import MonthResult
 from taxi_assets.settings import Profile, Settings
 from taxi_assets_tests.conftest import write_source
+from taxi_assets_tests.support.publishing_by_hand import publish_month
 
 MONTHS = ("2023-01", "2023-02", "2023-03")
 
@@ -52,30 +53,37 @@ def test_on_aws_the_least_that_it_costs_is_told_before_it_begins() -> None:
     assert least_cost(Settings(), 24) == 0
 
 
-def test_months_that_are_published_whole_are_left_out_until_they_are_forced(
-    run: Callable[..., MonthResult], tmp_path: Path, engine: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for month in MONTHS:
-        write_source(tmp_path / "source", month, rows=800)
-    lake = tmp_path / "lake"
-    assert run(lake, tmp_path / "source", month="2023-02").succeeded
-    assert run(lake, tmp_path / "source", month="2023-03", tables=["daily_metrics"]).succeeded
-    opened = Lake.in_folder(lake)
-    assert plan(opened, *MONTHS[::2], force=False) == Plan(to_run=("2023-01", "2023-03"), good=("2023-02",))
-    assert plan(opened, *MONTHS[::2], force=True) == Plan(to_run=MONTHS, good=())
+def test_months_that_are_published_whole_are_left_out_until_they_are_forced(tmp_path: Path) -> None:
+    lake = Lake.in_folder(tmp_path)
+    publish_month(lake, "2023-02", "v1")
+    publish_month(lake, "2023-03", "v1", tables=["daily_metrics"])
+    assert plan(lake, *MONTHS[::2], force=False) == Plan(to_run=("2023-01", "2023-03"), good=("2023-02",))
+    assert plan(lake, *MONTHS[::2], force=True) == Plan(to_run=MONTHS, good=())
+    for month in ("2023-01", "2023-03"):
+        publish_month(lake, month, "v2")
+    assert plan(lake, *MONTHS[::2], force=False) == Plan(to_run=(), good=MONTHS)
+    publish_month(lake, "2023-01", "v3")
+    for table in (QUARANTINE, TRIPS):
+        lake.publisher.roll_back(table, "2023-01")  # its tables are not of this staging: it is not good
+    assert plan(lake, *MONTHS[::2], force=False).to_run == ("2023-01",)
 
+
+def test_the_command_runs_the_months_that_are_not_published_whole(
+    tmp_path: Path, engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = Lake.in_folder(tmp_path / "lake")
+    publish_month(lake, "2023-02", "v1")
+    publish_month(lake, "2023-03", "v1", tables=["daily_metrics"])
+    for month in ("2023-01", "2023-03"):
+        write_source(tmp_path / "source", month, rows=2_000, days=2)
     monkeypatch.setenv("TAXI_ENGINE", engine)
     command = ["backfill", "--from", MONTHS[0], "--to", MONTHS[-1], "--source", str(tmp_path / "source")]
-    done = CliRunner().invoke(main, [*command, "--lake", str(lake), "--json"])
+    done = CliRunner().invoke(main, [*command, "--lake", str(tmp_path / "lake"), "--json"])
     assert done.exit_code == 0, done.output
     assert "2 months to run; 1 are published whole already" in " ".join(done.stderr.split())
     results = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     assert [(one["month"], one["error"]) for one in results] == [("2023-01", ""), ("2023-03", "")]
-    assert plan(opened, *MONTHS[::2], force=False) == Plan(to_run=(), good=MONTHS)
-    assert run(lake, tmp_path / "source", month="2023-01").succeeded
-    for table in (QUARANTINE, TRIPS):
-        opened.publisher.roll_back(table, "2023-01")  # its tables are not of this staging: it is not good
-    assert plan(opened, *MONTHS[::2], force=False).to_run == ("2023-01",)
+    assert plan(lake, *MONTHS[::2], force=False) == Plan(to_run=(), good=MONTHS)
 
 
 def test_a_range_without_months_is_refused(tmp_path: Path) -> None:

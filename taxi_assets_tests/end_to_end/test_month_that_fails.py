@@ -1,0 +1,142 @@
+"""What can go wrong on a month's way: readers see what they saw before, and the error says what to do."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import dagster as dg
+import pyarrow.parquet as pq
+import pytest
+
+from glue_jobs.contracts import tlc
+from glue_jobs.contracts.raw import TRIPS_DATASET
+from glue_jobs.sources.synthetic import make_month
+from taxi_assets.jobs.base import JobRun
+from taxi_assets.jobs.local import LocalJobs
+from taxi_assets.lake.lake import Lake
+from taxi_assets.lake.status import lake_status
+from taxi_assets.operations.run_month import MonthResult, run_month
+from taxi_assets.settings import Settings
+from taxi_assets_tests.conftest import MONTH
+from taxi_assets_tests.support.mutants import run_mutant
+from taxi_assets_tests.support.publishing_by_hand import live_versions, publish_again
+
+Run = Callable[..., MonthResult]
+
+
+@pytest.fixture(scope="module")
+def lake_to_change(run: Run, source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lake in which the month is published, for tests that publish more or try to."""
+    lake = tmp_path_factory.mktemp("changing") / "lake"
+    assert run(lake, source).succeeded
+    return lake
+
+
+def test_a_spoilt_file_is_refused_and_the_published_month_stays(
+    run: Run, source: Path, lake_to_change: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(source, tmp_path / "source"))
+    file = folder / tlc.trip_file_path(MONTH)
+    pq.write_table(make_month("2023-07", 500, 1), file)
+    before = live_versions(lake_to_change, MONTH)
+    landed = Lake.in_folder(lake_to_change).ledger.current(MONTH, TRIPS_DATASET)
+    result = run(lake_to_change, folder)
+    assert not result.succeeded
+    assert file.name in result.error
+    assert "is not the file of 2024-02: 0 of its" in result.error
+    assert "What to do: it is another month's file" in result.error
+    assert "Traceback" not in result.error
+    assert live_versions(lake_to_change, MONTH) == before
+    assert Lake.in_folder(lake_to_change).ledger.current(MONTH, TRIPS_DATASET) == landed
+
+
+def once_staged(monkeypatch: pytest.MonkeyPatch, act: Callable[[Path], object]) -> None:
+    """Call ``act`` with the folder of the trips, once, between the end of the next stage_trips and its audits."""
+    real = LocalJobs.run
+
+    def run_and_act(self: LocalJobs, context: dg.AssetExecutionContext, job: str, arguments: dict[str, str]) -> JobRun:
+        job_run = real(self, context, job, arguments)
+        if job == "stage_trips":
+            monkeypatch.undo()
+            act(Path(arguments["trips_out"]))
+        return job_run
+
+    monkeypatch.setattr(LocalJobs, "run", run_and_act)
+
+
+def test_a_failed_audit_leaves_the_previous_version_live(
+    run: Run, source: Path, lake_to_change: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = live_versions(lake_to_change, MONTH)
+    once_staged(monkeypatch, lambda trips: next(trips.rglob("*.parquet")).unlink())
+    result = run(lake_to_change, source)
+    assert not result.succeeded
+    assert "staging/trips: every_row_is_accounted_for" in result.failed_checks
+    assert f"Readers still see version {before['staging.trips']}" in result.error
+    assert result.checks["failed"] >= 1
+    assert result.tables == {}
+    assert result.published_rows is None  # no materialization was recorded
+    assert live_versions(lake_to_change, MONTH) == before
+
+
+def test_an_engine_that_cannot_be_reached_is_named_without_a_traceback(source: Path, tmp_path: Path) -> None:
+    settings = Settings(lake=str(tmp_path / "lake"), source=str(source), engine="sc://127.0.0.1:9")
+    result = run_month(settings, MONTH, None, lambda *_: None)
+    assert result.error.startswith("sc://127.0.0.1:9 cannot be reached")
+    assert result.error.endswith("check TAXI_ENGINE")
+
+
+def test_a_run_that_lost_the_race_for_its_month_says_so(
+    run: Run, source: Path, lake_to_change: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = Lake.in_folder(lake_to_change)
+    once_staged(monkeypatch, lambda _: publish_again(lake, MONTH, "rival"))
+    result = run(lake_to_change, source)
+    assert set(live_versions(lake_to_change, MONTH).values()) == {"rival"}
+    assert "was published by another run in the meantime and stays" in result.error
+    assert "Traceback" not in result.error
+    assert lake_status(lake)[0].remarks == ()
+
+
+_WRITE_TRIPS = "write_trips(enrich.trips(in_order, month, carried=FOLDERS), arguments.trips_out)"
+_WRITE_SOME_AND_WAIT = """write_trips(enrich.trips(in_order, month, carried=FOLDERS).limit(100), arguments.trips_out)
+        import os, pathlib, signal
+        pathlib.Path({said!r} + ".new").write_text(str(os.getpid()))
+        os.replace({said!r} + ".new", {said!r})
+        signal.pause()"""
+
+
+def test_killing_the_job_while_it_writes_publishes_nothing(
+    run: Run, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake, said = tmp_path / "lake", tmp_path / "pid"
+    run_mutant(monkeypatch, tmp_path, "stage_trips.py", _WRITE_TRIPS, _WRITE_SOME_AND_WAIT.format(said=str(said)))
+    is_over = threading.Event()
+    killed: list[int] = []
+
+    def kill_when_it_has_written_some() -> None:
+        while not said.exists():
+            if is_over.wait(0.05):
+                return
+        killed.append(int(said.read_text()))
+        os.kill(killed[0], signal.SIGKILL)
+
+    killer = threading.Thread(target=kill_when_it_has_written_some)
+    killer.start()
+    try:
+        result = run(lake, source)
+    finally:
+        is_over.set()
+        killer.join()
+    assert len(killed) == 1
+    assert list((lake / "staging" / "trips").rglob("version=*/**/*.parquet"))
+    assert not result.succeeded
+    assert "stage_trips ended without a completion report (exit code -9)" in result.error
+    assert set(live_versions(lake, MONTH).values()) == {None}
+    monkeypatch.undo()
+    assert run(lake, source).succeeded

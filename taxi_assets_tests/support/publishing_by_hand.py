@@ -1,0 +1,42 @@
+"""Putting months into a lake without running a job: for tests of what is asked of published months.
+
+Belongs here: versions that a run might have published. Does not: rows that a job would write.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Collection
+from pathlib import Path
+
+from glue_jobs.contracts import CURATED_TABLES, MONTHLY_TABLES, QUARANTINE, TRIPS
+from taxi_assets.lake.lake import Lake
+
+
+def publish_month(lake: Lake, month: str, version: str, tables: Collection[str] = tuple(CURATED_TABLES)) -> None:
+    """A version without rows of trips, quarantine and ``tables``, as one run publishes them."""
+    for table in (QUARANTINE, TRIPS, *(CURATED_TABLES[name] for name in tables)):
+        Path(lake.paths.version(table, month, version)).mkdir(parents=True)
+        lineage = {"contract_version": str(table.version)}
+        if table.name in CURATED_TABLES:
+            lineage["staging_version"] = version
+        lake.publisher.publish(table, month, version, lineage, replacing=lake.publisher.live(table, month))
+
+
+def publish_again(lake: Lake, month: str, version: str) -> None:
+    """The rows of each live table of a month as another version, as a run of the same source file publishes them."""
+    for table in (QUARANTINE, TRIPS, *CURATED_TABLES.values()):
+        live = lake.publisher.live(table, month)
+        assert live is not None, f"{table.full_name} of {month}"
+        shutil.copytree(live.path, lake.paths.version(table, month, version))
+        lineage = dict(live.lineage)
+        if table.name in CURATED_TABLES:
+            lineage["staging_version"] = version
+        lake.publisher.publish(table, month, version, lineage, replacing=live)
+
+
+def live_versions(lake: Path, month: str) -> dict[str, str | None]:
+    """The version that readers see of each monthly table; None where nothing is published."""
+    publisher = Lake.in_folder(lake).publisher
+    live = {name: publisher.live(table, month) for name, table in MONTHLY_TABLES.items()}
+    return {name: entry.version if entry else None for name, entry in live.items()}
