@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
+import shutil
+import subprocess
+import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,16 +20,18 @@ import dagster as dg
 import pytest
 from pydantic import SecretStr
 
+import glue_jobs
+import taxi_assets
 from taxi_assets.definitions import build_definitions, metrics_of
-from taxi_assets.jobs.code import build
+from taxi_assets.jobs.code import build, running_version
 from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.resource import LakeResource
 from taxi_assets.metrics.names import NAMESPACE
-from taxi_assets.operations.run_month import MonthResult
 from taxi_assets.sensors.heartbeat import Heartbeat, heartbeat, last_heartbeat
 from taxi_assets.settings import Profile, Settings
 from taxi_assets_tests.conftest import MONTH
 from taxi_assets_tests.emulators.aws import AwsEmulator
+from taxi_assets_tests.support.publishing_by_hand import publish_month
 
 NOW = datetime(2024, 7, 1, 12, tzinfo=timezone.utc)
 SECRET = "/ping/of-nobodys-business"
@@ -73,16 +79,70 @@ def tick(settings: Settings, now: datetime = NOW) -> str:
         return str(heartbeat(settings, lambda: now).evaluate_tick(context).skip_message)
 
 
-def test_a_tick_writes_when_it_was_the_newest_month_and_the_code(
-    run: Callable[..., MonthResult], source: Path, tmp_path: Path
-) -> None:
-    assert run(tmp_path, source).succeeded
+def test_a_tick_writes_when_it_was_the_newest_month_and_the_code(tmp_path: Path) -> None:
     settings, lake = Settings(lake=str(tmp_path)), Lake.in_folder(tmp_path)
+    publish_month(lake, MONTH, "v1")
     assert tick(settings) == f"written to {tmp_path}/health/heartbeat.json"
-    assert last_heartbeat(lake) == Heartbeat(NOW, MONTH, build().version)
+    assert last_heartbeat(lake) == Heartbeat(NOW, MONTH, running_version())
     tick(settings, NOW + timedelta(minutes=5))
-    assert last_heartbeat(lake) == Heartbeat(NOW + timedelta(minutes=5), MONTH, build().version)
+    assert last_heartbeat(lake) == Heartbeat(NOW + timedelta(minutes=5), MONTH, running_version())
     assert [path.name for path in (tmp_path / "health").iterdir()] == ["heartbeat.json"]
+
+
+_BEATS_AFTER_AN_EDIT = """
+import json, sys
+from datetime import datetime, timezone
+from pathlib import Path
+
+import dagster as dg
+
+import glue_jobs
+import taxi_assets
+from taxi_assets.definitions import build_definitions, metrics_of
+from taxi_assets.jobs.code import build, running_version
+from taxi_assets.lake.resource import LakeResource
+from taxi_assets.sensors.heartbeat import heartbeat, last_heartbeat
+from taxi_assets.settings import Settings
+
+copy, lake = map(Path, sys.argv[1:])
+assert Path(glue_jobs.__file__).parent == copy / "glue_jobs", glue_jobs.__file__
+assert Path(taxi_assets.__file__).parent == copy / "taxi_assets", taxi_assets.__file__
+settings = Settings(lake=str(lake))
+
+
+def seen():
+    resources = {"lake": LakeResource.of(settings), "metrics": metrics_of(settings)}
+    with (
+        dg.DagsterInstance.ephemeral() as instance,
+        dg.build_sensor_context(instance=instance, resources=resources) as context,
+    ):
+        heartbeat(settings).evaluate_tick(context)
+    said = last_heartbeat(LakeResource.of(settings).open())
+    return {"said": said.code_version, "running": running_version(), "on_disk": build().version}
+
+
+build_definitions(settings)  # the code location is loaded, nothing has ticked yet
+before = build().version
+edited = copy / "glue_jobs" / "stage_trips.py"
+edited.write_text(edited.read_text() + "\\n# edited\\n")
+print(json.dumps([before, seen(), seen()]))
+"""
+
+
+def test_the_code_that_a_tick_names_is_what_the_process_loaded_whatever_is_on_disk_by_now(tmp_path: Path) -> None:
+    for module in (glue_jobs.__file__, taxi_assets.__file__):
+        assert module is not None
+        folder = Path(module).parent
+        shutil.copytree(folder, tmp_path / "copy" / folder.name, ignore=shutil.ignore_patterns("__pycache__"))
+    command = [sys.executable, "-c", _BEATS_AFTER_AN_EDIT, str(tmp_path / "copy"), str(tmp_path / "lake")]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "copy")}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    loaded, *beats = json.loads(done.stdout.splitlines()[-1])
+    assert loaded == build().version  # the copy is of this checkout
+    for beat in beats:
+        assert beat["said"] == beat["running"] == loaded
+        assert beat["on_disk"] != loaded
 
 
 def test_a_lake_in_which_nothing_is_published_has_a_heartbeat(tmp_path: Path) -> None:
@@ -91,7 +151,7 @@ def test_a_lake_in_which_nothing_is_published_has_a_heartbeat(tmp_path: Path) ->
     assert json.loads((tmp_path / "health" / "heartbeat.json").read_text()) == {
         "at": "2024-07-01T12:00:00+00:00",
         "newest_month": "",
-        "code_version": build().version,
+        "code_version": running_version(),
     }
 
 
@@ -158,7 +218,7 @@ def test_on_aws_the_file_is_in_s3_and_the_metric_in_cloudwatch(aws: AwsEmulator,
     before = sum(beats(aws))
     said = tick(on_aws)
     assert said == "written to s3://heartbeat/lake/health/heartbeat.json"
-    assert last_heartbeat(LakeResource.of(on_aws).open()) == Heartbeat(NOW, "", build().version)
+    assert last_heartbeat(LakeResource.of(on_aws).open()) == Heartbeat(NOW, "", running_version())
     assert sum(beats(aws)) == before + 1
 
 
