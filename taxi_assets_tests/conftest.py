@@ -27,6 +27,8 @@ from taxi_assets_tests.emulators.aws import AwsEmulator, Role, emulated_aws
 from taxi_assets_tests.emulators.environment import acting_as
 from taxi_assets_tests.support.postgres import Postgres, running_postgres
 
+pytest.register_assert_rewrite("taxi_assets_tests.end_to_end.on_jvm")
+
 PRODUCTION = Path(taxi_assets.__file__).parent / "operations" / "instance" / "production.yaml"
 MONTH = "2024-02"
 ROWS = 3_000

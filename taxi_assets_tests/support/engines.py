@@ -52,7 +52,5 @@ class Engine:
 
 
 ON_SAIL = Engine(SAIL, Path(sys.executable), "sail")
-JVMS = (
-    Engine(SPARK, Path(sys.executable), "spark 3.5"),
-    Engine(SPARK, ROOT / ".venv-spark4" / "bin" / "python", "spark 4.1", is_strict=True),
-)
+SPARK_3 = Engine(SPARK, Path(sys.executable), "spark 3.5")
+SPARK_4 = Engine(SPARK, ROOT / ".venv-spark4" / "bin" / "python", "spark 4.1", is_strict=True)
