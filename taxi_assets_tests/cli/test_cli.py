@@ -15,8 +15,10 @@ from glue_jobs.contracts import CURATED_TABLES, tlc
 from glue_jobs.reporting import parse_progress, progress_line
 from taxi_assets.cli import run as cli
 from taxi_assets.cli.main import main
+from taxi_assets.lake.lake import Lake
 from taxi_assets.operations.run_month import MonthResult
 from taxi_assets_tests.conftest import MONTH
+from taxi_assets_tests.support.publishing_by_hand import publish_again
 
 COMMAND = Path(sys.executable).parent / "taxi-assets"
 
@@ -107,8 +109,8 @@ def test_rollback_takes_a_table_by_its_short_or_full_name(
     run: Callable[..., MonthResult], source: Path, tmp_path: Path
 ) -> None:
     lake = tmp_path / "lake"
-    first, second = run(lake, source, tables=["daily_metrics"]), run(lake, source, tables=["daily_metrics"])
-    versions = [result.tables["daily_metrics"].version for result in (first, second)]
+    versions = [run(lake, source, tables=["daily_metrics"]).tables["daily_metrics"].version, "another"]
+    publish_again(Lake.in_folder(lake), MONTH, versions[1], tables=["daily_metrics"])
     back = taxi_assets("rollback", "daily_metrics", MONTH, "--lake", lake)
     assert f"version {versions[0]} is live" in back.output
     forth = taxi_assets("rollback", "curated.daily_metrics", MONTH, "--to", versions[1], "--lake", lake)

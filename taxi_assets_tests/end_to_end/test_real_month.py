@@ -27,16 +27,26 @@ def tlc_folder() -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def real_month(
+    run: Callable[..., MonthResult], tlc_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, MonthResult]:
+    """A lake in which the month was published, and the run's result."""
+    lake = tmp_path_factory.mktemp("real") / "lake"
+    result = run(lake, tlc_folder)
+    assert result.succeeded, result.error
+    return lake, result
+
+
 def test_every_row_and_cent_of_a_real_month_is_accounted_for(
-    run: Callable[..., MonthResult], tlc_folder: Path, tmp_path: Path
+    real_month: tuple[Path, MonthResult], tlc_folder: Path
 ) -> None:
     file = tlc_folder / tlc.trip_file_path(MONTH)
-    result = run(tmp_path / "lake", tlc_folder)
-    assert result.succeeded, result.error
+    lake, result = real_month
     assert result.source_rows == pq.read_metadata(file).num_rows
     assert (result.published_rows or 0) + (result.quarantined_rows or 0) == result.source_rows
     assert set(result.tables) == set(CURATED_TABLES)
-    with Lake.in_folder(tmp_path / "lake").connect() as connection:
+    with Lake.in_folder(lake).connect() as connection:
         accounted = connection.execute(
             "SELECT (SELECT sum(total_amount) FROM staging.trips)"
             " + (SELECT sum(total_amount::DECIMAL(18, 2)) FROM staging.quarantine)"
@@ -52,10 +62,8 @@ def test_every_row_and_cent_of_a_real_month_is_accounted_for(
     assert result.checks["failed"] == result.checks["warned"] == 0
 
 
-def test_the_readme_shows_the_reasons_that_come_out(
-    run: Callable[..., MonthResult], tlc_folder: Path, tmp_path: Path
-) -> None:
-    result = run(tmp_path / "lake", tlc_folder)
+def test_the_readme_shows_the_reasons_that_come_out(real_month: tuple[Path, MonthResult]) -> None:
+    _, result = real_month
     readme = (Path(taxi_assets.__file__).parent.parent / "README.md").read_text()
     shown = re.findall(r"^\| `(\w+)` \| (\d+) \| (.+) \|$", readme, flags=re.MULTILINE)
     meaning = {rule.rule_id: rule.reason for rule in RULES}

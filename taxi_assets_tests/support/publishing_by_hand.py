@@ -23,9 +23,9 @@ def publish_month(lake: Lake, month: str, version: str, tables: Collection[str] 
         lake.publisher.publish(table, month, version, lineage, replacing=lake.publisher.live(table, month))
 
 
-def publish_again(lake: Lake, month: str, version: str) -> None:
-    """The rows of each live table of a month as another version, as a run of the same source file publishes them."""
-    for table in (QUARANTINE, TRIPS, *CURATED_TABLES.values()):
+def publish_again(lake: Lake, month: str, version: str, tables: Collection[str] = tuple(CURATED_TABLES)) -> None:
+    """The live rows of trips, quarantine and ``tables`` as another version, as a run of the same file publishes them."""
+    for table in (QUARANTINE, TRIPS, *(CURATED_TABLES[name] for name in tables)):
         live = lake.publisher.live(table, month)
         assert live is not None, f"{table.full_name} of {month}"
         shutil.copytree(live.path, lake.paths.version(table, month, version))

@@ -10,7 +10,12 @@ from dataclasses import dataclass, field
 from hashlib import md5
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+
+import pytest
+
+from glue_jobs.sources import http
 
 Behaviour = Callable[[BaseHTTPRequestHandler], bool]
 """Answers a request itself and returns True, or returns False to let the site answer."""
@@ -42,7 +47,7 @@ def _etag_of(content: bytes, touched: int = 0) -> str:
 
 @contextmanager
 def serving(folder: Path) -> Iterator[TlcSite]:
-    """A running site."""
+    """A running site. Who asks it waits ten minutes for an answer, however busy the machine is."""
     site = TlcSite(folder)
 
     class Handler(BaseHTTPRequestHandler):
@@ -80,7 +85,9 @@ def serving(folder: Path) -> Iterator[TlcSite]:
     thread.start()
     site.address = f"http://127.0.0.1:{server.server_port}"
     try:
-        yield site
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(http, "LOOK_TIMEOUT_SECONDS", 600.0)
+            yield site
     finally:
         server.shutdown()
         server.server_close()
@@ -114,6 +121,23 @@ def status(code: int) -> Behaviour:
         return True
 
     return behave
+
+
+@dataclass
+class Stopwatch:
+    """The clock of a look: it stands still but for the answers of the site, each of which takes ``seconds`` of it."""
+
+    seconds: float
+    now: float = 0.0
+
+    def start(self, patch: pytest.MonkeyPatch, site: TlcSite) -> None:
+        """Have looks go by this clock, and ``site`` take that long."""
+        patch.setattr(http, "time", SimpleNamespace(monotonic=lambda: self.now, sleep=time.sleep))
+        site.always = self._pass
+
+    def _pass(self, _: BaseHTTPRequestHandler) -> bool:
+        self.now += self.seconds
+        return False
 
 
 def slow(seconds: float) -> Behaviour:
