@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pyarrow.parquet as pq
@@ -15,6 +16,7 @@ import pytest
 
 from glue_jobs.contracts import tlc
 from glue_jobs.contracts.raw import TRIPS_DATASET
+from glue_jobs.reports import Job
 from glue_jobs.sources.synthetic import make_month
 from taxi_assets.jobs.base import JobRun
 from taxi_assets.jobs.local import LocalJobs
@@ -59,7 +61,9 @@ def once_staged(monkeypatch: pytest.MonkeyPatch, act: Callable[[Path], object]) 
     """Call ``act`` with the folder of the trips, once, between the end of the next stage_trips and its audits."""
     real = LocalJobs.run
 
-    def run_and_act(self: LocalJobs, context: dg.AssetExecutionContext, job: str, arguments: dict[str, str]) -> JobRun:
+    def run_and_act(
+        self: LocalJobs, context: dg.AssetExecutionContext, job: Job[Any], arguments: dict[str, str]
+    ) -> JobRun[Any]:
         job_run = real(self, context, job, arguments)
         if job == "stage_trips":
             monkeypatch.undo()
@@ -88,7 +92,7 @@ def test_an_engine_that_cannot_be_reached_is_named_without_a_traceback(source: P
     settings = Settings(lake=str(tmp_path / "lake"), source=str(source), engine="sc://127.0.0.1:9")
     result = run_month(settings, MONTH, None, lambda *_: None)
     assert result.error.startswith("sc://127.0.0.1:9 cannot be reached")
-    assert result.error.endswith("check TAXI_ENGINE")
+    assert result.error.endswith("What to do: check TAXI_ENGINE.")
 
 
 def test_a_run_that_lost_the_race_for_its_month_says_so(

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import dagster as dg
@@ -16,11 +16,10 @@ from taxi_assets_tests.conftest import MONTH, on_three_days, write_source
 from taxi_assets_tests.support.publishing_by_hand import live_versions, publish_month
 
 
-def record(lake: Lake, month: str, version: str, trips_per_day: float) -> None:
-    measures = {"trips_per_day": trips_per_day, "pickup_zones": 200.0}
+def record(lake: Lake, month: str, version: str, measures: Mapping[str, float]) -> None:
     outcome = Outcome(True, "like other months", "it is", "SELECT 1", measures=measures)
     answer = Answer(STAGING_TRIPS, "volume_is_usual", False, outcome)
-    assert lake.checks.record(month, answer.rows, version=version, rules_version=2, run_id="run") == 3
+    assert lake.checks.record(month, answer.rows, version=version, rules_version=2, run_id="run") == 1 + len(measures)
 
 
 def test_an_empty_history_has_no_measures(lake: Lake) -> None:
@@ -28,17 +27,17 @@ def test_an_empty_history_has_no_measures(lake: Lake) -> None:
 
 
 def test_measures_are_those_of_the_versions_that_readers_see(lake: Lake) -> None:
-    record(lake, "2024-01", "v1", 1.0)
-    record(lake, "2024-01", "v2", 2.0)
-    record(lake, "2024-02", "refused", 3.0)
+    record(lake, "2024-01", "v1", {"trips_per_day": 1.0, "pickup_zones": 200.0})
+    record(lake, "2024-01", "v2", {"trips_per_day": 2.0, "pickup_zones": 200.0})
+    record(lake, "2024-02", "refused", {"trips_per_day": 3.0, "pickup_zones": 200.0})
     assert lake.checks.measures("staging/trips", {"2024-01": "v1"})["trips_per_day"] == {"2024-01": 1.0}
     assert lake.checks.measures("staging/trips", {"2024-01": "v2"})["trips_per_day"] == {"2024-01": 2.0}
     assert lake.checks.measures("staging/quarantine", {"2024-01": "v2"}) == {}
 
 
 def test_of_two_checks_of_one_version_the_newest_counts(lake: Lake) -> None:
-    record(lake, MONTH, "v1", 1.0)
-    record(lake, MONTH, "v1", 5.0)
+    record(lake, MONTH, "v1", {"trips_per_day": 1.0, "pickup_zones": 200.0})
+    record(lake, MONTH, "v1", {"trips_per_day": 5.0, "pickup_zones": 200.0})
     assert lake.checks.measures("staging/trips", {MONTH: "v1"})["trips_per_day"] == {MONTH: 5.0}
 
 
@@ -88,7 +87,7 @@ def test_a_month_is_compared_with_the_months_that_are_published(
     lake = Lake.in_folder(tmp_path / "lake")
     for number, month in enumerate(("2023-10", "2023-11", "2023-12", "2024-01")):
         measures = {name: values[MONTH] * (1 + number / 100) for name, values in measured.items()}
-        lake.checks.record(month, [replace(FINDING, measures=measures)], version="v1", rules_version=2, run_id="run")
+        record(lake, month, "v1", measures)
         publish_month(lake, month, "v1", tables=[])
     file = write_source(tmp_path / "source", MONTH, rows=20_000)
     pq.write_table(on_three_days(pq.read_table(file), MONTH), file)
