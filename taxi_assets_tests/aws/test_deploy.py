@@ -20,6 +20,8 @@ from taxi_assets.settings import Profile, Settings
 from taxi_assets_tests.emulators.aws import AwsEmulator, deployed_name
 from taxi_assets_tests.emulators.environment import ACCOUNT
 
+pytestmark = pytest.mark.emulator
+
 BUCKET = "deploy-tests"
 
 

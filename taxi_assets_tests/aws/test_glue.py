@@ -4,8 +4,8 @@ import os
 import signal
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -23,6 +23,9 @@ from taxi_assets.jobs.code import build
 from taxi_assets.sensors.lost_jobs import stop_lost_jobs
 from taxi_assets_tests.emulators.aws import REGION, AwsEmulator
 from taxi_assets_tests.emulators.glue_runs import ENDED
+from taxi_assets_tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.emulator
 
 BUCKET, MONTH, JOB = "glue-tests", "2024-02", "taxi-probe"
 PROBE = """
@@ -38,7 +41,7 @@ def body(arguments, reporter):
 parser = argument_parser("a probe")
 run_job("probe", parser, body)
 """
-SLEEPS = "    time.sleep(120)"
+SLEEPS = "    time.sleep(3600)"
 RETURNS = "    return {'rows': 3}"
 
 
@@ -52,9 +55,12 @@ def glue(aws: AwsEmulator) -> AwsEmulator:
 
 @pytest.fixture(scope="module", autouse=True)
 def _no_wait_for_messages_that_nobody_wrote() -> Iterator[None]:
-    """Dagster looks for late messages of a run that is over for ten seconds; the emulator's S3 has none that late."""
+    """Dagster looks for late messages of a run that is over for ten seconds; the emulator's S3 has none that late.
+
+    However short, it reads once all that is there when the run has ended.
+    """
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(utils, "WAIT_FOR_LOGS_AFTER_EXECUTION_INTERVAL", 2)
+        patch.setattr(utils, "WAIT_FOR_LOGS_AFTER_EXECUTION_INTERVAL", 0)
         yield
 
 
@@ -65,13 +71,8 @@ def _nothing_goes_wrong_of_itself(glue: AwsEmulator) -> Iterator[None]:
     for run in glue.runs(JOB):
         run.stop()
     wait_until(lambda: all(run.state in ENDED for run in glue.runs(JOB)))
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    for entry in pipes_objects(glue):  # a job that was being stopped may have written once more
+        glue.client("s3").delete_object(Bucket=BUCKET, Key=entry["Key"])
 
 
 def jobs(**changes: Any) -> GlueJobs:
@@ -146,6 +147,24 @@ def pipes_objects(aws: AwsEmulator) -> Sequence[Any]:
     listed = aws.client("s3").list_objects_v2(Bucket=BUCKET, Prefix="lake/logs/pipes/")
     contents: list[Any] = listed.get("Contents", [])
     return contents
+
+
+def has_told_its_first_phase(aws: AwsEmulator) -> bool:
+    """Whether the probe that is at work has, after which it says nothing more until its body ends."""
+    s3 = aws.client("s3")
+    bodies = (s3.get_object(Bucket=BUCKET, Key=entry["Key"])["Body"].read() for entry in pipes_objects(aws))
+    return any(b'"phase": "first"' in body for body in bodies)
+
+
+@contextmanager
+def beside(does: Callable[[], None]) -> Iterator[None]:
+    """Have ``does`` happen in another thread during the block."""
+    thread = threading.Thread(target=does)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
 
 
 def test_a_job_that_completes_gives_its_facts_and_what_its_run_cost(glue: AwsEmulator) -> None:
@@ -224,8 +243,12 @@ def test_a_job_that_does_not_exist_is_to_be_made_by_terraform(glue: AwsEmulator)
 
 
 def test_a_job_that_runs_too_long_is_ended_by_glue(glue: AwsEmulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(glue, "minute", 6.0)
-    done = probe(glue, SLEEPS, jobs(timeout_minutes=1, retries=2, retry_seconds=0))
+    def end_when_its_first_phase_is_told() -> None:
+        wait_until(lambda: has_told_its_first_phase(glue))
+        monkeypatch.setattr(glue, "minute", 0.0)
+
+    with beside(end_when_its_first_phase_is_told):
+        done = probe(glue, SLEEPS, jobs(timeout_minutes=1, retries=2, retry_seconds=0))
     assert "TIMEOUT" in done.said
     assert "TAXI_GLUE_WORKERS and TAXI_GLUE_TIMEOUT_MINUTES" in done.said
     assert list(done.failure_metadata["seconds_of_finished_phases"]) == ["first"]
@@ -269,7 +292,7 @@ def test_throttling_is_waited_out(glue: AwsEmulator) -> None:
 
 def others_use_the_job(aws: AwsEmulator) -> str:
     """Have a long run of the job that has begun, so that the probe's script does not take its place; its id."""
-    aws.client("s3").put_object(Bucket=BUCKET, Key="scripts/not-deployed.py", Body=b"import time; time.sleep(60)")
+    aws.client("s3").put_object(Bucket=BUCKET, Key="scripts/not-deployed.py", Body=b"import time; time.sleep(3600)")
     run_id: str = aws.client("glue").start_job_run(JobName=JOB, Arguments={"--month": "2019-01"})["JobRunId"]
     wait_until(lambda: aws.runs(JOB)[0].state == "RUNNING")
     return run_id
@@ -309,13 +332,11 @@ def test_a_run_that_is_interrupted_stops_its_glue_run(glue: AwsEmulator) -> None
     before = len(glue.runs(JOB))
 
     def interrupt_when_it_runs() -> None:
-        wait_until(lambda: len(glue.runs(JOB)) > before and glue.runs(JOB)[0].state == "RUNNING")
+        wait_until(lambda: len(glue.runs(JOB)) > before and has_told_its_first_phase(glue))
         os.kill(os.getpid(), signal.SIGINT)
 
-    interrupter = threading.Thread(target=interrupt_when_it_runs)
-    interrupter.start()
-    done = probe(glue, SLEEPS)
-    interrupter.join()
+    with beside(interrupt_when_it_runs):
+        done = probe(glue, SLEEPS)
     assert not done.success
     wait_until(lambda: glue.runs(JOB)[0].state == "STOPPED")
     assert pipes_objects(glue) == []
@@ -393,7 +414,7 @@ def test_when_a_dagster_run_was_lost_the_sensor_stops_its_glue_run_and_no_other(
             Role="arn:aws:iam::123456789012:role/taxi",
             Command={"Name": "glueetl"},
         )
-    glue.client("s3").put_object(Bucket=BUCKET, Key="scripts/sleeps.py", Body=b"import time; time.sleep(60)")
+    glue.client("s3").put_object(Bucket=BUCKET, Key="scripts/sleeps.py", Body=b"import time; time.sleep(3600)")
     with dg.DagsterInstance.ephemeral() as instance:
         lost = dg.materialize([_fails], instance=instance, raise_on_error=False).run_id
         runs = {
@@ -448,8 +469,6 @@ def test_messages_that_cannot_be_deleted_do_not_undo_a_good_run(glue: AwsEmulato
     glue.faults.clear()
     assert done.success, done.said
     assert any("could not be deleted" in line for line in done.logs)
-    for entry in pipes_objects(glue):
-        glue.client("s3").delete_object(Bucket=BUCKET, Key=entry["Key"])
 
 
 def test_a_run_that_glue_does_not_stop_is_to_be_stopped_by_hand(glue: AwsEmulator) -> None:

@@ -50,7 +50,7 @@ class AwsEmulator:
 
     @property
     def minute(self) -> float:
-        """How many seconds a minute of a job's Timeout takes; tests of timeouts shorten it."""
+        """How many seconds a minute of a job's Timeout takes; tests of timeouts shorten it, for runs at work too."""
         return self._runs.minute
 
     @minute.setter

@@ -13,9 +13,11 @@ from typing import Any
 from unittest.mock import patch
 
 import boto3
+from botocore.config import Config
 
 from glue_jobs import files
 from taxi_assets.lake import duck
+from taxi_assets_tests.support.waiting import HANGS_AFTER
 
 REGION = "us-east-1"
 ACCOUNT = "123456789012"
@@ -39,7 +41,9 @@ def environment_of(url: str, role: Role) -> dict[str, str]:
         "AWS_REGION": REGION,
         "AWS_ENDPOINT_URL": url,
         "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_ALLOW_HTTP": "true",  # Sail's object store refuses an address without TLS otherwise
+        # Sail's object store: it refuses an address without TLS otherwise, and sends a call again after 30 seconds.
+        "AWS_ALLOW_HTTP": "true",
+        "AWS_TIMEOUT": f"{HANGS_AFTER:.0f}s",
     }
 
 
@@ -51,17 +55,21 @@ def client_of(url: str, service: str, role: Role) -> Any:
         aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
         region_name=REGION,
     )
-    return session.client(service, endpoint_url=url)
+    return session.client(service, endpoint_url=url, config=Config(read_timeout=HANGS_AFTER))
 
 
 @contextmanager
 def acting_as(url: str, role: Role) -> Iterator[None]:
     """Have this process call the emulator at ``url`` as ``role``, by the environment as on AWS.
 
-    What it remembers of AWS is forgotten: boto3's credentials, clients of buckets, copies of files.
+    What it remembers of AWS is forgotten: boto3's credentials, clients of buckets, copies of files. A call is not given
+    up, and sent again, because this machine is slow.
     """
     outside = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    with patch.dict(os.environ, {**outside, **environment_of(url, role)}, clear=True):
+    with (
+        patch.dict(os.environ, {**outside, **environment_of(url, role)}, clear=True),
+        patch.dict(Config.OPTION_DEFAULTS, read_timeout=HANGS_AFTER),
+    ):
         _forget()
         try:
             yield

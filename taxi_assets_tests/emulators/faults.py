@@ -7,14 +7,17 @@ request is (``recording``), running jobs (``glue_runs``).
 from __future__ import annotations
 
 import json
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 from xml.sax.saxutils import escape
 
 from taxi_assets_tests.emulators.recording import ApiCall
+from taxi_assets_tests.support.waiting import HANGS_AFTER
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,23 @@ class _Fault:
     def concerns(self, call: ApiCall) -> bool:
         named = (self.service, self.action) == (call.service, call.action)
         return named and any(self.resource_contains in resource for resource in (call.resource, *call.others))
+
+
+class Held:
+    """Calls that wait: ``arrived`` says that one has come, ``let_go`` answers them, and any that come later."""
+
+    def __init__(self) -> None:
+        self.arrived = threading.Event()
+        self._let_go = threading.Event()
+
+    def let_go(self) -> None:
+        """Answer what waits."""
+        self._let_go.set()
+
+    def wait(self) -> None:
+        """Be a call."""
+        self.arrived.set()
+        self._let_go.wait(HANGS_AFTER)
 
 
 class Faults:
@@ -91,6 +111,21 @@ class Faults:
     ) -> None:
         """Call ``callback`` when the next such calls have arrived, before they are carried out."""
         self._add(_Fault(service, action, resource_contains, times, callback))
+
+    @contextmanager
+    def holding(self, service: str, action: str, resource_contains: str = "") -> Iterator[Held]:
+        """Keep all such calls waiting until they are let go, or the block ends.
+
+        A client that loses patience and sends its call again waits again: the test does not depend on its timeouts.
+        """
+        held = Held()
+        self.before(service, action, held.wait, sys.maxsize, resource_contains)
+        try:
+            yield held
+        finally:
+            held.let_go()
+            with self._lock:
+                self._faults = [fault for fault in self._faults if fault.does != held.wait]
 
     def end_run(self, job: str, state: str, message: str = "") -> None:
         """Let the next run of ``job`` end as ``state`` without running its script."""

@@ -186,7 +186,7 @@ class GlueRuns:
                 environment = job_environment(engine_environment, program)
                 run.process = JobProcess(command, folder, environment, JobLogs(self._logs, run.id))
                 run.enter("RUNNING")
-                code = run.process.wait(run.stop_wanted, settings.timeout * self.minute)
+                code = run.process.wait(run.stop_wanted, lambda: settings.timeout * self.minute)
         if code is None:
             run.end("TIMEOUT", "JobRun timed out")
         elif code == 0:

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,11 +137,12 @@ class JobProcess:
         """The last line that is not empty, of the error output if there is one."""
         return self._last.get(_ERROR) or self._last.get(_OUTPUT, "")
 
-    def wait(self, stop: threading.Event, seconds: float) -> int | None:
-        """The exit code; None if the process was killed after ``seconds``. Setting ``stop`` ends it before."""
-        deadline, kill_at, timed_out = time.monotonic() + seconds, None, False
+    def wait(self, stop: threading.Event, seconds: Callable[[], float]) -> int | None:
+        """The exit code; None if the process was killed after ``seconds()``. Setting ``stop`` ends it before."""
+        begun, kill_at, timed_out = time.monotonic(), None, False
         while self._process.poll() is None:
             now = time.monotonic()
+            deadline = begun + seconds()
             if now >= deadline or (kill_at is not None and now >= kill_at):
                 timed_out = now >= deadline
                 self._send(signal.SIGKILL)

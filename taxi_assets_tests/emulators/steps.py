@@ -6,9 +6,8 @@ Belongs here: what several test modules of the emulator do. Does not: tests.
 from __future__ import annotations
 
 import io
-import time
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -16,10 +15,10 @@ import pyarrow.parquet as pq
 
 from taxi_assets_tests.emulators.aws import AwsEmulator
 from taxi_assets_tests.emulators.glue_runs import ENDED, JobRun
+from taxi_assets_tests.support.waiting import wait_until
 
 BUCKET = "lake"
 JOB = "taxi-job"
-DEADLINE = 120.0
 _SCRIPT = "scripts/not-deployed.py"
 
 _DOUBLING = """
@@ -34,14 +33,6 @@ print(any(file.base_name.endswith(".parquet") for file in files))
 """
 
 
-def wait_for(happened: Callable[[], bool], seconds: float = DEADLINE) -> None:
-    """Wait until ``happened``, or fail."""
-    deadline = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 def start(aws: AwsEmulator, script: str, job: str = JOB, **settings: Any) -> JobRun:
     """Deploy ``script`` where provisioned jobs look for it, and start ``job``."""
     aws.client("s3").put_object(Bucket=BUCKET, Key=_SCRIPT, Body=script.encode())
@@ -52,7 +43,7 @@ def start(aws: AwsEmulator, script: str, job: str = JOB, **settings: Any) -> Job
 def run(aws: AwsEmulator, script: str, **settings: Any) -> JobRun:
     """Deploy ``script`` and run it to its end."""
     begun = start(aws, script, **settings)
-    wait_for(lambda: begun.state in ENDED)
+    wait_until(lambda: begun.state in ENDED)
     return begun
 
 

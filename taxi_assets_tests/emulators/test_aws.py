@@ -28,7 +28,6 @@ from taxi_assets_tests.emulators.aws import REGION, ApiCall, AwsEmulator, Role, 
 from taxi_assets_tests.emulators.glue_runs import ENDED
 from taxi_assets_tests.emulators.steps import (
     BUCKET,
-    DEADLINE,
     JOB,
     doubled,
     output,
@@ -36,8 +35,10 @@ from taxi_assets_tests.emulators.steps import (
     run,
     run_doubling,
     start,
-    wait_for,
 )
+from taxi_assets_tests.support.waiting import HANGS_AFTER, wait_until
+
+pytestmark = pytest.mark.emulator
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +58,7 @@ def aws(shared: AwsEmulator) -> Iterator[AwsEmulator]:
     yield shared
     for left in shared.runs(JOB):
         left.stop()
-    wait_for(lambda: all(left.state in ENDED for left in shared.runs(JOB)))
+    wait_until(lambda: all(left.state in ENDED for left in shared.runs(JOB)))
 
 
 def error_code(caught: pytest.ExceptionInfo[ClientError]) -> str:
@@ -151,16 +152,31 @@ def test_a_presigned_address_is_a_call_of_who_signed_it(aws: AwsEmulator) -> Non
 
 
 def test_calls_are_answered_while_another_waits(aws: AwsEmulator) -> None:
-    free = threading.Event()
-    aws.faults.before("glue", "GetJob", lambda: free.wait(DEADLINE))
     waiting = threading.Thread(target=lambda: aws.client("glue").get_job(JobName=JOB))
-    waiting.start()
-    wait_for(lambda: bool(aws.calls.entries))
-    aws.client("glue").get_jobs()
-    assert waiting.is_alive()
-    free.set()
-    waiting.join(DEADLINE)
+    with aws.faults.holding("glue", "GetJob") as held:
+        waiting.start()
+        wait_until(held.arrived.is_set)
+        aws.client("glue").get_jobs()
+        assert waiting.is_alive()
+    waiting.join(HANGS_AFTER)
     assert not waiting.is_alive()
+
+
+def test_a_call_that_is_sent_again_while_it_is_held_waits_again(aws: AwsEmulator) -> None:
+    with aws.faults.holding("s3", "PutObject", "/held/") as held:
+        calls = [
+            threading.Thread(target=lambda key=key: aws.client("s3").put_object(Bucket=BUCKET, Key=key, Body=b"x"))
+            for key in ("held/k", "held/k")
+        ]
+        for call in calls:
+            call.start()
+        wait_until(lambda: [call.action for call in aws.calls.entries] == ["PutObject"] * 2)
+        aws.client("s3").put_object(Bucket=BUCKET, Key="other/k", Body=b"x")
+        assert all(call.is_alive() for call in calls)
+        held.let_go()
+        for call in calls:
+            call.join(HANGS_AFTER)
+        aws.client("s3").put_object(Bucket=BUCKET, Key="held/late", Body=b"x")  # nothing is held any more
 
 
 # --- faults
@@ -231,9 +247,9 @@ def test_a_run_gets_the_jobs_arguments_and_its_own_and_its_output_is_logged(aws:
 
 
 def test_the_log_of_a_run_can_be_read_while_it_is_at_work(aws: AwsEmulator) -> None:
-    begun = start(aws, "import time; print('begun', flush=True); time.sleep(60)")
-    wait_for(lambda: any(call.action == "PutLogEvents" for call in aws.calls.entries))
-    wait_for(lambda: output(aws, begun) == ["begun"])
+    begun = start(aws, "import time; print('begun', flush=True); time.sleep(600)")
+    wait_until(lambda: any(call.action == "PutLogEvents" for call in aws.calls.entries))
+    wait_until(lambda: output(aws, begun) == ["begun"])
     shown = aws.client("glue").get_job_run(JobName=JOB, RunId=begun.id)["JobRun"]
     assert shown["JobRunState"] == "RUNNING"
     assert "CompletedOn" not in shown
@@ -255,7 +271,7 @@ def test_a_script_or_zip_that_is_not_there_fails_the_launch(aws: AwsEmulator) ->
     )
     run_id = aws.client("glue").start_job_run(JobName="undeployed")["JobRunId"]
     (undeployed,) = aws.runs("undeployed")
-    wait_for(lambda: undeployed.state in ENDED)
+    wait_until(lambda: undeployed.state in ENDED)
     assert (undeployed.id, undeployed.state) == (run_id, "FAILED")
     assert undeployed.error == "LAUNCH ERROR | s3://lake/scripts/nothing.py cannot be read: NoSuchKey"
 
@@ -291,14 +307,14 @@ def test_a_job_has_its_own_role_and_nothing_of_whoever_runs_the_emulator(aws: Aw
 
 def test_a_run_can_be_stopped(aws: AwsEmulator) -> None:
     begun = start(aws, "import time; print('begun', flush=True); time.sleep(600)")
-    wait_for(lambda: begun.pid is not None)
+    wait_until(lambda: begun.pid is not None)
     process = begun.pid
     assert process is not None
     glue = aws.client("glue")
     answer = glue.batch_stop_job_run(JobName=JOB, JobRunIds=[begun.id, "jr_unknown"])
     assert answer["SuccessfulSubmissions"] == [{"JobName": JOB, "JobRunId": begun.id}]
     assert [error["JobRunId"] for error in answer["Errors"]] == ["jr_unknown"]
-    wait_for(lambda: begun.state in ENDED)
+    wait_until(lambda: begun.state in ENDED)
     assert (begun.state, begun.error, begun.pid) == ("STOPPED", "", None)
     with pytest.raises(ProcessLookupError):
         os.kill(process, 0)
@@ -310,10 +326,10 @@ def test_a_run_that_will_not_stop_is_killed(aws: AwsEmulator, monkeypatch: pytes
     monkeypatch.setattr(job_process, "_GRACE_SECONDS", 0.2)
     deaf = "signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)"
     begun = start(aws, f"import signal, time; {deaf}")
-    wait_for(lambda: any(call.action == "PutLogEvents" for call in aws.calls.entries))
+    wait_until(lambda: any(call.action == "PutLogEvents" for call in aws.calls.entries))
     assert begun.stop()
     assert begun.state == "STOPPING"
-    wait_for(lambda: begun.state in ENDED)
+    wait_until(lambda: begun.state in ENDED)
     assert begun.state == "STOPPED"
 
 
@@ -322,7 +338,7 @@ def test_what_a_script_leaves_behind_ends_with_its_run(aws: AwsEmulator, monkeyp
     done = run(aws, "import subprocess; print(subprocess.Popen(['sleep', '600']).pid)")
     assert done.state == "SUCCEEDED"
     left = int(output(aws, done)[0])
-    wait_for(lambda: not alive(left))
+    wait_until(lambda: not alive(left))
 
 
 def alive(pid: int) -> bool:
@@ -342,7 +358,7 @@ def test_no_more_runs_than_the_job_allows(aws: AwsEmulator) -> None:
         start(aws, "")
     assert error_code(caught) == "ConcurrentRunsExceededException"
     first.stop()
-    wait_for(lambda: first.state in ENDED)
+    wait_until(lambda: first.state in ENDED)
     assert run(aws, "").state == "SUCCEEDED"
 
 
@@ -387,7 +403,7 @@ def test_updating_a_job_replaces_its_definition_and_leaves_the_runs_that_were_st
     update = {"JobName": "updated", "JobUpdate": {"Role": "r", "Command": new}}
     aws.faults.before("s3", "GetObject", lambda: glue.update_job(**update), resource_contains="not-deployed.py")
     begun = start(aws, "import sys; print(sys.argv[5:])", job="updated", Arguments={"--month": "2024-02"})
-    wait_for(lambda: begun.state in ENDED)
+    wait_until(lambda: begun.state in ENDED)
     job = glue.get_job(JobName="updated")["Job"]
     assert job["Command"] == new
     assert "DefaultArguments" not in job
@@ -395,7 +411,7 @@ def test_updating_a_job_replaces_its_definition_and_leaves_the_runs_that_were_st
     assert output(aws, begun) == [str(["--layer", "raw", "--month", "2024-02"])]
     run_id = glue.start_job_run(JobName="updated")["JobRunId"]
     second = aws.runs("updated")[0]
-    wait_for(lambda: second.state in ENDED)
+    wait_until(lambda: second.state in ENDED)
     assert (second.id, output(aws, second)) == (run_id, ["new"])
 
 
@@ -463,7 +479,7 @@ def at_once(call: Callable[[], object]) -> dict[str, int]:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(DEADLINE)
+        thread.join(HANGS_AFTER)
     return {code: codes.count(code) for code in codes}
 
 

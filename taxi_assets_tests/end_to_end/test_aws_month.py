@@ -42,11 +42,12 @@ from taxi_assets_tests.emulators.aws import ACCOUNT, JOBS, REGION, AwsEmulator, 
 from taxi_assets_tests.emulators.environment import acting_as
 from taxi_assets_tests.emulators.glue_runs import JobRun
 from taxi_assets_tests.emulators.recording import ApiCall
-from taxi_assets_tests.emulators.steps import wait_for
+from taxi_assets_tests.end_to_end.test_month import different_rows
 from taxi_assets_tests.sensors.test_heartbeat import tick as heartbeat_tick
 from taxi_assets_tests.support.comparing import different_rows
 from taxi_assets_tests.support.daemon import Clock, Daemon, execute, location_with
 from taxi_assets_tests.support.tlc_site import TlcSite, serving
+from taxi_assets_tests.support.waiting import wait_until
 
 BUCKET = "taxi-lake"
 API_CALLS = Path(__file__).parent.parent.parent / "infra" / "api-calls.json"
@@ -378,7 +379,7 @@ def test_a_run_that_is_interrupted_stops_its_glue_run_and_publishes_nothing(
         assert worker.returncode == 1
         assert "interrupted; nothing more is published" in " ".join(said.split())
         assert "What to do: run the month again" in " ".join(said.split())
-        wait_for(lambda: glue_run.state == "STOPPED")
+        wait_until(lambda: glue_run.state == "STOPPED")
     assert versions(settings) == before
 
 
@@ -455,7 +456,7 @@ def test_a_file_dropped_into_the_bucket_is_landed_by_a_glue_run(
     landed = opened(settings).ledger.current("2024-03", TRIPS_DATASET)
     assert landed is not None
     assert (landed.url, landed.etag) == (uri, request.tags["taxi/content"])
-    wait_for(lambda: _is_settled(daemon, url, aws))
+    wait_until(lambda: _is_settled(daemon, url, aws))
     assert s3.head_object(Bucket=BUCKET, Key="lake/raw/inbox/" + file)
 
 

@@ -21,6 +21,8 @@ from taxi_assets_tests.conftest import MONTH
 from taxi_assets_tests.emulators.aws import JOBS, AwsEmulator, Role, deployed_name, emulated_aws
 from taxi_assets_tests.emulators.environment import acting_as
 
+pytestmark = [pytest.mark.emulator, pytest.mark.jvm]
+
 BUCKET = "spark-lake"
 
 

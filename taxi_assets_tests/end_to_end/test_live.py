@@ -1,9 +1,14 @@
-"""A live ``dagster dev`` with its daemon: a file appears at the source, and nobody touches anything any more."""
+"""A live ``dagster dev`` with its daemon: a file appears at the source, and nobody touches anything any more.
+
+It takes its time, for sensors look each minute or half a minute: each step of the story is a fixture, which every test
+that needs it takes.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +19,22 @@ from glue_jobs.sources.synthetic import make_zones
 from taxi_assets.lake.lake import Lake
 from taxi_assets.settings import Settings
 from taxi_assets_tests.conftest import write_source
-from taxi_assets_tests.support.dagster_dev import Dagster, running_dagster, wait_until
+from taxi_assets_tests.support.dagster_dev import Dagster, running_dagster
+from taxi_assets_tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.daemon
 
 MONTH = "2024-02"
+
+
+@dataclass(frozen=True)
+class State:
+    """What there is at the end of a step: runs and their ends, the newest first, live versions, alerts in order."""
+
+    runs: list[dict[str, Any]]
+    ends: list[str]
+    versions: dict[str, str | None]
+    alerts: list[dict[str, Any]]
 
 
 class Live:
@@ -34,6 +52,25 @@ class Live:
             for node in nodes
             if node["partitionStats"]  # the source's zones have no months
         }
+
+    def newest_end(self) -> str:
+        """How the newest run ended, or what it does."""
+        return str(self.dagster.runs()[0]["status"])
+
+    def versions(self) -> dict[str, str | None]:
+        """The version that readers see of the month, by table."""
+        publisher = Lake.in_folder(self.lake).publisher
+        live = {name: publisher.live(table, MONTH) for name, table in MONTHLY_TABLES.items()}
+        return {name: entry.version if entry else None for name, entry in live.items()}
+
+    def state(self) -> State:
+        """What there is now."""
+        runs = self.dagster.runs()
+        return State(runs, [run["status"] for run in runs], self.versions(), self.alerts())
+
+    def wait_for_alert(self, severity: str) -> None:
+        """Wait until there is one of this severity."""
+        wait_until(lambda: severity in [alert["severity"] for alert in self.alerts()], self.log, every=0.5)
 
     def alerts(self) -> list[dict[str, Any]]:
         """The messages in the outbox, in order."""
@@ -53,42 +90,52 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
         yield Live(dagster, folder / "source")
 
 
-def test_a_file_that_appears_is_published_in_five_tables_with_no_hand_on_it(live: Live) -> None:
+@pytest.fixture(scope="module")
+def appeared(live: Live) -> State:
+    """A file appeared at the source, and was published."""
     assert set(live.materialized().values()) == {0}
-    write_source(live.source, MONTH, rows=2_000)
+    write_source(live.source, MONTH, rows=2_000, days=3)
     tables = {f"curated/{name}" for name in CURATED_TABLES}
-    wait_until(lambda: all(live.materialized()[key] == 1 for key in tables), 420, live.log)
-    publisher = Lake.in_folder(live.lake).publisher
-    assert all(publisher.live(table, MONTH) is not None for table in MONTHLY_TABLES.values())
-    wait_until(lambda: {run["status"] for run in live.dagster.runs()} == {"SUCCESS"}, 60, live.log)
-    assert len(live.dagster.runs()) == 2  # the landing, and what follows it
+    wait_until(lambda: all(live.materialized()[key] == 1 for key in tables), live.log, every=0.5)
+    wait_until(lambda: {run["status"] for run in live.dagster.runs()} == {"SUCCESS"}, live.log, every=0.5)
+    return live.state()
 
 
-def test_a_bad_file_publishes_nothing_is_tried_once_and_told_once(live: Live) -> None:
-    publisher = Lake.in_folder(live.lake).publisher
-    before = {name: publisher.live(table, MONTH) for name, table in MONTHLY_TABLES.items()}
+@pytest.fixture(scope="module")
+def cut_off(live: Live, appeared: State) -> State:
+    """The file was replaced by one that is cut off, and somebody was told."""
     file = live.source / tlc.trip_file_path(MONTH)
-    good = file.read_bytes()
-    file.write_bytes(good[:-1000])
-    wait_until(lambda: live.dagster.runs()[0]["status"] == "FAILURE", 300, live.log)
-    assert {name: publisher.live(table, MONTH) for name, table in MONTHLY_TABLES.items()} == before
-    wait_until(lambda: any(alert["severity"] == "ERROR" for alert in live.alerts()), 180, live.log)
-    [alert] = [alert for alert in live.alerts() if alert["severity"] == "ERROR"]
+    file.write_bytes(file.read_bytes()[:-1000])
+    wait_until(lambda: live.newest_end() == "FAILURE", live.log, every=0.5)
+    live.wait_for_alert("ERROR")
+    return live.state()
+
+
+@pytest.fixture(scope="module")
+def repaired(live: Live, cut_off: State) -> State:
+    """The file is whole again, of another content, and was published."""
+    write_source(live.source, MONTH, rows=2_000, seed=2, days=3)
+    before = cut_off.versions["curated.daily_metrics"]
+    wait_until(lambda: live.versions()["curated.daily_metrics"] != before, live.log, every=0.5)
+    wait_until(lambda: live.newest_end() == "SUCCESS", live.log, every=0.5)
+    live.wait_for_alert("INFO")
+    return live.state()
+
+
+def test_a_file_that_appears_is_published_in_five_tables_with_no_hand_on_it(appeared: State) -> None:
+    assert None not in appeared.versions.values()
+    assert appeared.ends == ["SUCCESS"] * 2  # the landing, and what follows it
+
+
+def test_a_bad_file_publishes_nothing_is_tried_once_and_told_once(appeared: State, cut_off: State) -> None:
+    assert cut_off.versions == appeared.versions
+    [alert] = [alert for alert in cut_off.alerts if alert["severity"] == "ERROR"]
     assert MONTH in alert["text"]
     assert "is cut off" in alert["text"]
-    assert f"/runs/{live.dagster.runs()[0]['runId']}" in alert["text"]
-    assert len(live.dagster.runs()) == 3
+    assert f"/runs/{cut_off.runs[0]['runId']}" in alert["text"]
+    assert cut_off.ends == ["FAILURE", *appeared.ends]
 
 
-def test_the_file_mended_is_published_by_itself_and_the_end_of_the_trouble_is_told(live: Live) -> None:
-    before = Lake.in_folder(live.lake).publisher.months(MONTHLY_TABLES["curated.daily_metrics"])[MONTH].version
-
-    def version() -> str:
-        return Lake.in_folder(live.lake).publisher.months(MONTHLY_TABLES["curated.daily_metrics"])[MONTH].version
-
-    write_source(live.source, MONTH, rows=2_000, seed=2)
-    wait_until(lambda: version() != before, 420, live.log)
-    wait_until(lambda: live.dagster.runs()[0]["status"] == "SUCCESS", 60, live.log)
-    assert [run["status"] for run in live.dagster.runs()].count("FAILURE") == 1
-    wait_until(lambda: live.alerts()[-1]["severity"] == "INFO", 180, live.log)
-    assert [alert["severity"] for alert in live.alerts() if MONTH in alert["text"]] == ["ERROR", "INFO"]
+def test_the_repaired_file_is_published_by_itself_and_the_end_of_the_trouble_is_told(repaired: State) -> None:
+    assert repaired.ends.count("FAILURE") == 1
+    assert [alert["severity"] for alert in repaired.alerts if MONTH in alert["text"]] == ["ERROR", "INFO"]

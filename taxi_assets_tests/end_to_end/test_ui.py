@@ -9,7 +9,10 @@ import pytest
 from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.status import lake_status
 from taxi_assets.settings import Settings
-from taxi_assets_tests.support.dagster_dev import Dagster, running_dagster, wait_until
+from taxi_assets_tests.support.dagster_dev import Dagster, running_dagster
+from taxi_assets_tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.daemon
 
 LOCATION = {"repositoryLocationName": "nyc-taxi-lakehouse", "repositoryName": "__repository__"}
 ASSETS = ["raw/trips", "raw/zones", "staging/trips", "staging/quarantine", "curated/daily_metrics"]
@@ -44,7 +47,7 @@ def backfilled(ui: Dagster) -> Dagster:
         )
         return str(found["partitionBackfillOrError"]["status"])
 
-    wait_until(lambda: status() not in ("REQUESTED",), 240, ui.log)
+    wait_until(lambda: status() != "REQUESTED", ui.log, every=0.5)
     assert status() == "COMPLETED_SUCCESS", ui.log()
     return ui
 

@@ -24,7 +24,10 @@ from taxi_assets.operations.run_month import MonthResult
 from taxi_assets.partitions import MONTHS
 from taxi_assets.settings import Settings
 from taxi_assets_tests.conftest import write_source
-from taxi_assets_tests.support.dagster_dev import ROOT, Dagster, running_dagster, wait_until
+from taxi_assets_tests.support.dagster_dev import ROOT, Dagster, running_dagster
+from taxi_assets_tests.support.waiting import HANGS_AFTER, wait_until
+
+pytestmark = [pytest.mark.browser, pytest.mark.daemon]
 
 GOOD, REFUSED, NEXT = MONTHS.get_partition_keys()[-3:]
 """The newest months: the matrix of partitions begins with them."""
@@ -32,7 +35,7 @@ ROWS = 2_000
 PICTURES = ROOT / "docs" / "images"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 JOB_PARTITIONS = f"/locations/nyc-taxi-lakehouse/jobs/{MONTH_JOB}/partitions"
-PATIENCE = 60_000
+PATIENCE = HANGS_AFTER * 1000
 """Milliseconds for a page to show something."""
 
 
@@ -64,7 +67,7 @@ def browser() -> Iterator[Page]:
     expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         # A container has no user namespaces for the sandbox; all pages are this machine's own.
-        chromium = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        chromium = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"], timeout=PATIENCE)
         page = chromium.new_page(viewport={"width": 1600, "height": 1000})
         page.set_default_timeout(PATIENCE)
         yield page
@@ -109,7 +112,7 @@ def test_the_lineage_runs_from_the_source_to_the_curated_tables(dagster: Dagster
         seen.append({name: columns(name) for name in names})
         return seen[-1] == seen[-2] and all(seen[-1].values())
 
-    wait_until(is_at_rest, 60, lambda: str(seen[-1]))
+    wait_until(is_at_rest, lambda: str(seen[-1]), every=0.5)
     source, raw, staging = seen[-1]["trips"]
     [curated] = seen[-1]["daily_metrics"]
     assert source < raw < staging < curated
@@ -129,7 +132,7 @@ def test_the_matrix_of_partitions_shows_what_is_published_and_what_was_refused(d
 
     expect(browser.get_by_text(REFUSED, exact=True)).to_be_visible()
     tables = len(MONTHLY_TABLES)
-    wait_until(lambda: states(GOOD) == (2 + tables, 0), 30, lambda: str(states(GOOD)))
+    wait_until(lambda: states(GOOD) == (2 + tables, 0), lambda: str(states(GOOD)), every=0.5)
     assert states(REFUSED) == (2, tables)  # landed, and nothing made of it
     assert states(NEXT) == (0, 0)
     keep_picture(browser, "partitions")
@@ -151,9 +154,9 @@ def test_the_button_materializes_a_month(dagster: Dagster, browser: Page) -> Non
     months.press("Tab")
     keep_picture(browser, "materialize")
     browser.get_by_role("button", name="Launch 1 run").click()
-    wait_until(lambda: len(dagster.runs()) == 3, 60, dagster.log)
+    wait_until(lambda: len(dagster.runs()) == 3, dagster.log, every=0.5)
     browser.goto(f"{dagster.url}/runs/{dagster.runs()[0]['runId']}")
-    expect(browser.get_by_text("Success", exact=True)).to_be_visible(timeout=180_000)
+    expect(browser.get_by_text("Success", exact=True)).to_be_visible()
     keep_picture(browser, "run")
     publisher = Lake.in_folder(dagster.lake).publisher
     assert all(publisher.live(table, NEXT) is not None for table in MONTHLY_TABLES.values())

@@ -23,6 +23,8 @@ from taxi_assets.settings import Profile, Settings
 from taxi_assets_tests.conftest import MONTH
 from taxi_assets_tests.emulators.aws import REGION, AwsEmulator
 
+pytestmark = pytest.mark.emulator
+
 POINTS = [Point(ROWS_QUARANTINED, 21), Point(JOB_SECONDS, 6.5, "stage_trips"), Point(CHECKS_WARNED, 0, "raw/trips")]
 CURATED = [asset_key(table) for table in CURATED_TABLES.values()]
 
@@ -39,15 +41,15 @@ def kept_in(lake: Path, run_id: str) -> dict[tuple[str, str], float]:
 
 
 def in_cloudwatch(aws: AwsEmulator, name: str, **dimensions: str) -> list[float]:
-    """The values that an alarm on the metric sees, of the last minutes."""
+    """The values that an alarm on the metric sees."""
     now = datetime.now(timezone.utc)
     points = aws.client("cloudwatch").get_metric_statistics(
         Namespace=NAMESPACE,
         MetricName=name,
         Dimensions=[{"Name": dimension, "Value": value} for dimension, value in dimensions.items()],
-        StartTime=now - timedelta(minutes=10),
-        EndTime=now + timedelta(minutes=1),
-        Period=600,
+        StartTime=now - timedelta(hours=1),
+        EndTime=now + timedelta(hours=1),
+        Period=7200,
         Statistics=["Sum"],
     )["Datapoints"]
     return [point["Sum"] for point in points]

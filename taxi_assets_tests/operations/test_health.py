@@ -30,9 +30,11 @@ from taxi_assets.operations.dagster_instance import dagster_home
 from taxi_assets.operations.health import Finding, Level, Subject, examine
 from taxi_assets.operations.run_month import MonthResult
 from taxi_assets.settings import Profile, Settings
-from taxi_assets_tests.conftest import MONTH, on_postgres
+from taxi_assets_tests.conftest import MONTH, on_postgres, write_source
 from taxi_assets_tests.emulators.aws import JOBS, AwsEmulator, deployed_name
-from taxi_assets_tests.emulators.steps import wait_for
+from taxi_assets_tests.support.waiting import wait_until
+
+pytestmark = [pytest.mark.emulator, pytest.mark.postgres]
 
 SOON_AFTER = datetime(2024, 4, 20, tzinfo=timezone.utc)
 """February is the newest month that the TLC has by then."""
@@ -57,12 +59,20 @@ def findings(ask: health.Ask, settings: Settings, now: datetime = SOON_AFTER) ->
 
 
 @pytest.fixture(scope="module")
+def few_days(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A source whose month has three days: each file of a lake is looked at again and again."""
+    folder = tmp_path_factory.mktemp("few_days")
+    write_source(folder, MONTH, days=3)
+    return folder
+
+
+@pytest.fixture(scope="module")
 def own_lake(
-    run: Callable[..., MonthResult], source: Path, tmp_path_factory: pytest.TempPathFactory
+    run: Callable[..., MonthResult], few_days: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, Settings]:
     """A published month that tests damage and mend."""
     folder = tmp_path_factory.mktemp("health") / "lake"
-    assert run(folder, source).succeeded
+    assert run(folder, few_days).succeeded
     return folder, Settings(lake=str(folder))
 
 
@@ -181,11 +191,11 @@ def test_many_files_of_one_fault_are_one_line(own_lake: tuple[Path, Settings]) -
 
 
 def test_tables_of_another_staging_are_named_and_only_a_warning_while_a_run_is_on_its_way(
-    run: Callable[..., MonthResult], source: Path, tmp_path: Path
+    run: Callable[..., MonthResult], few_days: Path, tmp_path: Path
 ) -> None:
     settings = Settings(lake=str(tmp_path / "lake"))
-    assert run(tmp_path / "lake", source).succeeded
-    assert run(tmp_path / "lake", source, tables=["daily_metrics"]).succeeded
+    assert run(tmp_path / "lake", few_days).succeeded
+    assert run(tmp_path / "lake", few_days, tables=["daily_metrics"]).succeeded
     found = findings(health.months_fit_together, settings)
     assert [(one.level, one.repair) for one in found] == [(FAIL, f"taxi-assets run --month {MONTH}")] * 4
     assert f"{MONTH}: location_analytics was computed from another version of staging" in [one.found for one in found]
@@ -475,7 +485,7 @@ def test_a_glue_run_that_failed_is_named_until_a_good_one_of_its_month_followed(
         aws.faults.end_run("taxi-stage-trips", state, "it broke")
         glue = aws.client("glue")
         run = glue.start_job_run(JobName="taxi-stage-trips", Arguments={"--month": month})["JobRunId"]
-        wait_for(
+        wait_until(
             lambda: glue.get_job_run(JobName="taxi-stage-trips", RunId=run)["JobRun"]["JobRunState"] == state,
         )
 

@@ -10,8 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,8 +20,13 @@ import requests
 import taxi_assets
 from taxi_assets.operations.dagster_instance import dagster_home
 from taxi_assets.settings import Settings
+from taxi_assets_tests.support.waiting import HANGS_AFTER, wait_until
 
 ROOT = Path(taxi_assets.__file__).parent.parent
+_PATIENCE = {
+    f"DAGSTER_{what}GRPC_TIMEOUT_SECONDS": f"{HANGS_AFTER:.0f}" for what in ("", "SENSOR_", "SCHEDULE_", "REPOSITORY_")
+}
+"""How long its processes wait for each other: a minute otherwise, which a busy machine may take to load the code."""
 
 
 class Dagster:
@@ -34,7 +38,7 @@ class Dagster:
     def ask(self, query: str, **variables: Any) -> Any:
         """GraphQL's data, as the UI asks for it."""
         body = {"query": query, "variables": variables}
-        answer = requests.post(f"{self.url}/graphql", json=body, timeout=30).json()
+        answer = requests.post(f"{self.url}/graphql", json=body, timeout=HANGS_AFTER).json()
         assert "errors" not in answer, answer
         return answer["data"]
 
@@ -67,6 +71,7 @@ def running_dagster(settings: Settings, variables: Mapping[str, str]) -> Iterato
         "DAGSTER_HOME": str(dagster_home(settings)),
         "TAXI_LAKE": settings.lake,
         "TAXI_SOURCE": settings.source,
+        **_PATIENCE,
         **variables,
     }
     running = Dagster(Path(settings.lake), f"http://127.0.0.1:{port}")
@@ -77,7 +82,8 @@ def running_dagster(settings: Settings, variables: Mapping[str, str]) -> Iterato
             command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
         )
         try:
-            wait_until(running.answers, 120, running.log)
+            wait_until(lambda: process.poll() is not None or running.answers(), running.log, every=0.5)
+            assert process.poll() is None, running.log()
             yield running
         finally:
             os.killpg(process.pid, signal.SIGTERM)  # not SIGINT: a background shell lets its children ignore it
@@ -86,11 +92,3 @@ def running_dagster(settings: Settings, variables: Mapping[str, str]) -> Iterato
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
-
-
-def wait_until(condition: Callable[[], bool], seconds: float, explain: Callable[[], str]) -> None:
-    """Wait until ``condition`` holds, or fail with what ``explain`` says."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, explain()
-        time.sleep(0.5)

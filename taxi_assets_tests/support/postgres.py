@@ -13,7 +13,6 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
@@ -27,13 +26,14 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy.exc import OperationalError
 
+from taxi_assets_tests.support.waiting import wait_until
+
 HOST = "127.0.0.1"
 USER = "dagster"
 PASSWORD = "p@ss/w:rd %41 'x"
 """With all that a URL has to escape."""
 _ADMIN = "postgres"
 _DEBIAN = Path("/usr/lib/postgresql")
-_STARTS_WITHIN = 60
 
 
 class Postgres:
@@ -135,12 +135,12 @@ def running_postgres() -> Iterator[Postgres]:
             )
         try:
             server = Postgres(port, admin_password)
-            deadline = time.monotonic() + _STARTS_WITHIN
-            while (refusal := server.refusal()) is not None:
-                said = f"{refusal}\n{(folder / 'log').read_text()[-4000:]}"
-                assert process.poll() is None, said
-                assert time.monotonic() < deadline, said
-                time.sleep(0.1)
+
+            def said() -> str:
+                return f"{server.refusal()}\n{(folder / 'log').read_text()[-4000:]}"
+
+            wait_until(lambda: process.poll() is not None or server.refusal() is None, said)
+            assert process.poll() is None, said()
             quoted = PASSWORD.replace("'", "''").replace("%", "%%")
             server.execute(f"CREATE ROLE {USER} LOGIN PASSWORD '{quoted}'")
             yield server
@@ -173,7 +173,7 @@ def _account() -> dict[str, Any]:
 
 
 def _write_certificate(certificate: Path, key: Path) -> None:
-    """Self-signed, for an hour."""
+    """Self-signed, for a day."""
     private = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, HOST)])
     now = datetime.now(timezone.utc)
@@ -184,7 +184,7 @@ def _write_certificate(certificate: Path, key: Path) -> None:
         .public_key(private.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(minutes=1))
-        .not_valid_after(now + timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=1))
         .sign(private, hashes.SHA256())
     )
     certificate.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
