@@ -20,19 +20,17 @@ import dagster as dg
 import pytest
 from pydantic import SecretStr
 
-import glue_jobs
-import taxi_assets
-from taxi_assets.definitions import build_definitions, metrics_of
-from taxi_assets.jobs.code import build, running_version
+from taxi_assets.definitions import build_definitions
+from taxi_assets.jobs.code import build
 from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.resource import LakeResource
 from taxi_assets.metrics.names import NAMESPACE
-from taxi_assets.sensors import heartbeat as sensor
-from taxi_assets.sensors.heartbeat import Heartbeat, heartbeat, last_heartbeat
+from taxi_assets.operations.run_month import MonthResult
+from taxi_assets.sensors.heartbeat import Heartbeat, last_heartbeat
 from taxi_assets.settings import Profile, Settings
 from taxi_assets_tests.conftest import MONTH
 from taxi_assets_tests.emulators.aws import AwsEmulator
-from taxi_assets_tests.support.publishing_by_hand import publish_month
+from taxi_assets_tests.support import heartbeat
 
 NOW = datetime(2024, 7, 1, 12, tzinfo=timezone.utc)
 SECRET = "/ping/of-nobodys-business"
@@ -72,13 +70,7 @@ def monitor(monkeypatch: pytest.MonkeyPatch) -> Iterator[Monitor]:
 
 
 def tick(settings: Settings, now: datetime = NOW) -> str:
-    """What a tick of the sensor says."""
-    resources = {"lake": LakeResource.of(settings), "metrics": metrics_of(settings)}
-    with (
-        dg.DagsterInstance.ephemeral() as instance,
-        dg.build_sensor_context(instance=instance, resources=resources) as context,
-    ):
-        return str(heartbeat(settings, lambda: now).evaluate_tick(context).skip_message)
+    return heartbeat.tick(settings, now)
 
 
 def test_a_tick_writes_when_it_was_the_newest_month_and_the_code(tmp_path: Path) -> None:
