@@ -22,11 +22,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 import taxi_assets
 from glue_jobs.files import split_s3
+from taxi_assets_tests.support.waiting import HANGS_AFTER
 
 _OUTPUT, _ERROR = "/aws-glue/jobs/output", "/aws-glue/jobs/error"
 _GRACE_SECONDS = 5.0
 """Between being asked to stop and being killed."""
-_LAST_WORDS_SECONDS = 20.0
+_LAST_WORDS_SECONDS = HANGS_AFTER
 """A JVM ends after the script that started it: with its event log written and the output closed."""
 _MOST_EVENTS = 10_000  # of one PutLogEvents
 

@@ -10,6 +10,7 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from botocore.retries.standard import ExponentialBackoff
 
 from glue_jobs.contracts import MONTHLY_TABLES
 from taxi_assets.lake.publishing import Publication
@@ -57,7 +58,10 @@ def test_an_error_of_s3_while_a_job_writes_publishes_nothing(lake: AwsLake) -> N
     assert lake.versions() == before
 
 
-def test_a_crash_between_two_commits_is_named_and_healed_by_the_next_run(lake: AwsLake) -> None:
+def test_a_crash_between_two_commits_is_named_and_healed_by_the_next_run(
+    lake: AwsLake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0.0)  # AWS is asked ten times, without a wait
     before = lake.versions()
     lake.aws.faults.fail(
         "glue", "UpdateTable", "InternalServiceException", "emulated", 500, 50, "taxi_curated.time_series_analysis"

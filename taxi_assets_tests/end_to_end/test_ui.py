@@ -9,19 +9,24 @@ import pytest
 from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.status import lake_status
 from taxi_assets.settings import Settings
+from taxi_assets_tests.conftest import write_source
 from taxi_assets_tests.support.dagster_dev import Dagster, running_dagster
 from taxi_assets_tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.daemon
 
 LOCATION = {"repositoryLocationName": "nyc-taxi-lakehouse", "repositoryName": "__repository__"}
+BACKFILLED = ["2023-05", "2023-06"]
 ASSETS = ["raw/trips", "raw/zones", "staging/trips", "staging/quarantine", "curated/daily_metrics"]
 
 
 @pytest.fixture(scope="module")
 def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dagster]:
     """A lake and its running UI."""
-    settings = Settings(lake=str(tmp_path_factory.mktemp("ui") / "lake"), source="synthetic:rows=1000,seed=1")
+    folder = tmp_path_factory.mktemp("ui")
+    for month in BACKFILLED:
+        write_source(folder / "source", month, days=3)
+    settings = Settings(lake=str(folder / "lake"), source=str(folder / "source"))
     with running_dagster(settings, {}) as dagster:
         yield dagster
 
@@ -33,7 +38,7 @@ def backfilled(ui: Dagster) -> Dagster:
         """mutation ($p: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $p) {
              __typename ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }""",
         p={
-            "partitionNames": ["2023-05", "2023-06"],
+            "partitionNames": BACKFILLED,
             "assetSelection": [{"path": key.split("/")} for key in ASSETS],
         },
     )["launchPartitionBackfill"]
@@ -54,7 +59,7 @@ def backfilled(ui: Dagster) -> Dagster:
 
 def test_a_range_of_months_can_be_backfilled_for_chosen_tables(backfilled: Dagster) -> None:
     months = lake_status(Lake.in_folder(backfilled.lake))
-    assert [month.month for month in months] == ["2023-05", "2023-06"]
+    assert [month.month for month in months] == BACKFILLED
     for month in months:
         assert set(month.tables) == {"staging.trips", "staging.quarantine", "curated.daily_metrics"}
 

@@ -49,8 +49,8 @@ def dagster(
     folder = tmp_path_factory.mktemp("ui")
     source, lake = folder / "source", folder / "lake"
     for month in (GOOD, REFUSED, NEXT):
-        write_source(source, month, ROWS)
-    end_before_they_begin(write_source(source, REFUSED, ROWS))
+        write_source(source, month, ROWS, days=3)
+    end_before_they_begin(write_source(source, REFUSED, ROWS, days=3))
     assert run(lake, source, GOOD).succeeded
     assert not run(lake, source, REFUSED).succeeded
     with running_dagster(Settings(lake=str(lake), source=str(source)), {}) as running:

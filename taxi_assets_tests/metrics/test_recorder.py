@@ -20,7 +20,7 @@ from taxi_assets.metrics.names import CHECKS_WARNED, HEARTBEAT, JOB_SECONDS, NAM
 from taxi_assets.metrics.recorder import Metrics, NotTaken, TableMetrics
 from taxi_assets.operations.run_month import MonthResult
 from taxi_assets.settings import Profile, Settings
-from taxi_assets_tests.conftest import MONTH
+from taxi_assets_tests.conftest import MONTH, write_source
 from taxi_assets_tests.emulators.aws import REGION, AwsEmulator
 
 pytestmark = pytest.mark.emulator
@@ -55,6 +55,14 @@ def in_cloudwatch(aws: AwsEmulator, name: str, **dimensions: str) -> list[float]
     return [point["Sum"] for point in points]
 
 
+@pytest.fixture(scope="module")
+def few_days(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A source whose month has three days."""
+    folder = tmp_path_factory.mktemp("few_days")
+    write_source(folder, MONTH, days=3)
+    return folder
+
+
 def test_every_run_leaves_its_rows_checks_seconds_and_freshness_in_the_table(
     published: tuple[Path, MonthResult],
 ) -> None:
@@ -80,7 +88,7 @@ def test_every_run_leaves_its_rows_checks_seconds_and_freshness_in_the_table(
 
 
 def test_a_run_that_publishes_nothing_still_says_what_its_checks_found(
-    run: Callable[..., MonthResult], source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Callable[..., MonthResult], few_days: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from taxi_assets.assets import publish
     from taxi_assets.checks import audit
@@ -95,8 +103,8 @@ def test_a_run_that_publishes_nothing_still_says_what_its_checks_found(
             audit.Answer(STAGING_TRIPS, "volume_is_usual", False, outcome),
         ]
 
-    monkeypatch.setattr(publish, "ask_all", nothing_passes)
-    result = run(tmp_path / "lake", source)
+    monkeypatch.setattr(staging, "ask_all", nothing_passes)
+    result = run(tmp_path / "lake", few_days)
     assert not result.succeeded
     found = kept_in(tmp_path / "lake", result.run_id)
     assert (found["ChecksFailed", "staging/trips"], found["ChecksWarned", "staging/trips"]) == (1, 1)
@@ -110,9 +118,9 @@ class NobodyTakesThem(Metrics):
 
 
 def test_a_run_is_published_though_its_metrics_are_lost_which_its_log_says(
-    engine: str, source: Path, tmp_path: Path
+    engine: str, few_days: Path, tmp_path: Path
 ) -> None:
-    settings = Settings(lake=str(tmp_path / "lake"), source=str(source), engine=engine)
+    settings = Settings(lake=str(tmp_path / "lake"), source=str(few_days), engine=engine)
     with dg.instance_for_test() as instance:
         done = (
             build_definitions(settings, {"metrics": NobodyTakesThem()})

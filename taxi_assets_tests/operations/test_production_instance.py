@@ -32,7 +32,7 @@ from taxi_assets.partitions import MONTHS
 from taxi_assets.schedules.verify_published import verify_published
 from taxi_assets.sensors.lost_jobs import stop_lost_jobs
 from taxi_assets.settings import Settings
-from taxi_assets_tests.conftest import MONTH, PRODUCTION
+from taxi_assets_tests.conftest import MONTH, PRODUCTION, write_source
 from taxi_assets_tests.emulators.aws import AwsEmulator, Role
 from taxi_assets_tests.support.dagster_dev import Dagster, running_dagster
 from taxi_assets_tests.support.postgres import HOST, PASSWORD, Postgres
@@ -68,9 +68,11 @@ class Month:
 
 
 @pytest.fixture(scope="module")
-def month(home: Path, source: Path, engine: str, tmp_path_factory: pytest.TempPathFactory) -> Month:
+def month(home: Path, engine: str, tmp_path_factory: pytest.TempPathFactory) -> Month:
     """Run by the command, in a process that keeps its compute logs elsewhere."""
     elsewhere = tmp_path_factory.mktemp("elsewhere")
+    source = elsewhere / "source"
+    write_source(source, MONTH, days=3)
     command = [sys.executable, "-m", "taxi_assets.cli.main", "run", "--month", MONTH, "--json", "--source", str(source)]
     done = subprocess.run(
         [*command, "--lake", str(elsewhere / "lake")],
