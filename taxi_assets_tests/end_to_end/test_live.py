@@ -1,7 +1,6 @@
 """A live ``dagster dev`` with its daemon: a file appears at the source, and nobody touches anything any more.
 
-It takes its time, for sensors look each minute or half a minute: each step of the story is a fixture, which every test
-that needs it takes.
+Each step of the story is a fixture, which every test that needs it takes. Sensors look every five seconds.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from glue_jobs.sources.synthetic import make_zones
 from taxi_assets.lake.lake import Lake
 from taxi_assets.settings import Settings
 from taxi_assets_tests.conftest import write_source
-from taxi_assets_tests.support.dagster_dev import Dagster, running_dagster
+from taxi_assets_tests.support.dagster_dev import EAGER, Dagster, running_dagster
 from taxi_assets_tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.daemon
@@ -79,14 +78,14 @@ class Live:
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    """Dagster, watching an empty source each minute."""
+    """Dagster, watching an empty source."""
     folder = tmp_path_factory.mktemp("live")
     zones = folder / "source" / tlc.ZONE_FILE_PATH
     zones.parent.mkdir(parents=True)
     zones.write_bytes(make_zones())
     settings = Settings(lake=str(folder / "lake"), source=str(folder / "source"))
-    watching = {"TAXI_WATCH": "true", "TAXI_WATCH_FROM": MONTH, "TAXI_WATCH_MINUTES": "1"}
-    with running_dagster(settings, watching) as dagster:
+    watching = {"TAXI_WATCH": "true", "TAXI_WATCH_FROM": MONTH}
+    with running_dagster(settings, watching, EAGER) as dagster:
         yield Live(dagster, folder / "source")
 
 

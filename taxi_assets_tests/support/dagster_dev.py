@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,9 @@ from taxi_assets.settings import Settings
 from taxi_assets_tests.support.waiting import HANGS_AFTER, wait_until
 
 ROOT = Path(taxi_assets.__file__).parent.parent
+WORKSPACE = ("-w", "workspace.yaml")
+EAGER = ("-m", "taxi_assets_tests.support.eager_location")
+"""The same, but that sensors look every five seconds."""
 _PATIENCE = {
     f"DAGSTER_{what}GRPC_TIMEOUT_SECONDS": f"{HANGS_AFTER:.0f}" for what in ("", "SENSOR_", "SCHEDULE_", "REPOSITORY_")
 }
@@ -61,8 +64,13 @@ class Dagster:
 
 
 @contextmanager
-def running_dagster(settings: Settings, variables: Mapping[str, str]) -> Iterator[Dagster]:
-    """``dagster dev`` with the lake and source of ``settings`` and further ``variables``, on a free port."""
+def running_dagster(
+    settings: Settings, variables: Mapping[str, str], location: Sequence[str] = WORKSPACE
+) -> Iterator[Dagster]:
+    """``dagster dev`` with the lake and source of ``settings`` and further ``variables``, on a free port.
+
+    ``location`` are the arguments that name the code location, the project's own if not given.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -76,7 +84,7 @@ def running_dagster(settings: Settings, variables: Mapping[str, str]) -> Iterato
     }
     running = Dagster(Path(settings.lake), f"http://127.0.0.1:{port}")
     dagster = str(Path(sys.executable).parent / "dagster")
-    command = [dagster, "dev", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(port)]
+    command = [dagster, "dev", *location, "-h", "127.0.0.1", "-p", str(port)]
     with (running.lake / "dev.log").open("w") as log:
         process = subprocess.Popen(
             command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
