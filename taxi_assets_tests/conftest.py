@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Generator, Iterator
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 import yaml
@@ -18,7 +17,7 @@ from pyspark.sql import SparkSession
 
 import taxi_assets
 from glue_jobs.contracts import tlc
-from glue_jobs.contracts.months import month_bounds
+from glue_jobs.contracts.months import days_of
 from glue_jobs.session import spark_session
 from glue_jobs.sources.synthetic import make_month, make_zones
 from taxi_assets.jobs.engine import running_engine, spark_conf
@@ -98,25 +97,35 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def write_source(folder: Path, month: str, rows: int = ROWS, seed: int = 1, days: int | None = None) -> Path:
     """Put a synthetic month and the zone lookup into ``folder``; returns the trip file.
 
-    With ``days``, of ``rows`` only those whose pick-up lies on the month's first ``days`` days, or not in the month at
-    all: staging has four files a day, and most of a run's time goes by files.
+    With ``days``, of its rows only those that were picked up on the first ``days`` days, outside the month, or at a
+    time that is missing.
     """
     trips, zones = folder / tlc.trip_file_path(month), folder / tlc.ZONE_FILE_PATH
     for path in (trips, zones):
         path.parent.mkdir(parents=True, exist_ok=True)
-    made = make_month(month, rows, seed)
-    pq.write_table(made if days is None else on_first_days(made, month, days), trips)
+    table = make_month(month, rows, seed)
+    if days is not None:
+        day = _days_into(table["tpep_pickup_datetime"], month)
+        table = table.filter(pa.array(~((day >= days) & (day < days_of(month)))))
+    pq.write_table(table, trips)
     zones.write_bytes(make_zones())
     return trips
 
 
-def on_first_days(trips: pa.Table, month: str, days: int) -> pa.Table:
-    """The rows of a month's file but for those picked up in the month after its first ``days`` days."""
-    [pickup] = [name for name in trips.column_names if name.lower().endswith("pickup_datetime")]
-    start, end = month_bounds(month)
-    first_left_out = start + timedelta(days=days)
-    left_out = pc.and_(pc.greater_equal(trips[pickup], first_left_out), pc.less(trips[pickup], end))
-    return trips.filter(pc.invert(pc.fill_null(left_out, False)))
+def on_three_days(table: pa.Table, month: str) -> pa.Table:
+    """The trips of the month moved to its first three days; no row is lost, and those of other times stay."""
+    day = _days_into(table["tpep_pickup_datetime"], month)
+    surplus = np.where((day >= 0) & (day < days_of(month)), day // 3 * 3, 0).astype("timedelta64[D]")
+    for name in ("tpep_pickup_datetime", "tpep_dropoff_datetime"):
+        times = pa.array(table[name].to_numpy() - surplus, pa.timestamp("us"))
+        table = table.set_column(table.column_names.index(name), name, times)
+    return table
+
+
+def _days_into(times: pa.ChunkedArray, month: str) -> np.ndarray[Any, Any]:
+    """How many whole days each time is after the month's begin; NaN where it is missing."""
+    days: np.ndarray[Any, Any] = times.to_numpy().astype("datetime64[D]") - np.datetime64(f"{month}-01")
+    return days.astype(float)
 
 
 @pytest.fixture(scope="session")

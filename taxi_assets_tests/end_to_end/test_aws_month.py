@@ -29,9 +29,9 @@ from taxi_assets.operations.run_month import MonthResult
 from taxi_assets.sensors.heartbeat import last_heartbeat
 from taxi_assets_tests.conftest import MONTH
 from taxi_assets_tests.emulators.aws import JOBS, AwsEmulator
-from taxi_assets_tests.end_to_end.test_month import different_rows
 from taxi_assets_tests.support import heartbeat
 from taxi_assets_tests.support.aws_lake import BUCKET, AwsLake, deployed_lake
+from taxi_assets_tests.support.comparing import different_rows
 
 pytestmark = pytest.mark.emulator
 

@@ -3,15 +3,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-import pyarrow as pa
 import pytest
 
-from glue_jobs.contracts import TABLES, Table
-from glue_jobs.contracts.model import Type
+from glue_jobs.contracts import TABLES
 from taxi_assets.lake.catalog import iceberg_schema, partition_spec
 from taxi_assets.lake.lake import Lake
 from taxi_assets_tests.conftest import MONTH
-from taxi_assets_tests.lake.test_publishing import put_parquet
+from taxi_assets_tests.support.tiny_table import write_rows
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -65,11 +63,3 @@ def test_a_column_that_a_contract_gains_is_added_under_its_field_id(lake: Lake) 
     assert lake.catalog.open(table).scan().to_arrow()["refunded_trips"].to_pylist() == [None] * 3
     with lake.connect() as connection:
         assert connection.execute("SELECT DISTINCT refunded_trips FROM curated.daily_metrics").fetchall() == [(None,)]
-
-
-def write_rows(folder: str, table: Table, rows: int) -> None:
-    """A file with ``rows`` rows of the table: the month, and ones where it takes numbers."""
-    arrow = iceberg_schema(table).as_arrow()
-    values = {column.name: [1 if column.type is Type.BIGINT else None] * rows for column in table.columns}
-    plain = pa.schema([pa.field(field.name, field.type) for field in arrow])
-    put_parquet(folder, pa.table({**values, "month": [MONTH] * rows}, schema=plain))

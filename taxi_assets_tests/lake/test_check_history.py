@@ -1,25 +1,18 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import dagster as dg
 import pyarrow.parquet as pq
 
 from taxi_assets.asset_keys import CHECK_HISTORY_KEY, STAGING_TRIPS
-from taxi_assets.checks.audit import Answer, Outcome
 from taxi_assets.lake.lake import Lake
 from taxi_assets.operations.dagster_instance import dagster_home
 from taxi_assets.operations.run_month import MonthResult
 from taxi_assets.settings import Settings
 from taxi_assets_tests.conftest import MONTH, on_three_days, write_source
-from taxi_assets_tests.support.publishing_by_hand import live_versions, publish_month
-
-
-def record(lake: Lake, month: str, version: str, measures: Mapping[str, float]) -> None:
-    outcome = Outcome(True, "like other months", "it is", "SELECT 1", measures=measures)
-    answer = Answer(STAGING_TRIPS, "volume_is_usual", False, outcome)
-    assert lake.checks.record(month, answer.rows, version=version, rules_version=2, run_id="run") == 1 + len(measures)
+from taxi_assets_tests.support.publishing_by_hand import live_versions, publish_month, record
 
 
 def test_an_empty_history_has_no_measures(lake: Lake) -> None:

@@ -15,7 +15,7 @@ from glue_jobs.contracts import Table
 from taxi_assets.lake import publishing, records
 from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.publishing import NoSuchVersion
-from taxi_assets_tests.lake.test_publishing import SCHEMA, TINY, days_of, publish, put_parquet, write
+from taxi_assets_tests.support.tiny_table import SCHEMA, TINY, days_of, publish, put_parquet, write
 
 TWIN = replace(TINY, name="twin")
 

@@ -2,23 +2,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 from glue_jobs.contracts import FILES
 from glue_jobs.contracts.raw import TRIPS_DATASET
 from taxi_assets.lake.lake import Lake
-
-
-def facts(sha256: str) -> dict[str, Any]:
-    return {
-        "url": "https://example.org/f",
-        "path": f"/lake/{sha256}",
-        "etag": "e",
-        "sha256": sha256,
-        "bytes": 10,
-        "rows": 3,
-        "physical_schema": {"VendorID": "int32"},
-    }
+from taxi_assets_tests.support.tiny_table import facts
 
 
 def test_the_latest_content_is_in_force_and_the_earlier_one_is_remembered(open_lake: Callable[[], Lake]) -> None:

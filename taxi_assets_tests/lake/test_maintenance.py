@@ -18,10 +18,8 @@ from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.maintenance import compact, delete_unreferenced, expire, maintain
 from taxi_assets.lake.publishing import NoSuchVersion
 from taxi_assets_tests.conftest import MONTH
-from taxi_assets_tests.lake.test_catalog import write_rows
-from taxi_assets_tests.lake.test_check_history import record
-from taxi_assets_tests.lake.test_ledger import facts
-from taxi_assets_tests.lake.test_publishing import TINY, days_of, publish
+from taxi_assets_tests.support.publishing_by_hand import record
+from taxi_assets_tests.support.tiny_table import TINY, days_of, facts, publish, write_rows
 
 DAILY = MONTHLY_TABLES["curated.daily_metrics"]
 NO_TIME = timedelta(0)
@@ -41,7 +39,7 @@ def later(days: float = 2) -> datetime:
 def fill(lake: Lake) -> None:
     """Two months of the logs with several files each, a third with one; two versions of two monthly tables."""
     for number, month in enumerate(("2024-01", MONTH, "2024-01", MONTH, "2024-03", MONTH)):
-        record(lake, month, f"v{number}", float(number))
+        record(lake, month, f"v{number}", {"trips_per_day": float(number), "pickup_zones": 200.0})
         lake.ledger.record(month, TRIPS_DATASET, facts(f"{number}"), "run")
         metric = {
             "metric": "RowsPublished",
@@ -86,7 +84,7 @@ def test_maintained_tables_answer_as_before(open_lake: Callable[[], Lake]) -> No
     assert lake.ledger.history(TRIPS_DATASET, ["2024-01", MONTH, "2024-03"]) == ledger
     assert {name: lake.publisher.history(table) for name, table in MONTHLY_TABLES.items()} == histories
     assert lake.publisher.roll_back(DAILY, MONTH).version == "v1"
-    record(lake, MONTH, "v6", 6.0)
+    record(lake, MONTH, "v6", {"trips_per_day": 6.0, "pickup_zones": 200.0})
     assert lake.checks.measures("staging/trips", {MONTH: "v6"})["trips_per_day"] == {MONTH: 6.0}
 
 
@@ -105,13 +103,13 @@ def test_an_empty_lake_has_nothing_to_maintain(lake: Lake) -> None:
 
 def test_rows_that_are_appended_during_a_compaction_are_kept(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(3):
-        record(lake, MONTH, f"v{number}", float(number))
+        record(lake, MONTH, f"v{number}", {"trips_per_day": float(number), "pickup_zones": 200.0})
     rewrite = maintenance._rewrite
     rivals = iter(["v3", "v4"])
 
     def rival_first(iceberg: IcebergTable, months: list[str]) -> None:
         for version in rivals:
-            record(lake, MONTH, version, 9.0)
+            record(lake, MONTH, version, {"trips_per_day": 9.0, "pickup_zones": 200.0})
             break
         rewrite(iceberg, months)
 
@@ -200,7 +198,7 @@ def test_a_snapshot_that_somebody_else_expires_meanwhile_is_no_failure(
 
 def test_files_younger_than_a_day_and_files_in_use_are_not_deleted(lake: Lake) -> None:
     for number in range(4):
-        record(lake, MONTH, f"v{number}", float(number))
+        record(lake, MONTH, f"v{number}", {"trips_per_day": float(number), "pickup_zones": 200.0})
     in_use = lake.catalog.open(CHECK_HISTORY)
     compact(lake.catalog, CHECK_HISTORY)
     assert delete_unreferenced(lake.catalog, CHECK_HISTORY, later()) == 0  # the snapshots before it name them all

@@ -2,55 +2,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from pyiceberg.table import Table as IcebergTable
 
-from glue_jobs.contracts import Table
-from glue_jobs.contracts.model import Column, Type
-from glue_jobs.files import each_footer, open_file_system, parquet_files
+from glue_jobs.files import parquet_files
 from taxi_assets.lake import publishing
 from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.publishing import NoSuchVersion, PublishConflict
-
-TINY = Table(
-    "curated",
-    "tiny",
-    "A table for tests.",
-    (
-        Column(1, "month", Type.STRING, "Month", nullable=False),
-        Column(2, "day", Type.INT, "Day", nullable=False),
-        Column(3, "amount", Type.MONEY, "Amount", unit="USD"),
-    ),
-    ("month",),
-    ("month", "day"),
-)
-SCHEMA = pa.schema([("month", pa.string()), ("day", pa.int32()), ("amount", pa.decimal128(10, 2))])
-
-
-def write(lake: Lake, month: str, version: str, days: int) -> None:
-    rows = [{"month": month, "day": day, "amount": None} for day in range(days)]
-    put_parquet(lake.paths.version(TINY, month, version), pa.Table.from_pylist(rows, schema=SCHEMA))
-
-
-def put_parquet(folder: str, rows: pa.Table) -> None:
-    """One file with these rows below a folder, in S3 too; an empty folder if there are none."""
-    system, path = open_file_system(folder)
-    system.create_dir(path, recursive=True)
-    if rows.num_rows:
-        pq.write_table(rows, f"{path}/part-0.parquet", filesystem=system)
-
-
-def publish(lake: Lake, month: str, version: str, days: int) -> publishing.Publication:
-    live = lake.publisher.live(TINY, month)
-    write(lake, month, version, days)
-    return lake.publisher.publish(TINY, month, version, {"run_id": f"run of {version}"}, replacing=live)
-
-
-def days_of(lake: Lake, month: str) -> int:
-    files = [file for file in lake.publisher.files(TINY) if f"month={month}" in file]
-    return sum(each_footer(files, lambda file: int(file.metadata.num_rows)))
+from taxi_assets_tests.support.tiny_table import TINY, days_of, publish, write
 
 
 def test_a_published_month_is_what_readers_see(lake: Lake) -> None:

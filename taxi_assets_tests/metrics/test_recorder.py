@@ -103,7 +103,7 @@ def test_a_run_that_publishes_nothing_still_says_what_its_checks_found(
             audit.Answer(STAGING_TRIPS, "volume_is_usual", False, outcome),
         ]
 
-    monkeypatch.setattr(staging, "ask_all", nothing_passes)
+    monkeypatch.setattr(publish, "ask_all", nothing_passes)
     result = run(tmp_path / "lake", few_days)
     assert not result.succeeded
     found = kept_in(tmp_path / "lake", result.run_id)

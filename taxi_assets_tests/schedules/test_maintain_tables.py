@@ -18,7 +18,7 @@ from taxi_assets.lake.resource import LakeResource
 from taxi_assets.schedules.maintain_tables import maintain_tables
 from taxi_assets.settings import Settings
 from taxi_assets_tests.conftest import MONTH
-from taxi_assets_tests.lake.test_check_history import record
+from taxi_assets_tests.support.publishing_by_hand import record
 
 FIELDS = {
     "table",
@@ -36,7 +36,7 @@ def folder(tmp_path: Path) -> Path:
     """A lake whose history of checks has three files of one month."""
     lake = Lake.in_folder(tmp_path / "lake")
     for number in range(3):
-        record(lake, MONTH, f"v{number}", float(number))
+        record(lake, MONTH, f"v{number}", {"trips_per_day": float(number), "pickup_zones": 200.0})
     return tmp_path / "lake"
 
 

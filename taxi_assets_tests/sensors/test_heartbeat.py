@@ -20,17 +20,20 @@ import dagster as dg
 import pytest
 from pydantic import SecretStr
 
+import glue_jobs
+import taxi_assets
 from taxi_assets.definitions import build_definitions
-from taxi_assets.jobs.code import build
+from taxi_assets.jobs.code import build, running_version
 from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.resource import LakeResource
 from taxi_assets.metrics.names import NAMESPACE
-from taxi_assets.operations.run_month import MonthResult
+from taxi_assets.sensors import heartbeat as sensor
 from taxi_assets.sensors.heartbeat import Heartbeat, last_heartbeat
 from taxi_assets.settings import Profile, Settings
 from taxi_assets_tests.conftest import MONTH
 from taxi_assets_tests.emulators.aws import AwsEmulator
-from taxi_assets_tests.support import heartbeat
+from taxi_assets_tests.support.heartbeat import tick
+from taxi_assets_tests.support.publishing_by_hand import publish_month
 
 NOW = datetime(2024, 7, 1, 12, tzinfo=timezone.utc)
 SECRET = "/ping/of-nobodys-business"
@@ -69,14 +72,10 @@ def monitor(monkeypatch: pytest.MonkeyPatch) -> Iterator[Monitor]:
     thread.join()
 
 
-def tick(settings: Settings, now: datetime = NOW) -> str:
-    return heartbeat.tick(settings, now)
-
-
 def test_a_tick_writes_when_it_was_the_newest_month_and_the_code(tmp_path: Path) -> None:
     settings, lake = Settings(lake=str(tmp_path)), Lake.in_folder(tmp_path)
     publish_month(lake, MONTH, "v1")
-    assert tick(settings) == f"written to {tmp_path}/health/heartbeat.json"
+    assert tick(settings, NOW) == f"written to {tmp_path}/health/heartbeat.json"
     assert last_heartbeat(lake) == Heartbeat(NOW, MONTH, running_version())
     tick(settings, NOW + timedelta(minutes=5))
     assert last_heartbeat(lake) == Heartbeat(NOW + timedelta(minutes=5), MONTH, running_version())
@@ -141,7 +140,7 @@ def test_the_code_that_a_tick_names_is_what_the_process_loaded_whatever_is_on_di
 
 def test_a_lake_in_which_nothing_is_published_has_a_heartbeat(tmp_path: Path) -> None:
     assert last_heartbeat(Lake.in_folder(tmp_path)) is None
-    tick(Settings(lake=str(tmp_path)))
+    tick(Settings(lake=str(tmp_path)), NOW)
     assert json.loads((tmp_path / "health" / "heartbeat.json").read_text()) == {
         "at": "2024-07-01T12:00:00+00:00",
         "newest_month": "",
@@ -164,12 +163,12 @@ def test_a_file_that_is_no_heartbeat_is_named(tmp_path: Path, text: str) -> None
 def test_a_lake_that_cannot_be_written_has_no_heartbeat_and_nobody_is_called(tmp_path: Path, monitor: Monitor) -> None:
     (tmp_path / "health").write_text("no folder")
     with pytest.raises(OSError, match="health"):
-        tick(Settings(lake=str(tmp_path), heartbeat_url=monitor.url))
+        tick(Settings(lake=str(tmp_path), heartbeat_url=monitor.url), NOW)
     assert monitor.called == []
 
 
 def test_the_monitor_is_called_if_there_is_one(tmp_path: Path, monitor: Monitor) -> None:
-    tick(Settings(lake=str(tmp_path), heartbeat_url=monitor.url))
+    tick(Settings(lake=str(tmp_path), heartbeat_url=monitor.url), NOW)
     assert monitor.called == [SECRET]
 
 
@@ -179,9 +178,9 @@ def test_a_monitor_that_does_not_take_it_is_a_warning_that_keeps_the_secret(
     settings = Settings(lake=str(tmp_path), heartbeat_url=monitor.url)
     monitor.status = 404
     with caplog.at_level(logging.WARNING):
-        refused = tick(settings)
-        nowhere = tick(settings.model_copy(update={"heartbeat_url": SecretStr(f"http://127.0.0.1:1{SECRET}")}))
-        nonsense = tick(settings.model_copy(update={"heartbeat_url": SecretStr("of-nobodys-business")}))
+        refused = tick(settings, NOW)
+        nowhere = tick(settings.model_copy(update={"heartbeat_url": SecretStr(f"http://127.0.0.1:1{SECRET}")}), NOW)
+        nonsense = tick(settings.model_copy(update={"heartbeat_url": SecretStr("of-nobodys-business")}), NOW)
     assert "the monitor answered 404. What to do: check TAXI_HEARTBEAT_URL." in refused
     assert "the monitor could not be reached (ConnectionError)" in nowhere
     assert "the monitor could not be reached (MissingSchema)" in nonsense
@@ -210,7 +209,7 @@ def beats(aws: AwsEmulator) -> list[float]:
 
 def test_on_aws_the_file_is_in_s3_and_the_metric_in_cloudwatch(aws: AwsEmulator, on_aws: Settings) -> None:
     before = sum(beats(aws))
-    said = tick(on_aws)
+    said = tick(on_aws, NOW)
     assert said == "written to s3://heartbeat/lake/health/heartbeat.json"
     assert last_heartbeat(LakeResource.of(on_aws).open()) == Heartbeat(NOW, "", running_version())
     assert sum(beats(aws)) == before + 1
@@ -220,7 +219,7 @@ def test_what_cloudwatch_does_not_take_is_a_warning_and_the_monitor_is_called(
     aws: AwsEmulator, on_aws: Settings, monitor: Monitor
 ) -> None:
     aws.faults.fail("monitoring", "PutMetricData", "AccessDenied", "not allowed")
-    said = tick(on_aws.model_copy(update={"heartbeat_url": monitor.url}))
+    said = tick(on_aws.model_copy(update={"heartbeat_url": monitor.url}), NOW)
     assert "Heartbeat are not in CloudWatch" in said
     assert monitor.called == [SECRET]
 
