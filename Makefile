@@ -35,8 +35,8 @@ demo: setup ## two synthetic months end to end
 aws-demo: setup ## the AWS profile end to end on an emulator, without an account
 	$(BIN)/python -m taxi_assets_tests.emulators.demo
 
-test: setup ## all tests
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+test: setup ## all tests; COV=90 also measures their coverage and fails below that
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(if $(COV),--cov --cov-report=term:skip-covered --cov-fail-under=$(COV))
 
 lint: setup ## style and types
 	$(BIN)/ruff check .
