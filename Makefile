@@ -60,7 +60,7 @@ docs: setup ## write the data dictionary, the ODCS files and the list of metrics
 bench: setup ## time the jobs on Sail, JVM Spark and DuckDB (TLC=folder in the TLC's layout for real data)
 	$(BIN)/python -m taxi_assets_tests.benchmarks.stage_and_build $(if $(TLC),--source $(TLC)) $(BENCH)
 
-lock: setup ## pin the dependencies anew (needs uv)
+lock: setup ## pin the dependencies again (needs uv)
 	uv pip compile pyproject.toml --all-extras $(PIN) -o requirements.lock
 	sed -nE '/^py(spark|4j)==/d; s/^([^ #].*==.*) \\$$/\1/p' requirements.lock \
 	  | uv pip compile requirements-spark4.in --constraints - $(PIN) -o requirements-spark4.lock

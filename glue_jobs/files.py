@@ -71,7 +71,7 @@ def _s3_client(bucket: str, credentials: Any) -> fs.FileSystem:
 
 
 def forget_s3() -> None:
-    """Look for credentials and regions anew."""
+    """Look for credentials and regions again."""
     _session.cache_clear()
     _s3_client.cache_clear()
 

@@ -30,7 +30,7 @@ from glue_jobs.sources import Fetched, Progress, open_source, open_trip_source
 from glue_jobs.transforms.normalise import ARROW_TYPES, FileLayout, drift_of, layout_of
 
 _log = logging.getLogger("glue_jobs.ingest_raw")  # run as a script, __name__ is "__main__"
-_FETCH_AGAIN = "fetch the file again from the source; if it is the same there, wait for the TLC to mend it"
+_FETCH_AGAIN = "fetch the file again from the source; if it is the same there, wait for the TLC to correct it"
 
 
 def ingest(arguments: argparse.Namespace, reporter: Reporter) -> IngestReport:

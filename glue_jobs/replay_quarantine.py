@@ -2,7 +2,7 @@
 
 Belongs here: arguments, reading, writing, the report. Does not: what happens to a row (``transforms``).
 Writes only to the two fresh folders that it is given, and deletes nothing. Rows that are usable now join the
-trips; the links between refunds and trips are made anew, because a released row may be either.
+trips; the links between refunds and trips are made again, because a released row may be either.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ class Severity(str, Enum):
 class Rule:
     """One rule: a row for which ``predicate`` holds gets ``rule_id`` among its reasons or flags.
 
-    Severity: ``error`` is no usable trip, ``warning`` a trip with a value not to be relied on, ``info`` a trip that
+    Severity: ``error`` is an unusable row, ``warning`` a trip with a value not to be relied on, ``info`` a trip that
     lacks a detail. ``since_version`` is the ``RULES_VERSION`` that the rule, as it reads, came with.
     """
 

@@ -1,4 +1,4 @@
-"""The contracts of the staging layer: clean trips, and the rows that are no usable trip.
+"""The contracts of the staging layer: clean trips, and the unusable rows.
 
 Belongs here: columns, types, units and meaning of ``staging.trips`` and ``staging.quarantine``. Does not: how
 they are computed (``transforms``), and which rows go where (``rules``).

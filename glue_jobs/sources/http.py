@@ -165,7 +165,7 @@ def _tag_of(headers: Mapping[str, str]) -> str:
 
 
 def _receive(response: requests.Response, destination: Path, progress: Progress) -> None:
-    """Append a partial answer to ``destination``, or write a whole one anew; _BrokenOff if bytes are missing."""
+    """Append a partial answer to ``destination``, or write a whole one; _BrokenOff if bytes are missing."""
     resumed = response.status_code == 206
     done = destination.stat().st_size if resumed else 0
     length = response.headers.get("Content-Length")

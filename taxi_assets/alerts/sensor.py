@@ -55,7 +55,7 @@ def alerts_sensor(
 
     @dg.sensor(
         name="alerts",
-        description="Tells people of failed runs and checks, unusual months, stale data, and of their end.",
+        description="Tells people about failed runs and checks, unusual months, stale data, and of their end.",
         minimum_interval_seconds=60,
         default_status=dg.DefaultSensorStatus.RUNNING,
     )

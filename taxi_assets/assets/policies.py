@@ -17,7 +17,7 @@ from taxi_assets.partitions import LONGEST_LAG, SHORTEST_LAG
 
 _BETWEEN_ARRIVALS = timedelta(days=31) + LONGEST_LAG - SHORTEST_LAG
 _DAYS_TO_PROCESS = {"raw": 7, "staging": 8, "curated": 8}
-"""How much longer each layer may take: a week in which somebody mends what held the month back."""
+"""How much longer each layer may take: a week in which somebody repairs what held the month back."""
 
 
 def policy(layer: str) -> dg.FreshnessPolicy | None:

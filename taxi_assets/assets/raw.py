@@ -26,7 +26,7 @@ from taxi_assets.partitions import MONTHS
 SOURCE_SPECS = [
     dg.AssetSpec(
         SOURCE_TRIPS,
-        description="The trip files that the TLC publishes, one a month. The watcher tells of each that is new.",
+        description="The trip files that the TLC publishes, one a month. The watcher reports each that is new.",
         group_name="source",
         kinds={"parquet"},
         partitions_def=MONTHS,

@@ -1,4 +1,4 @@
-"""The staging layer: clean trips, and the quarantine of rows that are no usable trip."""
+"""The staging layer: clean trips, and the quarantine of unusable rows."""
 
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""The SQS queue that S3 tells of new objects.
+"""The SQS queue that S3 notifies of new objects.
 
 Belongs here: reading and deleting messages. Does not: what they say (``sensors.dropped_files``).
 """
@@ -19,7 +19,7 @@ _WAIT_SECONDS = 1
 
 
 class Queue:
-    """The SQS queue that S3 or EventBridge tells of new objects."""
+    """The SQS queue that S3 or EventBridge notifies of new objects."""
 
     def __init__(self, url: str, region: str) -> None:
         self._url = url

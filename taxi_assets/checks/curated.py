@@ -48,7 +48,7 @@ ADDITIVE = {
 class CuratedMonth:
     """The tables of a month as ``build_curated`` wrote them: table name to folder, and the staging they came from.
 
-    ``live`` has the folders of published tables that came from the same version of staging and are not built anew.
+    ``live`` has the folders of published tables that came from the same version of staging and are not built again.
     """
 
     month: str

@@ -67,7 +67,7 @@ class Session:
         return f"read_parquet({quoted(f'{self._tables[view][1]}/**/*.parquet')}, hive_partitioning = false)"
 
     def close(self) -> None:
-        """Forget connection and listings; the next query opens anew."""
+        """Forget connection and listings; the next query opens again."""
         if "_connection" in self.__dict__:
             self._connection.close()
             del self._connection

@@ -22,7 +22,8 @@ from taxi_assets.cli.output import out
 def health(lake: str | None, as_json: bool) -> None:
     """Whether all is well: lake, tables, files, runs, freshness, daemon, on AWS Glue and alarms; and how to repair.
 
-    Exit code 1 if a check fails, for cron; a warning is none. A check that cannot be asked fails, the others go on.
+    Exit code 1 if a check fails, for cron; a warning is not a failure. A check that cannot be asked fails, the others
+    go on.
     It reads the footer of every live file.
 
     \b

@@ -28,7 +28,7 @@ _SAMPLE_COLUMNS = {
 
 @click.group()
 def quarantine() -> None:
-    """The rows that are no usable trip, and why."""
+    """The unusable rows, and why."""
 
 
 @quarantine.command()

@@ -51,8 +51,8 @@ def run(month: str, source: str | None, lake: str | None, tables: str | None, as
 def replay(month: str, lake: str | None, as_json: bool) -> None:
     """Judge a month's quarantine again under the rules of today.
 
-    For use after a rule was mended: rows that are usable now join the published trips, which stay as they are, and
-    the five tables are built anew. Nothing is fetched. A changed flag needs a whole run of the month instead.
+    For use after a rule was corrected: rows that are usable now join the published trips, which stay as they are, and
+    the five tables are built again. Nothing is fetched. A changed flag needs a whole run of the month instead.
 
     \b
       taxi-assets replay --month 2024-02

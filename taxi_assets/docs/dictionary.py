@@ -75,7 +75,7 @@ def _rules() -> str:
     parts = [
         f"## Rules (version {RULES_VERSION})",
         (
-            "Severity: `error` is no usable trip, `warning` a trip with a value not to be relied on, `info` a trip "
+            "Severity: `error` is an unusable row, `warning` a trip with a value not to be relied on, `info` a trip "
             "that lacks a detail."
         ),
     ]

@@ -226,7 +226,7 @@ class LakeCatalog:
         """Create the table, or give it what its contract has gained since; its rows stay as they are."""
         self.commit(table, lambda _: None)
         if self.columns_in_glue(table) not in (None, glue_columns(table)):
-            # Glue's columns are a copy that PyIceberg writes with each commit: one that changes nothing else mends it.
+            # Glue's columns are a copy that PyIceberg writes with each commit: another one repairs it.
             now = datetime.now(timezone.utc).isoformat()
             self.commit(table, lambda iceberg: _set_properties(iceberg, {"taxi.catalog-updated-at": now}))
 

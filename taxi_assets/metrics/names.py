@@ -13,7 +13,7 @@ NAMESPACE = "TaxiAssets"
 ALARM_PREFIX = "taxi-"
 """What names of CloudWatch alarms on them begin with."""
 ASSET, JOB = "Asset", "Job"
-"""The dimensions. A month is none: CloudWatch keeps, and bills, each combination of values as a metric of its own."""
+"""The dimensions. A month is not one of them: CloudWatch bills each combination of values as a metric of its own."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,8 @@ ROWS_PUBLISHED = Metric(
     "Rows of the month that readers see since; of raw/trips, those of the file in force",
     ASSET,
 )
-ROWS_QUARANTINED = Metric("RowsQuarantined", "Count", "Rows of the month that are no usable trip")
-QUARANTINED_SHARE = Metric("QuarantinedShare", "Percent", "Of the rows of the source, those that are no usable trip")
+ROWS_QUARANTINED = Metric("RowsQuarantined", "Count", "Unusable rows of the month")
+QUARANTINED_SHARE = Metric("QuarantinedShare", "Percent", "Unusable rows, of all rows of the source")
 CHECKS_FAILED = Metric("ChecksFailed", "Count", "Checks that held a publication back, or would now", ASSET)
 CHECKS_WARNED = Metric("ChecksWarned", "Count", "Checks that found something to show", ASSET)
 JOB_SECONDS = Metric("JobSeconds", "Seconds", "From the request of a job to its end, waiting included", JOB)

@@ -96,7 +96,7 @@ class Subject:
 
     @property
     def is_watched(self) -> bool:
-        """Whether months are to come by themselves: if not, a daemon that does not run is nobody's loss."""
+        """Whether months are to come by themselves: if not, nobody misses a daemon that does not run."""
         return self.settings.watches_by_itself
 
     @cached_property
@@ -349,7 +349,7 @@ AWS_CHECKS: tuple[tuple[str, Ask], ...] = (
 
 
 def _months_on_their_way(instance: dg.DagsterInstance, now: datetime) -> set[str]:
-    """Those that a run is at work on; one whose process was killed says so for ever, and is none."""
+    """Those that a run is at work on; one whose process was killed says so for ever, and is not counted."""
     runs = instance.get_runs(dg.RunsFilter(statuses=_ACTIVE, updated_after=now - LONGEST_RUN))
     return {run.tags[_PARTITION_TAG] for run in runs if _PARTITION_TAG in run.tags}
 

@@ -19,7 +19,7 @@ from glue_jobs.errors import PipelineError
 from taxi_assets.errors import why_failed
 
 MONTH_TAG, CONTENT_TAG, ATTEMPT_TAG, CODE_TAG = "taxi/month", "taxi/content", "taxi/attempt", "taxi/code"
-"""The month, what tells its file's content from another, the how manieth run of that content, and the code
+"""The month, what tells its file's content from another, the number of the attempt, and the code
 (``deploy.Code.version``) that judges it."""
 FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=30), timedelta(days=1)
 """Between a run that failed for a cause that may pass and the next; it doubles with each."""
@@ -57,7 +57,7 @@ class EarlierRun:
 
     @property
     def attempt(self) -> int:
-        """The how manieth run of that content it is."""
+        """Its number among the runs of that content, from 1."""
         return int(self.tags.get(ATTEMPT_TAG, "1"))
 
     @property
@@ -68,7 +68,7 @@ class EarlierRun:
 
 @dataclass(frozen=True)
 class Again:
-    """Whether a run is to be asked for, as the how manieth, and why or why not."""
+    """Whether a run is to be asked for, with which number of attempt, and why or why not."""
 
     request: bool
     attempt: int

@@ -1,4 +1,4 @@
-"""A sign of life that something outside can watch: Dagster cannot tell of its own silence.
+"""A sign of life that something outside can watch: Dagster cannot report its own silence.
 
 Belongs here: the sensor, and the file that it writes. Does not: noticing that there is none (``health``, an alarm on
 the metric, a monitor that waits to be called).

@@ -209,7 +209,7 @@ def of_now(messages: list[Message]) -> list[Message]:
 
 def test_a_failed_run_is_told_with_month_what_readers_see_run_and_next_step(daemon: Daemon) -> None:
     publish(daemon.lake, MONTH, "the-version-before", "an earlier run")
-    run_id = run(daemon, error="the file of 2024-02 has 0 rows. What to do: wait for the TLC to mend it.")
+    run_id = run(daemon, error="the file of 2024-02 has 0 rows. What to do: wait for the TLC to correct it.")
     (message,) = of_now(daemon.tick())
     assert (message.kind, message.severity) == ("run_failure", "ERROR")
     assert message.title == "1 failed run, 2024-02: stage: the file of # has # rows"
@@ -219,7 +219,7 @@ def test_a_failed_run_is_told_with_month_what_readers_see_run_and_next_step(daem
         "   Readers still see the version published before (staging/trips): the-version-before.\n"
         "   Readers see nothing of 2024-02 (staging/quarantine).\n"
         f"   Run: {UI}/runs/{run_id}\n"
-        "   Next step: wait for the TLC to mend it."
+        "   Next step: wait for the TLC to correct it."
     )
     assert daemon.tick() == []
 

@@ -1,6 +1,6 @@
 """Dagster's pages in a real browser: what people look at, and the button that they press.
 
-With ``TAXI_TESTS_WRITE_PICTURES=1`` the pictures of docs/ui.md are written anew.
+With ``TAXI_TESTS_WRITE_PICTURES=1`` the pictures of docs/ui.md are written again.
 """
 
 from __future__ import annotations

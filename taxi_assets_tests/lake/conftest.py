@@ -16,7 +16,7 @@ BUCKET = "test-lakes"
 
 @pytest.fixture(params=["in a folder", "in S3"])
 def open_lake(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Lake]:
-    """Opens the test's own, at first empty lake; each call opens it anew."""
+    """Opens the test's own, at first empty lake; each call opens it again."""
     if request.param == "in a folder":
         return lambda: Lake.in_folder(tmp_path / "a lake")  # with a space, as folders of people have
     aws = request.getfixturevalue("aws")

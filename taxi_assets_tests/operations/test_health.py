@@ -70,7 +70,7 @@ def few_days(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def own_lake(
     run: Callable[..., MonthResult], few_days: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, Settings]:
-    """A published month that tests damage and mend."""
+    """A published month that tests damage and repair."""
     folder = tmp_path_factory.mktemp("health") / "lake"
     assert run(folder, few_days).succeeded
     return folder, Settings(lake=str(folder))

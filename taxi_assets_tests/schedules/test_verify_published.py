@@ -30,7 +30,7 @@ from taxi_assets_tests.support.publishing_by_hand import publish_again
 
 @pytest.fixture(scope="module")
 def lake(run: Callable[..., MonthResult], source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A published month that tests damage and mend."""
+    """A published month that tests damage and repair."""
     folder = tmp_path_factory.mktemp("verified") / "lake"
     assert run(folder, source).succeeded
     return folder

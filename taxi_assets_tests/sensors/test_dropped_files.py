@@ -1,4 +1,4 @@
-"""Files dropped by hand: the sensor on a folder, and on an emulated SQS queue that S3 tells of new objects."""
+"""Files dropped by hand: the sensor on a folder, and on an emulated SQS queue that S3 notifies of new objects."""
 
 from __future__ import annotations
 

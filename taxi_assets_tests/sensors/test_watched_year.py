@@ -203,7 +203,7 @@ def test_in_a_year_of_mishaps_each_content_is_run_once_and_none_is_lost(
         "06-12 2024-04 run 1",  # the source failed,
         "06-13 2024-04 run 2",
         "07-20 2024-05 run 1",  # bad data,
-        "08-05 2024-03 run 2",  # published anew
+        "08-05 2024-03 run 2",  # republished
         "08-15 2024-05 run 2",  # judged by other code, and still bad
         "08-20 2024-02 run 2",  # only touched: found out once
         "09-01 2024-05 run 3",  # mended

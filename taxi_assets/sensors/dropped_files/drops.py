@@ -1,4 +1,4 @@
-"""Files that people drop into the lake's inbox: what S3 and folders tell of them, and what is to be done.
+"""Files that people drop into the lake's inbox: what S3 and folders say about them, and what is to be done.
 
 Belongs here: reading events, deciding, as pure functions. Does not: the queue, the sensor (``dropped_files``).
 """
@@ -49,7 +49,7 @@ class Drop:
 
 @dataclass(frozen=True)
 class DropDecision:
-    """What to do about a drop. ``settled``: nothing is left to do, so that whoever told of it may be forgotten."""
+    """What to do about a drop. ``settled``: nothing is left to do, so that its message may be forgotten."""
 
     settled: bool
     again: Again
@@ -88,7 +88,7 @@ def drops_in_folder(inbox: Path, months: Iterable[str], now: datetime) -> tuple[
 
 
 def drops_in_message(body: str, inbox: str, months: Iterable[str]) -> tuple[list[Drop], list[str]]:
-    """The drops that a message tells of, and what is wrong with what else it says.
+    """The drops that a message names, and what is wrong with what else it says.
 
     ``inbox`` is the ``s3://…`` folder. Messages are S3's notifications, its test event, and EventBridge's events.
     """

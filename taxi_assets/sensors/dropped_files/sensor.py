@@ -44,7 +44,7 @@ _ORIGIN_TAG, _ORIGIN = "taxi/origin", "inbox"
 
 @dataclass(frozen=True)
 class _Told:
-    """What told of drops: a message of the queue, or the folder itself (no ``receipt``)."""
+    """Where drops were heard of: a message of the queue, or the folder itself (no ``receipt``)."""
 
     drops: Sequence[Drop]
     receipt: str = ""
@@ -106,7 +106,7 @@ def inbox_of(lake: Lake) -> str:
 
 
 def _listen(queue: Queue | None, lake: Lake, months: Sequence[str], now: datetime) -> tuple[list[_Told], list[str]]:
-    """What tells of drops, and what is said of anything that is none."""
+    """Where drops were heard of, and what is said of anything else."""
     if queue is None:
         drops, others = drops_in_folder(Path(inbox_of(lake)), months, now)
         return [_Told(drops)], [f"not taken: {other}" for other in others]
@@ -119,7 +119,7 @@ def _listen(queue: Queue | None, lake: Lake, months: Sequence[str], now: datetim
 
 
 def _failed_drops(instance: dg.DagsterInstance, now: datetime) -> list[Drop]:
-    """Drops with a failed run: the message that told of them is gone."""
+    """Drops with a failed run: the message that named them is gone."""
     wanted = dg.RunsFilter(
         tags={_ORIGIN_TAG: _ORIGIN}, statuses=[DagsterRunStatus.FAILURE], created_after=now - _FAILED_SINCE
     )

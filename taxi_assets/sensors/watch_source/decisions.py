@@ -35,7 +35,7 @@ _NOT_SEEN = {
 
 @dataclass(frozen=True)
 class Decision:
-    """The state of a month, whether a run of it is asked for, as the how manieth of its content, and why or why not."""
+    """The state of a month, whether a run of it is asked for, with which number of attempt, and why or why not."""
 
     state: MonthState
     why: str

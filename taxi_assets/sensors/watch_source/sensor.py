@@ -1,10 +1,10 @@
-"""The sensor that watches the source: new months, and months that were published anew, are landed by themselves.
+"""The sensor that watches the source: new months, and months that were republished, are landed by themselves.
 
 Belongs here: which months are looked at, what is remembered between two looks, asking for runs and showing for what.
 Does not: looking (``glue_jobs.sources``), deciding (``watch_decisions``).
 
 A tick looks without reading a file and decides from what the ledger and the earlier runs say, so that the cursor holds
-only what nobody else knows. It may be lost: the next look finds out anew, and nothing is run twice for it.
+only what nobody else knows. It may be lost: the next look finds out again, and nothing is run twice for it.
 """
 
 import json
@@ -109,7 +109,7 @@ def source_watcher(
         asset_selection=[RAW_TRIPS, RAW_ZONES],
         minimum_interval_seconds=settings.watch_minutes * 60,
         default_status=_status(settings.watches_by_itself),
-        description="Lands months that the source has published, or published anew.",
+        description="Lands months that the source has published, or republished.",
     )
     def watch_source(
         context: dg.SensorEvaluationContext, lake: LakeResource, source: SourceResource
