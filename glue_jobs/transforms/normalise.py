@@ -204,7 +204,7 @@ def _cast(name: str, kind: str, target: str) -> Column:
     """The column ``name`` as ``target``, null where a value has no place in it.
 
     CAST of such a value (the text "n/a", NaN as a whole number) raises on Spark 4 and on Sail and gives null, 0 or any
-    number on Spark 3.5. ``ingest_raw`` refuses it before; where it is null, the audits name it.
+    number on Spark 3.5. ``ingest_raw`` refuses it before; where it is null, the checks name it.
     """
     column = _quoted(name)
     if kind == target or kind in _WIDENED:

@@ -121,7 +121,7 @@ class _Reader:
     def _failed_run(self, number: int, at: datetime, entry: EventLogEntry, event: DagsterEvent) -> Iterator[Problem]:
         """A problem for each asset that the failed steps, or the lost run, did not materialize.
 
-        A step that failed because its own audits did is not one: each of those is told already.
+        A step that failed because its own checks did is not one: each of those is told already.
         """
         failures: dict[str, DagsterEvent] = {}
         assets: dict[str, list[tuple[str, str]]] = {}

@@ -14,7 +14,7 @@ from taxi_assets.asset_keys import STAGING_TRIPS, asset_key
 from taxi_assets.assets.charts import FIGURES, write_picture
 from taxi_assets.assets.publish import Published, Result, Work, run_and_publish
 from taxi_assets.assets.specs import RUNS_POOL, preview, publication_metadata, readers_see, seconds_table, table_spec
-from taxi_assets.checks.curated import AUDITS, CuratedMonth
+from taxi_assets.checks.curated import CHECKS, CuratedMonth
 from taxi_assets.jobs.base import JobRun, Jobs
 from taxi_assets.lake.duck import connect
 from taxi_assets.lake.lake import Lake
@@ -31,7 +31,7 @@ _KINDS = {"pyspark", "iceberg"}
 @dg.multi_asset(
     name="build_curated",
     specs=[table_spec(table, [STAGING_TRIPS], _KINDS) for table in CURATED_TABLES.values()],
-    check_specs=[one.spec for one in AUDITS],
+    check_specs=[one.spec for one in CHECKS],
     partitions_def=MONTHS,
     pool=RUNS_POOL,
     can_subset=True,
@@ -41,7 +41,7 @@ def build_curated(
 ) -> Iterator[Result]:
     """Build the selected tables of the month from the published staging.
 
-    They are audited together and then committed one right after the other; a table whose audits fail is not, which
+    They are checked together and then committed one right after the other; a table whose checks fail is not, which
     does not hold the others back.
     """
     yield from run_and_publish(context, jobs, lake, metrics, lambda opened: _work(context, opened))
@@ -91,7 +91,7 @@ def _work(context: dg.AssetExecutionContext, lake: Lake) -> Work[BuildReport, Cu
     return Work(
         job=BUILD_CURATED,
         arguments={"month": month, "staging": staging.path, "outputs": json.dumps(built.tables)},
-        audits=AUDITS,
+        checks=CHECKS,
         version=lambda _: version,
         subject=lambda _: built,
         publish=publish,

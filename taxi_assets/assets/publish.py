@@ -1,7 +1,7 @@
-"""The promise, in one function: nothing is published that was not audited, whatever becomes of it is recorded.
+"""The promise, in one function: nothing is published that was not checked, whatever becomes of it is recorded.
 
-Belongs here: run a job, ask the audits, record and measure, refuse or publish. Does not: what is particular to a layer
-(``raw``, ``staging``, ``curated``), what audits ask (``checks``), how a commit works (``lake.publishing``).
+Belongs here: run a job, ask the checks, record and measure, refuse or publish. Does not: what is particular to a layer
+(``raw``, ``staging``, ``curated``), what checks ask (``checks``), how a commit works (``lake.publishing``).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from glue_jobs.contracts.rules import RULES_VERSION
 from glue_jobs.errors import Cause, PipelineError
 from glue_jobs.reports import Job, ReportT
 from taxi_assets.asset_keys import CHECK_HISTORY_KEY, QUARANTINE_KEY, STAGING_TRIPS
-from taxi_assets.checks.audit import Answer, Audit, Subject, ask_all
+from taxi_assets.checks.check import Answer, Check, Subject, ask_all
 from taxi_assets.errors import failing_the_step
 from taxi_assets.jobs.base import JobRun, Jobs
 from taxi_assets.lake.lake import Lake
@@ -60,7 +60,7 @@ class Work(Generic[ReportT, Subject]):
 
     job: Job[ReportT]
     arguments: Mapping[str, str]
-    audits: Sequence[Audit[Subject]]
+    checks: Sequence[Check[Subject]]
     version: Callable[[ReportT], str]
     subject: Callable[[ReportT], Subject]
     publish: Callable[[JobRun[ReportT], Collection[dg.AssetKey]], list[Published]]
@@ -77,7 +77,7 @@ def run_and_publish(
     metrics: Metrics,
     prepare: Callable[[Lake], Work[ReportT, Subject]],
 ) -> Iterator[Result]:
-    """Run the job of the work that ``prepare`` describes, audit what it wrote, and publish what passes.
+    """Run the job of the work that ``prepare`` describes, check what it wrote, and publish what passes.
 
     A step failure says what was refused. Answers are recorded before anything is published, and kept if nothing is;
     metrics are put once, at the end.
@@ -87,7 +87,7 @@ def run_and_publish(
         lake = resource.open()
         work = prepare(lake)
         job_run = jobs.run(context, work.job, work.arguments)
-        answers = ask_all(work.audits, work.subject(job_run.report), selected)
+        answers = ask_all(work.checks, work.subject(job_run.report), selected)
         record_answers(context, lake, answers, work.version(job_run.report))
         blamed = {answer.asset for answer in answers if answer.holds_back}
         refused = selected if work.together and blamed else blamed
@@ -177,13 +177,13 @@ def _refusal(
     refused: Collection[dg.AssetKey],
     published: Sequence[Published],
 ) -> PipelineError:
-    """Which audits failed, what readers see meanwhile, and where to look."""
+    """Which checks failed, what readers see meanwhile, and where to look."""
     names = "; ".join(answer.in_words for answer in answers if answer.holds_back)
     seen = "; ".join(text for key, text in work.readers_see.items() if key in refused)
     folders = ", ".join(folder for key, folder in work.folders(report).items() if key in refused)
     others = f". Published: {', '.join(one.key.path[-1] for one in published)}" if published else ""
     return PipelineError(
-        f"{month} was not published, because audits failed: {names}. Readers still see {seen}{others}",
+        f"{month} was not published, because checks failed: {names}. Readers still see {seen}{others}",
         f"look at the checks' metadata and at the files in {folders}, repair the cause, then run the month again",
         cause=work.cause,
     )

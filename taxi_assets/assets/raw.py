@@ -15,7 +15,7 @@ from taxi_assets.asset_keys import RAW_TRIPS, RAW_ZONES, SOURCE_TRIPS, SOURCE_ZO
 from taxi_assets.assets.policies import policy
 from taxi_assets.assets.publish import Published, Result, Work, run_and_publish
 from taxi_assets.assets.specs import OWNERS, RUNS_POOL, markdown_table, seconds_table
-from taxi_assets.checks.raw import AUDITS, LandedMonth
+from taxi_assets.checks.raw import CHECKS, LandedMonth
 from taxi_assets.jobs.base import JobRun, Jobs
 from taxi_assets.lake.append_tables import LandedFile
 from taxi_assets.lake.lake import Lake
@@ -76,7 +76,7 @@ class IngestConfig(dg.Config):
             metadata={"ledger": FILES.full_name},
         ),
     ],
-    check_specs=[one.spec for one in AUDITS],
+    check_specs=[one.spec for one in CHECKS],
     partitions_def=MONTHS,
     pool=RUNS_POOL,
 )
@@ -118,7 +118,7 @@ def _work(context: dg.AssetExecutionContext, lake: Lake, places: Mapping[str, st
     return Work(
         job=INGEST_RAW,
         arguments={"month": month, **places, "raw_dir": lake.paths.raw},
-        audits=AUDITS,
+        checks=CHECKS,
         version=lambda report: report["trips"]["sha256"],
         subject=lambda report: LandedMonth(month, report["trips"], report["zones"]),
         publish=publish,

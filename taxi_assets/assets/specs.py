@@ -23,7 +23,7 @@ from taxi_assets.partitions import MONTHS
 OWNERS = ["team:data-platform"]
 PREVIEW_ROWS = 8
 RUNS_POOL = "engine"
-"""Steps of this pool use an engine, or audit a month: how many at once is the Dagster instance's to say."""
+"""Steps of this pool use an engine, or check a month: how many at once is the Dagster instance's to say."""
 
 
 def table_spec(table: Table, deps: Iterable[dg.AssetKey], kinds: set[str], skippable: bool = True) -> dg.AssetSpec:

@@ -21,7 +21,7 @@ from taxi_assets.assets.specs import (
     seconds_table,
     table_spec,
 )
-from taxi_assets.checks.staging.audits import AUDITS
+from taxi_assets.checks.staging.registry import CHECKS
 from taxi_assets.checks.staging.subject import StagedMonth
 from taxi_assets.jobs.base import JobRun, Jobs
 from taxi_assets.lake.lake import Lake
@@ -43,7 +43,7 @@ class StagingConfig(dg.Config):
 @dg.multi_asset(
     name="stage_trips",
     specs=[table_spec(table, [RAW_TRIPS, RAW_ZONES], _KINDS) for table in (TRIPS, QUARANTINE)],
-    check_specs=[one.spec for one in AUDITS],
+    check_specs=[one.spec for one in CHECKS],
     partitions_def=MONTHS,
     pool=RUNS_POOL,
 )
@@ -54,7 +54,7 @@ def stage_trips(
     lake: LakeResource,
     metrics: dg.ResourceParam[Metrics],
 ) -> Iterator[Result]:
-    """Clean, judge and enrich the month; publish trips and quarantine if the audits pass."""
+    """Clean, judge and enrich the month; publish trips and quarantine if the checks pass."""
     yield from run_and_publish(
         context, jobs, lake, metrics, lambda opened: _work(opened, context.partition_key, context.run_id, config.replay)
     )
@@ -126,7 +126,7 @@ def _work(lake: Lake, month: str, run_id: str, is_replay: bool) -> Work[WrittenR
     return Work(
         job=REPLAY_QUARANTINE if is_replay else STAGE_TRIPS,
         arguments=arguments,
-        audits=AUDITS,
+        checks=CHECKS,
         version=lambda _: version,
         subject=subject,
         publish=publish,

@@ -404,7 +404,7 @@ def _is_orphan(context: dg.AssetExecutionContext, arguments: Mapping[str, str]) 
 
     That is so of an earlier attempt of this step, if its Dagster run has ended, and if its worker was a process of
     this machine that is gone. A run of an instance that is not ours, or of a worker elsewhere, is left alone: if it
-    lives, the audits and the publication of whoever comes second see to the rest.
+    lives, the checks and the publication of whoever comes second see to the rest.
     """
     run_id, worker = arguments.get(_DAGSTER_RUN, ""), arguments.get(_WORKER, "")
     if run_id == context.run_id:

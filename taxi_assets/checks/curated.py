@@ -1,4 +1,4 @@
-"""Audits of the curated tables of a month, before they are published."""
+"""Checks of the curated tables of a month, before they are published."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import cached_property
 
 from glue_jobs.contracts import CURATED_TABLES, TRIPS, Table, tlc
 from taxi_assets.asset_keys import asset_key
-from taxi_assets.checks.audit import Audit, Outcome, conforms, has_rows
+from taxi_assets.checks.check import Check, Outcome, conforms, has_rows
 from taxi_assets.checks.session import Session
 
 _VOLUME = ("trips", "refunds", "gross_revenue", "refunded", "net_revenue")
@@ -99,23 +99,23 @@ def _agrees_with_the_others(table: Table, built: CuratedMonth) -> Outcome:
     )
 
 
-def _audits_of(table: Table) -> list[Audit[CuratedMonth]]:
+def _checks_of(table: Table) -> list[Check[CuratedMonth]]:
     key = asset_key(table)
     return [
-        Audit(key, "has_rows", "The month is not empty", lambda built: has_rows(built.session, table.name)),
-        Audit(
+        Check(key, "has_rows", "The month is not empty", lambda built: has_rows(built.session, table.name)),
+        Check(
             key,
             "conforms_to_contract",
             f"Columns, types, nulls and month as contracted; unique by {', '.join(table.grain)}",
             lambda built: conforms(built.session, table.name, table, built.month),
         ),
-        Audit(
+        Check(
             key,
             "agrees_with_staging",
             "Every count and every sum of money is that of staging, exactly, group by group",
             lambda built: _agrees_with_staging(table, built),
         ),
-        Audit(
+        Check(
             key,
             "agrees_with_the_other_tables",
             "Trips, refunds and revenue of the month are those of the other tables of the same staging",
@@ -124,4 +124,4 @@ def _audits_of(table: Table) -> list[Audit[CuratedMonth]]:
     ]
 
 
-AUDITS: list[Audit[CuratedMonth]] = [audit for table in CURATED_TABLES.values() for audit in _audits_of(table)]
+CHECKS: list[Check[CuratedMonth]] = [check for table in CURATED_TABLES.values() for check in _checks_of(table)]

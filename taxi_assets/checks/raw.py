@@ -1,4 +1,4 @@
-"""Audits of a landed month, before the ledger says that it is in force."""
+"""Checks of a landed month, before the ledger says that it is in force."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from glue_jobs.contracts import tlc
 from glue_jobs.files import open_file_system
 from glue_jobs.reports import LandedFileReport, LandedTripsReport
 from taxi_assets.asset_keys import RAW_TRIPS, RAW_ZONES
-from taxi_assets.checks.audit import Audit, Outcome, expect
+from taxi_assets.checks.check import Check, Outcome, expect
 from taxi_assets.checks.session import Session
 from taxi_assets.lake.reading import parquet_scan, quoted
 
@@ -93,34 +93,34 @@ def _file(landed: LandedMonth, select: str, more: str = "") -> str:
     return f"{select} FROM {quoted(landed.trips['path'])} {more}".strip()
 
 
-def _audit(asset: dg.AssetKey, name: str, description: str, ask: Any, blocking: bool = True) -> Audit[LandedMonth]:
-    return Audit(asset, name, description, ask, blocking)
+def _check(asset: dg.AssetKey, name: str, description: str, ask: Any, blocking: bool = True) -> Check[LandedMonth]:
+    return Check(asset, name, description, ask, blocking)
 
 
-AUDITS = [
-    _audit(RAW_TRIPS, "has_rows", "The landed file has as many rows as the job counted, and some", _has_rows),
-    _audit(RAW_TRIPS, "has_its_size", "The landed file is as large as the one that was fetched", _has_its_size),
-    _audit(RAW_TRIPS, "has_its_content", "The landed file's SHA-256 is that of what was fetched", _has_its_content),
-    _audit(
+CHECKS = [
+    _check(RAW_TRIPS, "has_rows", "The landed file has as many rows as the job counted, and some", _has_rows),
+    _check(RAW_TRIPS, "has_its_size", "The landed file is as large as the one that was fetched", _has_its_size),
+    _check(RAW_TRIPS, "has_its_content", "The landed file's SHA-256 is that of what was fetched", _has_its_content),
+    _check(
         RAW_TRIPS,
         "columns_are_known",
         "The file has no column that the contract does not know",
         _columns_are_known,
         blocking=False,
     ),
-    _audit(
+    _check(
         RAW_TRIPS,
         "columns_are_complete",
         "The file has every column that the TLC's files have had since before its month",
         _columns_are_complete,
         blocking=False,
     ),
-    _audit(
+    _check(
         RAW_TRIPS,
         "types_are_those_of_the_era",
         "Each column has the physical type that it has had since before the file's month",
         _types_are_those_of_the_era,
         blocking=False,
     ),
-    _audit(RAW_ZONES, "has_all_zones", "The zone lookup lists all 265 zones", _has_all_zones),
+    _check(RAW_ZONES, "has_all_zones", "The zone lookup lists all 265 zones", _has_all_zones),
 ]

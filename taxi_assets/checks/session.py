@@ -1,4 +1,4 @@
-"""The files that the audits of one subject read, as views of one DuckDB connection.
+"""The files that the checks of one subject read, as views of one DuckDB connection.
 
 Belongs here: opening, listing and querying them, SQL for a person to run over them. Does not: any question.
 """

@@ -1,6 +1,6 @@
-"""Asking the audits again, of what readers see.
+"""Asking the checks again, of what readers see.
 
-Belongs here: the subjects of the audits, made from published versions. Does not: the audits, or when they are asked
+Belongs here: the subjects of the checks, made from published versions. Does not: the checks, or when they are asked
 (``schedules.verify_published``).
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import dagster as dg
 
@@ -18,26 +17,23 @@ from glue_jobs.contracts.rules import RULES_VERSION
 from glue_jobs.errors import Cause, PipelineError
 from taxi_assets.asset_keys import QUARANTINE_KEY, STAGING_TRIPS, asset_key
 from taxi_assets.checks import curated
-from taxi_assets.checks.audit import Answer, Audit, ask_all
+from taxi_assets.checks.check import Answer, ask_all
 from taxi_assets.checks.curated import CuratedMonth
-from taxi_assets.checks.staging import audits as staging
+from taxi_assets.checks.staging import registry as staging
 from taxi_assets.checks.staging.subject import StagedMonth
 from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.publishing import Publication
 
-_OF_A_JOBS_REPORT = "report_matches_files"
-"""The one audit that needs what only a job's report says."""
-
 
 class NotVerifiable(PipelineError):
-    """The month has no published version that the audits can be asked of."""
+    """The month has no published version that the checks can be asked of."""
 
     cause = Cause.ORDER
 
 
 @dataclass(frozen=True)
 class Verified:
-    """What the audits found in the published versions of a month: version of staging, answers."""
+    """What the checks found in the published versions of a month: version of staging, answers."""
 
     month: str
     version: str
@@ -45,12 +41,12 @@ class Verified:
 
     @property
     def failed(self) -> list[Answer]:
-        """Blocking audits that do not pass any more."""
+        """Blocking checks that do not pass any more."""
         return [answer for answer in self.answers if answer.holds_back]
 
 
 def verify(lake: Lake, month: str) -> Verified:
-    """Ask every audit of the month's published trips, quarantine and tables again.
+    """Ask every check of the month's published trips, quarantine and tables again.
 
     A table is compared with the staging that it was computed from only if that is the one that readers see; what does
     not fit together is ``status``'s to say. NotVerifiable if the month is not published, was published under earlier
@@ -78,17 +74,12 @@ def verify(lake: Lake, month: str) -> Verified:
             "quarantine_reasons": {},
         },
     )
-    audits = [audit for audit in staging.AUDITS if audit.name != _OF_A_JOBS_REPORT and not _is_relative(audit)]
-    answers = ask_all(audits, staged, (STAGING_TRIPS, QUARANTINE_KEY))
+    checks = [check for check in staging.CHECKS if not check.of_the_run]
+    answers = ask_all(checks, staged, (STAGING_TRIPS, QUARANTINE_KEY))
     live = {table.name: lake.publisher.live(table, month) for table in CURATED_TABLES.values()}
     built = CuratedMonth(month, trips.path, dict(_of_this_staging(live.items(), trips)))
-    answers += ask_all(curated.AUDITS, built, [asset_key(CURATED_TABLES[name]) for name in built.tables])
+    answers += ask_all(curated.CHECKS, built, [asset_key(CURATED_TABLES[name]) for name in built.tables])
     return Verified(month, trips.version, answers)
-
-
-def _is_relative(audit: Audit[Any]) -> bool:
-    """Whether it compares the month with others: true of what was usual then, not of whether the files are sound."""
-    return audit.name.endswith("_usual")
 
 
 def _of_this_staging(live: Iterable[tuple[str, Publication | None]], trips: Publication) -> Iterable[tuple[str, str]]:

@@ -1,6 +1,6 @@
 """The command ``taxi-assets``.
 
-Belongs here: arguments, printing, exit codes (0 done, 1 the run or an audit failed, 2 wrong usage). Does not:
+Belongs here: arguments, printing, exit codes (0 done, 1 the run or a check failed, 2 wrong usage). Does not:
 any work; imports of the heavy modules stand in the commands, so that --help answers at once.
 """
 

@@ -28,7 +28,7 @@ _DEMO_SOURCE = "synthetic:rows=50000,seed=1"
 @click.option("--tables", metavar="A,B", help="Only these curated tables.  [default: all five]")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output, progress on standard error.")
 def run(month: str, source: str | None, lake: str | None, tables: str | None, as_json: bool) -> None:
-    """Process one month: land it, stage it, build the tables, publish what passes its audits.
+    """Process one month: land it, stage it, build the tables, publish what passes its checks.
 
     Running a month again is safe: readers see the previous version until the new one is published whole.
 

@@ -74,7 +74,7 @@ _FIRST_PARTITION_FIELD_ID = 1000
 def iceberg_schema(table: Table) -> Schema:
     """The table's columns as an Iceberg schema: the contract's field ids, types and descriptions.
 
-    All are optional: Spark writes every column as nullable; nulls are refused by the audits instead.
+    All are optional: Spark writes every column as nullable; nulls are refused by the checks instead.
     """
     return Schema(
         *(

@@ -28,7 +28,7 @@ from glue_jobs.files import open_file_system
 def connect(copies: bool = False) -> duckdb.DuckDBPyConnection:
     """A DuckDB connection in memory that also reads ``s3://`` paths; nothing is opened before one is read.
 
-    With ``copies``, each file is fetched whole when it is first opened, and kept until ``forget_copies``: for audits,
+    With ``copies``, each file is fetched whole when it is first opened, and kept until ``forget_copies``: for checks,
     which read the 116 to 124 files of a month some twenty times, a few columns at a time. Without, only the ranges
     that a query needs are read.
     """
@@ -38,7 +38,7 @@ def connect(copies: bool = False) -> duckdb.DuckDBPyConnection:
 
 
 def forget_copies() -> None:
-    """Delete the copies of files that audits have read."""
+    """Delete the copies of files that checks have read."""
     if _copied_files.cache_info().currsize:
         _copied_files().close()
         _copied_files.cache_clear()

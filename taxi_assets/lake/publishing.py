@@ -1,6 +1,6 @@
 """Publishing a month of a table, its history, and putting an earlier version back.
 
-Belongs here: everything that commits to a monthly table. Does not: audits (they come before), or reading rows.
+Belongs here: everything that commits to a monthly table. Does not: checks (they come before), or reading rows.
 
 A job writes plain Parquet to a fresh version folder; one Iceberg transaction then replaces the month with those
 files. Readers see the old month or the new one, and a crash leaves an unreferenced folder.

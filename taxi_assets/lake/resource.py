@@ -33,7 +33,7 @@ class LakeResource(dg.ConfigurableResource["LakeResource"]):
         self,
         context: dg.InitResourceContext,  # noqa: ARG002 -- Dagster passes it; the lake does not need it
     ) -> Iterator["LakeResource"]:
-        """Copies of files that audits have read end with the run."""
+        """Copies of files that checks have read end with the run."""
         try:
             yield self
         finally:

@@ -371,7 +371,7 @@ def _failures(instance: dg.DagsterInstance) -> Iterator[tuple[str, dg.DagsterRun
                 yield month, run
             since |= own
         if STAGING_TRIPS.to_user_string() in since:
-            since.add(verify_published.name)  # what did not pass its audits any more is replaced
+            since.add(verify_published.name)  # what did not pass its checks any more is replaced
 
 
 def _asked_for(instance: dg.DagsterInstance, run: dg.DagsterRun) -> set[str]:

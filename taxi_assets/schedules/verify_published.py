@@ -1,4 +1,4 @@
-"""Published months are audited again, without being built again: on demand, and each month.
+"""Published months are checked again, without being built again: on demand, and each month.
 
 Belongs here: the job and its schedule. Does not: what is asked (``taxi_assets.checks.verify``).
 """
@@ -18,11 +18,11 @@ from taxi_assets.metrics.recorder import Metrics
 from taxi_assets.partitions import MONTHS
 
 
-@dg.op(pool=RUNS_POOL, description="Ask the audits of a month's published versions again.")
-def audit_published_month(
+@dg.op(pool=RUNS_POOL, description="Ask the checks of a month's published versions again.")
+def check_published_month(
     context: dg.OpExecutionContext, lake: LakeResource, metrics: dg.ResourceParam[Metrics]
 ) -> Iterator[dg.AssetCheckEvaluation | dg.Output[None]]:
-    """Fails if a blocking audit does not pass any more; nothing is changed, readers see what they saw."""
+    """Fails if a blocking check does not pass any more; nothing is changed, readers see what they saw."""
     with failing_the_step():
         opened, month = lake.open(), context.partition_key
         verified = verify(opened, month)
@@ -31,11 +31,11 @@ def audit_published_month(
         # As the run's own: of answers outside of any run, Dagster takes one for each month and check, ever.
         yield from evaluations(verified)
         held = len(verified.answers) - len(verified.failed)
-        context.log.info(f"{month}: {held} of {len(verified.answers)} audits hold")
+        context.log.info(f"{month}: {held} of {len(verified.answers)} checks hold")
         if verified.failed:
             names = "; ".join(answer.in_words for answer in verified.failed)
             raise PipelineError(
-                f"{month} is published and does not pass its audits any more: {names}. Readers see version "
+                f"{month} is published and does not pass its checks any more: {names}. Readers see version "
                 f"{verified.version}",
                 "look at the checks' metadata; taxi-assets catalog check names files that are gone; taxi-assets run "
                 f"--month {month} builds it again",
@@ -43,17 +43,17 @@ def audit_published_month(
         yield dg.Output(None)
 
 
-@dg.job(partitions_def=MONTHS, description="The audits of a published month asked again; nothing is built.")
+@dg.job(partitions_def=MONTHS, description="The checks of a published month asked again; nothing is built.")
 def verify_published() -> None:
-    """See ``audit_published_month``."""
-    audit_published_month()
+    """See ``check_published_month``."""
+    check_published_month()
 
 
 @dg.schedule(
     job=verify_published,
     cron_schedule="0 6 2 * *",
     execution_timezone="America/New_York",
-    description="Each month, the audits of every published month are asked again.",
+    description="Each month, the checks of every published month are asked again.",
 )
 def verify_each_month(context: dg.ScheduleEvaluationContext, lake: LakeResource) -> Iterator[dg.RunRequest]:
     """One run for each published month."""

@@ -21,7 +21,7 @@ from taxi_assets.alerts.notify import Message, NotDelivered, Notifier
 from taxi_assets.alerts.sensor import STATE_KEY, alerts_sensor
 from taxi_assets.alerts.slack import SlackNotifier
 from taxi_assets.asset_keys import QUARANTINE_KEY
-from taxi_assets.checks.staging.audits import AUDITS
+from taxi_assets.checks.staging.registry import CHECKS
 from taxi_assets.definitions import build_definitions
 from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.resource import LakeResource
@@ -169,7 +169,7 @@ def stage(
     ]
     if config.failed_checks:
         yield from answers
-        raise dg.Failure("audits failed. What to do: repair the cause, then run the month again.", allow_retries=False)
+        raise dg.Failure("checks failed. What to do: repair the cause, then run the month again.", allow_retries=False)
     if config.error:
         raise dg.Failure(config.error, allow_retries=False)
     for asset in ("trips", "quarantine"):
@@ -237,7 +237,7 @@ def test_the_next_good_run_of_the_month_is_told_as_the_end_of_it_once(daemon: Da
     assert daemon.tick(3 * DAY) == []
 
 
-def test_a_run_that_failed_because_its_audits_did_is_told_as_failed_audits_alone(daemon: Daemon) -> None:
+def test_a_run_that_failed_because_its_checks_did_is_told_as_failed_checks_alone(daemon: Daemon) -> None:
     run_id = run(daemon, failed_checks=["adds_up", "is_small"])
     messages = daemon.tick()
     assert [message.kind for message in messages] == ["failed_check", "quarantine_jump"]
@@ -266,8 +266,8 @@ def test_a_check_that_only_shows_fails_no_run_and_is_in_the_digest(daemon: Daemo
     assert "It is over by now." in message.text
 
 
-def test_the_quarantine_checks_are_those_of_the_audits() -> None:
-    assert {audit.name for audit in AUDITS if audit.asset == QUARANTINE_KEY} >= QUARANTINE_CHECKS
+def test_the_quarantine_checks_are_those_of_the_checks() -> None:
+    assert {check.name for check in CHECKS if check.asset == QUARANTINE_KEY} >= QUARANTINE_CHECKS
 
 
 def test_a_run_that_was_lost_is_told_for_every_asset_that_it_did_not_materialize(daemon: Daemon) -> None:

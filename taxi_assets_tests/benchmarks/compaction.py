@@ -17,7 +17,7 @@ from rich.table import Table
 
 from glue_jobs.contracts import CHECK_HISTORY
 from taxi_assets.asset_keys import STAGING_TRIPS
-from taxi_assets.checks.audit import Answer, Outcome
+from taxi_assets.checks.check import Answer, Outcome
 from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.maintenance import compact
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from glue_jobs.contracts.eras import era_of
 from glue_jobs.sources.synthetic import make_zones
 from glue_jobs.transforms.normalise import ARROW_TYPES
-from taxi_assets.checks.staging.audits import AUDITS
+from taxi_assets.checks.staging.registry import CHECKS
 from taxi_assets.checks.staging.subject import StagedMonth
 from taxi_assets_tests.support.comparing import different_rows
 from taxi_assets_tests.support.in_process import replay, stage
@@ -34,8 +34,8 @@ from taxi_assets_tests.support.odd_months import (
 
 
 def failed(month: StagedMonth) -> dict[str, str]:
-    """The blocking audits that fail, and what they found."""
-    answers = [audit.evaluate(month) for audit in AUDITS if audit.blocking and audit.name not in NEEDS_A_REAL_MONTH]
+    """The blocking checks that fail, and what they found."""
+    answers = [check.evaluate(month) for check in CHECKS if check.blocking and check.name not in NEEDS_A_REAL_MONTH]
     return {answer.name: answer.outcome.actual for answer in answers if answer.holds_back}
 
 

@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from glue_jobs.contracts import CURATED_TABLES, MONTHLY_TABLES, tlc
-from taxi_assets.checks.audit import Answer, Audit, ask_all
-from taxi_assets.checks.curated import AUDITS as CURATED_AUDITS
-from taxi_assets.checks.staging.audits import AUDITS as STAGING_AUDITS
+from taxi_assets.checks.check import Answer, Check, ask_all
+from taxi_assets.checks.curated import CHECKS as CURATED_CHECKS
+from taxi_assets.checks.staging.registry import CHECKS as STAGING_CHECKS
 from taxi_assets.checks.staging.subject import StagedMonth
 from taxi_assets.lake.lake import Lake
 from taxi_assets.operations.run_month import MonthResult
@@ -173,14 +173,14 @@ def held_back(answers: list[Answer]) -> set[str]:
     return {f"{one.asset.to_user_string()}: {one.name}" for one in answers if one.holds_back}
 
 
-def ask(audits: Sequence[Audit[Any]], subject: object) -> set[str]:
-    """The blocking audits that fail."""
-    return held_back(ask_all(audits, subject, {audit.asset for audit in audits}))
+def ask(checks: Sequence[Check[Any]], subject: object) -> set[str]:
+    """The blocking checks that fail."""
+    return held_back(ask_all(checks, subject, {check.asset for check in checks}))
 
 
 def test_without_a_fault_no_check_holds_anything_back(staged: dict[str, StagedMonth], tmp_path: Path) -> None:
-    assert ask(STAGING_AUDITS, staged[MONTH]) == set()
-    assert ask(CURATED_AUDITS, build(MONTH, staged[MONTH].trips, tmp_path)) == set()
+    assert ask(STAGING_CHECKS, staged[MONTH]) == set()
+    assert ask(CURATED_CHECKS, build(MONTH, staged[MONTH].trips, tmp_path)) == set()
 
 
 @pytest.mark.parametrize("name", MUTANTS)
@@ -195,7 +195,7 @@ def test_a_fault_in_a_job_is_named_by_a_blocking_check(
             built = build(MONTH, good.trips, tmp_path / "out")
         else:
             faulty = stage(MONTH, good.source, good.zones, tmp_path / "out")
-    found = ask(CURATED_AUDITS, built) if in_curated else ask(STAGING_AUDITS, faulty)
+    found = ask(CURATED_CHECKS, built) if in_curated else ask(STAGING_CHECKS, faulty)
     assert set(mutant.caught_by) <= found
 
 

@@ -27,7 +27,7 @@ def landed(path: Path, month: str, **changes: Any) -> LandedMonth:
 
 
 def failed(month: LandedMonth) -> set[str]:
-    return {one.name for one in raw.AUDITS if not one.evaluate(month).outcome.passed}
+    return {one.name for one in raw.CHECKS if not one.evaluate(month).outcome.passed}
 
 
 @pytest.mark.parametrize("month", ["2011-06", "2014-08", "2019-01", "2023-02", "2024-02", "2025-01", "2026-06"])

@@ -1,4 +1,4 @@
-"""Each audit against a month that a faulty job would have written."""
+"""Each check against a month that a faulty job would have written."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from glue_jobs.contracts.model import Type
 from glue_jobs.contracts.raw import TRIPS_DATASET, ZONES_DATASET
 from glue_jobs.ingest_raw import verify_trips
 from taxi_assets.checks import curated, raw
-from taxi_assets.checks.audit import Audit
+from taxi_assets.checks.check import Check
 from taxi_assets.checks.curated import CuratedMonth
 from taxi_assets.checks.raw import LandedMonth
 from taxi_assets.checks.session import Session
-from taxi_assets.checks.staging import audits as staging
+from taxi_assets.checks.staging import registry as staging
 from taxi_assets.checks.staging.subject import StagedMonth
 from taxi_assets.lake.lake import Lake
 from taxi_assets.operations.run_month import MonthResult
 from taxi_assets_tests.conftest import MONTH
 
 
-def failed(audits: list[Audit[Any]], subject: object) -> set[str]:
-    return {f"{one.asset.path[-1]}: {one.name}" for one in audits if not one.evaluate(subject).outcome.passed}
+def failed(checks: list[Check[Any]], subject: object) -> set[str]:
+    return {f"{one.asset.path[-1]}: {one.name}" for one in checks if not one.evaluate(subject).outcome.passed}
 
 
 def rewrite(folder: Path, select: str) -> None:
@@ -70,8 +70,8 @@ def staged(published: tuple[Path, MonthResult], tmp_path: Path) -> StagedMonth:
     return StagedMonth(MONTH, source.path, zones.path, str(folders["trips"]), str(folders["quarantine"]), facts)
 
 
-def test_a_good_month_passes_every_staging_audit(staged: StagedMonth) -> None:
-    assert failed(staging.AUDITS, staged) == set()
+def test_a_good_month_passes_every_staging_check(staged: StagedMonth) -> None:
+    assert failed(staging.CHECKS, staged) == set()
 
 
 ACCOUNTING, MONEY = "trips: every_row_is_accounted_for", "trips: money_adds_up_to_the_cent"
@@ -95,7 +95,7 @@ REPORT, CONTRACT = "trips: report_matches_files", "trips: conforms_to_contract"
 )
 def test_a_fault_in_the_trips_is_caught(staged: StagedMonth, select: str, caught_by: set[str]) -> None:
     rewrite(Path(staged.trips), select)
-    assert caught_by <= failed(staging.AUDITS, staged)
+    assert caught_by <= failed(staging.CHECKS, staged)
 
 
 _NEXT_TIP = "coalesce(lead(tip_amount) OVER (ORDER BY row_hash), first_value(tip_amount) OVER (ORDER BY row_hash))"
@@ -132,7 +132,7 @@ _NEXT_TIP = "coalesce(lead(tip_amount) OVER (ORDER BY row_hash), first_value(tip
 )
 def test_a_fault_that_leaves_the_sums_as_they_are_is_caught(staged: StagedMonth, select: str, caught_by: str) -> None:
     rewrite(Path(staged.trips), select)
-    found = failed(staging.AUDITS, staged)
+    found = failed(staging.CHECKS, staged)
     assert any(name.startswith(f"trips: {caught_by}") for name in found)
     if caught_by != "rows_are_those_of_the_source":
         assert ACCOUNTING not in found
@@ -140,7 +140,7 @@ def test_a_fault_that_leaves_the_sums_as_they_are_is_caught(staged: StagedMonth,
 
 def test_a_quarantined_row_with_another_reason_than_its_own_is_caught(staged: StagedMonth) -> None:
     rewrite(Path(staged.quarantine), "SELECT * REPLACE ('impossible_amount' AS quarantine_reasons) FROM rows")
-    assert "trips: rules_hold" in failed(staging.AUDITS, staged)
+    assert "trips: rules_hold" in failed(staging.CHECKS, staged)
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_a_quarantined_row_with_another_reason_than_its_own_is_caught(staged: St
 )
 def test_the_rows_to_look_at_are_the_faulty_ones(staged: StagedMonth, select: str, name: str, rows: int) -> None:
     rewrite(Path(staged.trips), select)
-    sql = answer_to(staging.AUDITS, name)(staged).outcome.rows_to_look_at
+    sql = answer_to(staging.CHECKS, name)(staged).outcome.rows_to_look_at
     with duckdb.connect() as connection:
         shown = connection.execute(sql).fetchall()
     assert len(shown) == rows if rows <= 20 else len(shown) > rows
@@ -167,14 +167,14 @@ def test_repeated_rows_beyond_what_is_known_are_shown(staged: StagedMonth) -> No
         Path(staged.quarantine),
         "SELECT rows.* REPLACE ('exact_duplicate' AS quarantine_reasons) FROM rows, range(2)",
     )
-    assert "quarantine: duplicates_are_few" in failed(staging.AUDITS, staged)
+    assert "quarantine: duplicates_are_few" in failed(staging.CHECKS, staged)
 
 
 def test_a_value_of_an_unknown_column_that_is_not_kept_is_caught(staged: StagedMonth, tmp_path: Path) -> None:
     table = pq.read_table(staged.source)
     moods = pa.array(["glad"] * table.num_rows)
     pq.write_table(table.append_column("driver_mood", moods), tmp_path / "strange.parquet")
-    assert failed(staging.AUDITS, replace(staged, source=str(tmp_path / "strange.parquet"))) == {
+    assert failed(staging.CHECKS, replace(staged, source=str(tmp_path / "strange.parquet"))) == {
         "trips: rows_are_those_of_the_source"
     }
 
@@ -186,7 +186,7 @@ def published_like(staged: StagedMonth, **others: float) -> dict[str, dict[str, 
 
 
 def test_a_month_like_its_published_neighbours_is_usual(staged: StagedMonth) -> None:
-    assert failed(staging.AUDITS, replace(staged, published=published_like(staged))) == set()
+    assert failed(staging.CHECKS, replace(staged, published=published_like(staged))) == set()
 
 
 @pytest.mark.parametrize(
@@ -208,9 +208,9 @@ def test_a_month_that_differs_from_its_neighbours_is_shown_and_not_held_back(
     staged: StagedMonth, measure: str, other: float, caught_by: str
 ) -> None:
     unlike = replace(staged, published=published_like(staged, **{measure: other}))
-    assert failed(staging.AUDITS, unlike) == {caught_by}
+    assert failed(staging.CHECKS, unlike) == {caught_by}
     name = caught_by.partition(": ")[2]
-    answer = answer_to(staging.AUDITS, name)(unlike)
+    answer = answer_to(staging.CHECKS, name)(unlike)
     assert not answer.holds_back
     assert measure in answer.outcome.actual
     shown = {row["measure"]: row["verdict"] for row in answer.outcome.details["comparison"]}
@@ -220,29 +220,29 @@ def test_a_month_that_differs_from_its_neighbours_is_shown_and_not_held_back(
 def test_a_measure_that_has_no_value_any_more_is_shown(staged: StagedMonth) -> None:
     rewrite(Path(staged.trips), "SELECT * REPLACE (NULL::DOUBLE AS average_speed_mph) FROM rows")
     like = {"median_speed": {f"2023-{number:02d}": 11.0 for number in range(1, 13)}}
-    outcome = answer_to(staging.AUDITS, "averages_are_usual")(replace(staged, published=like)).outcome
+    outcome = answer_to(staging.CHECKS, "averages_are_usual")(replace(staged, published=like)).outcome
     assert outcome.actual == "median_speed has no value, as it has in 12 published months"
     assert not outcome.passed
 
 
 def test_a_lost_quarantine_row_is_caught(staged: StagedMonth) -> None:
     rewrite(Path(staged.quarantine), "FROM rows LIMIT 2")
-    assert ACCOUNTING in failed(staging.AUDITS, staged)
+    assert ACCOUNTING in failed(staging.CHECKS, staged)
 
 
 def test_a_quarantine_of_a_tenth_of_the_month_is_caught(staged: StagedMonth) -> None:
     rewrite(Path(staged.quarantine), "SELECT rows.* FROM rows, range(100)")
-    assert "quarantine: is_small" in failed(staging.AUDITS, staged)
+    assert "quarantine: is_small" in failed(staging.CHECKS, staged)
 
 
 def test_a_quarantined_row_without_a_reason_is_caught(staged: StagedMonth) -> None:
     rewrite(Path(staged.quarantine), "SELECT * REPLACE (NULL::VARCHAR AS quarantine_reasons) FROM rows")
-    assert failed(staging.AUDITS, staged) == {"quarantine: conforms_to_contract"}
+    assert failed(staging.CHECKS, staged) == {"quarantine: conforms_to_contract"}
 
 
 def test_a_report_that_says_something_else_than_the_files_is_caught(staged: StagedMonth) -> None:
     lying = replace(staged, facts={**staged.facts, "published_rows": 1})
-    assert failed(staging.AUDITS, lying) == {ACCOUNTING}
+    assert failed(staging.CHECKS, lying) == {ACCOUNTING}
 
 
 @pytest.fixture
@@ -253,8 +253,8 @@ def built(published: tuple[Path, MonthResult], staged: StagedMonth, tmp_path: Pa
     )
 
 
-def test_good_tables_pass_every_curated_audit(built: CuratedMonth) -> None:
-    assert failed(curated.AUDITS, built) == set()
+def test_good_tables_pass_every_curated_check(built: CuratedMonth) -> None:
+    assert failed(curated.CHECKS, built) == set()
 
 
 @pytest.mark.parametrize("table", CURATED_TABLES)
@@ -273,7 +273,7 @@ def test_a_fault_in_a_curated_table_is_caught(
     built: CuratedMonth, table: str, select: str, caught_by: str, tmp_path: Path
 ) -> None:
     rewrite(tmp_path / table, select)
-    found = failed(curated.AUDITS, built)
+    found = failed(curated.CHECKS, built)
     assert f"{table}: {caught_by}" in found
     assert {name.partition(":")[0] for name in found} == {table}
 
@@ -293,7 +293,7 @@ def test_swapped_or_lost_amounts_of_a_table_are_caught(
     built: CuratedMonth, table: str, select: str, tmp_path: Path
 ) -> None:
     rewrite(tmp_path / table, select)
-    assert failed(curated.AUDITS, built) == {f"{table}: agrees_with_staging"}
+    assert failed(curated.CHECKS, built) == {f"{table}: agrees_with_staging"}
 
 
 def test_every_count_and_sum_of_money_is_compared_with_staging() -> None:
@@ -304,7 +304,7 @@ def test_every_count_and_sum_of_money_is_compared_with_staging() -> None:
 def test_of_two_tables_that_disagree_both_are_named(built: CuratedMonth, tmp_path: Path) -> None:
     pair = replace(built, tables={name: built.tables[name] for name in ("daily_metrics", "customer_behavior")})
     rewrite(tmp_path / "daily_metrics", "FROM rows WHERE trips < (SELECT max(trips) FROM rows)")
-    answers = [audit.evaluate(pair) for audit in curated.AUDITS if audit.asset.path[-1] in pair.tables]
+    answers = [check.evaluate(pair) for check in curated.CHECKS if check.asset.path[-1] in pair.tables]
     apart = {answer.asset.path[-1] for answer in answers if answer.name == "agrees_with_the_other_tables"}
     assert {a.asset.path[-1] for a in answers if a.holds_back and a.name == "agrees_with_the_other_tables"} == apart
 
@@ -314,14 +314,14 @@ def test_a_table_is_compared_with_published_ones_of_the_same_staging(built: Cura
     others = {name: folder for name, folder in built.tables.items() if name != one}
     rewrite(tmp_path / one, "SELECT * REPLACE ((refunded - 1)::DECIMAL(18, 2) AS refunded) FROM rows")
     alone = CuratedMonth(MONTH, built.staging, {one: built.tables[one]}, live=others)
-    answers = [audit.evaluate(alone) for audit in curated.AUDITS if audit.asset.path[-1] == one]
+    answers = [check.evaluate(alone) for check in curated.CHECKS if check.asset.path[-1] == one]
     assert {answer.name for answer in answers if answer.holds_back} == {
         "agrees_with_staging",
         "agrees_with_the_other_tables",
     }
 
 
-def test_every_audit_says_what_it_expects_what_it_found_and_how_to_see_the_rows(
+def test_every_check_says_what_it_expects_what_it_found_and_how_to_see_the_rows(
     staged: StagedMonth, built: CuratedMonth, published: tuple[Path, MonthResult]
 ) -> None:
     ledger = Lake.in_folder(published[0]).ledger
@@ -333,9 +333,9 @@ def test_every_audit_says_what_it_expects_what_it_found_and_how_to_see_the_rows(
     lookup: Any = {"rows": 265, "path": zones.path}
     landed = LandedMonth(MONTH, facts, lookup)
     answers = [
-        audit.evaluate(subject)
-        for audits, subject in ((raw.AUDITS, landed), (staging.AUDITS, staged), (curated.AUDITS, built))
-        for audit in cast("list[Audit[Any]]", audits)
+        check.evaluate(subject)
+        for checks, subject in ((raw.CHECKS, landed), (staging.CHECKS, staged), (curated.CHECKS, built))
+        for check in cast("list[Check[Any]]", checks)
     ]
     assert len(answers) >= 45
     with duckdb.connect() as connection:
@@ -348,13 +348,13 @@ def test_every_audit_says_what_it_expects_what_it_found_and_how_to_see_the_rows(
             assert connection.execute(answer.outcome.rows_to_look_at).fetchall() is not None
 
 
-def answer_to(audits: list[Audit[Any]], name: str) -> Callable[[object], Any]:
-    return next(one for one in audits if one.name == name).evaluate
+def answer_to(checks: list[Check[Any]], name: str) -> Callable[[object], Any]:
+    return next(one for one in checks if one.name == name).evaluate
 
 
-def test_a_failed_audit_shows_what_was_expected_and_what_is(staged: StagedMonth) -> None:
+def test_a_failed_check_shows_what_was_expected_and_what_is(staged: StagedMonth) -> None:
     rewrite(Path(staged.trips), "FROM rows LIMIT 100")
-    result = answer_to(staging.AUDITS, "every_row_is_accounted_for")(staged).result
+    result = answer_to(staging.CHECKS, "every_row_is_accounted_for")(staged).result
     assert result.severity == dg.AssetCheckSeverity.ERROR
     assert result.metadata["expected"].value == f"{staged.facts['source_rows']} source rows"
     assert result.metadata["actual"].value.startswith("100 published + ")

@@ -21,7 +21,7 @@ from taxi_assets.settings import Settings
 from taxi_assets_tests.conftest import on_three_days, write_source
 from taxi_assets_tests.support.comparing import different_rows
 from taxi_assets_tests.support.engines import ON_SAIL, Engine
-from taxi_assets_tests.support.era_months import ALL, GOOD, MONTHS, ODD, Facts, failed_audits, staged, write_months
+from taxi_assets_tests.support.era_months import ALL, GOOD, MONTHS, ODD, Facts, failed_checks, staged, write_months
 from taxi_assets_tests.support.odd_months import Month, odd_rows
 
 
@@ -69,8 +69,8 @@ class StagesAsSailDoes:
         assert one["source_rows"] == one["published_rows"] + one["quarantined_rows"]
 
     @pytest.mark.parametrize("month", [*GOOD, ODD])
-    def test_every_audit_passes_of_what_the_jvm_wrote(self, folder: Path, on_jvm: Facts, month: str) -> None:
-        assert failed_audits(folder, month, self.engine, on_jvm) == {}
+    def test_every_check_passes_of_what_the_jvm_wrote(self, folder: Path, on_jvm: Facts, month: str) -> None:
+        assert failed_checks(folder, month, self.engine, on_jvm) == {}
 
     def test_every_era_stages_into_the_one_current_contract(self, folder: Path, on_sail: Facts, on_jvm: Facts) -> None:
         for month in MONTHS:

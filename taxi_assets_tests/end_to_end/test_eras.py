@@ -16,7 +16,7 @@ from taxi_assets_tests.support.era_months import (
     MONTHS,
     ODD,
     Facts,
-    failed_audits,
+    failed_checks,
     staged,
     write_months,
 )
@@ -41,8 +41,8 @@ def test_the_file_has_the_physical_types_of_its_era(folder: Path, month: str) ->
 
 
 @pytest.mark.parametrize("month", [*GOOD, ODD])
-def test_every_audit_passes_of_what_sail_wrote(folder: Path, on_sail: Facts, month: str) -> None:
-    assert failed_audits(folder, month, ON_SAIL, on_sail) == {}
+def test_every_check_passes_of_what_sail_wrote(folder: Path, on_sail: Facts, month: str) -> None:
+    assert failed_checks(folder, month, ON_SAIL, on_sail) == {}
 
 
 def test_columns_that_nobody_knows_are_beside_their_rows(folder: Path, on_sail: Facts) -> None:

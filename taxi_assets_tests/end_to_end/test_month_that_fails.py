@@ -58,7 +58,7 @@ def test_a_spoilt_file_is_refused_and_the_published_month_stays(
 
 
 def once_staged(monkeypatch: pytest.MonkeyPatch, act: Callable[[Path], object]) -> None:
-    """Call ``act`` with the folder of the trips, once, between the end of the next stage_trips and its audits."""
+    """Call ``act`` with the folder of the trips, once, between the end of the next stage_trips and its checks."""
     real = LocalJobs.run
 
     def run_and_act(
@@ -73,7 +73,7 @@ def once_staged(monkeypatch: pytest.MonkeyPatch, act: Callable[[Path], object]) 
     monkeypatch.setattr(LocalJobs, "run", run_and_act)
 
 
-def test_a_failed_audit_leaves_the_previous_version_live(
+def test_a_failed_check_leaves_the_previous_version_live(
     run: Run, source: Path, lake_to_change: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = live_versions(lake_to_change, MONTH)

@@ -18,8 +18,8 @@ from glue_jobs.contracts.raw import TRIPS_DATASET, ZONES_DATASET
 from glue_jobs.contracts.rules import Tier, fingerprint
 from glue_jobs.sources.synthetic import make_month
 from taxi_assets.asset_keys import QUARANTINE_KEY, STAGING_TRIPS
-from taxi_assets.checks.audit import ask_all
-from taxi_assets.checks.staging.audits import AUDITS
+from taxi_assets.checks.check import ask_all
+from taxi_assets.checks.staging.registry import CHECKS
 from taxi_assets.checks.staging.subject import StagedMonth
 from taxi_assets.cli.main import main
 from taxi_assets.lake.lake import Lake
@@ -121,7 +121,7 @@ def test_a_replay_under_a_relaxed_rule_gives_what_a_whole_run_under_it_gives(
         whole = jobs.stage(MONTH, file, zones, tmp_path / "whole")
         of_replayed = jobs.build(MONTH, replayed.trips, tmp_path / "tables" / "of replayed").tables
         of_whole = jobs.build(MONTH, whole.trips, tmp_path / "tables" / "of whole").tables
-    assert [one for one in ask_all(AUDITS, replayed, (STAGING_TRIPS, QUARANTINE_KEY)) if one.holds_back] == []
+    assert [one for one in ask_all(CHECKS, replayed, (STAGING_TRIPS, QUARANTINE_KEY)) if one.holds_back] == []
     assert replayed.facts["released_rows"] == 1
     assert "impossible_code" in before.facts["quarantine_reasons"]
     assert "impossible_code" not in replayed.facts["quarantine_reasons"]

@@ -173,7 +173,7 @@ def test_snapshots_that_somebody_has_tagged_stay(lake: Lake) -> None:
     for number in range(1, 6):
         publish(lake, "2024-02", f"v{number}", number)
     first = lake.publisher.history(TINY)[-1]
-    lake.catalog.open(TINY).manage_snapshots().create_tag(first.snapshot_id, "before_the_audit").commit()
+    lake.catalog.open(TINY).manage_snapshots().create_tag(first.snapshot_id, "before_the_check").commit()
     expire(lake.catalog, TINY, later())
     assert lake.publisher.roll_back(TINY, "2024-02", to="v1").rows == 1
 

@@ -91,16 +91,16 @@ def test_a_run_that_publishes_nothing_still_says_what_its_checks_found(
     run: Callable[..., MonthResult], few_days: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from taxi_assets.assets import publish
-    from taxi_assets.checks import audit
-    from taxi_assets.checks.staging.audits import AUDITS
+    from taxi_assets.checks import check
+    from taxi_assets.checks.staging.registry import CHECKS
 
-    def nothing_passes(audits: Any, *rest: Any) -> list[audit.Answer]:
-        if audits is not AUDITS:
-            return audit.ask_all(audits, *rest)
-        outcome = audit.Outcome(False, "good rows", "bad rows", "SELECT 1")
+    def nothing_passes(checks: Any, *rest: Any) -> list[check.Answer]:
+        if checks is not CHECKS:
+            return check.ask_all(checks, *rest)
+        outcome = check.Outcome(False, "good rows", "bad rows", "SELECT 1")
         return [
-            audit.Answer(STAGING_TRIPS, "reconciles", True, outcome),
-            audit.Answer(STAGING_TRIPS, "volume_is_usual", False, outcome),
+            check.Answer(STAGING_TRIPS, "reconciles", True, outcome),
+            check.Answer(STAGING_TRIPS, "volume_is_usual", False, outcome),
         ]
 
     monkeypatch.setattr(publish, "ask_all", nothing_passes)

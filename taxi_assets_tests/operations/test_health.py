@@ -274,11 +274,11 @@ FAILED, DONE = DagsterRunStatus.FAILURE, DagsterRunStatus.SUCCESS
 
 
 def test_a_failed_run_that_nothing_followed_is_named_with_what_it_said(log: Log) -> None:
-    run_id = log.add(FAILED, EVERYTHING, RAW, said="the audits failed.\nWhat to do: look at them.")
+    run_id = log.add(FAILED, EVERYTHING, RAW, said="the checks failed.\nWhat to do: look at them.")
     [found] = log.findings()
     assert found.level is FAIL
     assert found.found == (
-        f"{MONTH}: run {run_id[:8]} ({MONTH_JOB}) failed: the audits failed. What to do: look at them."
+        f"{MONTH}: run {run_id[:8]} ({MONTH_JOB}) failed: the checks failed. What to do: look at them."
     )
     assert (
         found.repair
@@ -318,7 +318,7 @@ def test_a_good_run_of_another_month_does_not_help(log: Log) -> None:
     assert log.levels == [FAIL]
 
 
-def test_a_month_that_did_not_pass_its_audits_any_more_is_made_good_by_building_it_again(log: Log) -> None:
+def test_a_month_that_did_not_pass_its_checks_any_more_is_made_good_by_building_it_again(log: Log) -> None:
     log.add(DONE, EVERYTHING)
     log.add(FAILED, job="verify_published")
     assert log.levels == [FAIL]

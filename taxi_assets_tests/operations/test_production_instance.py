@@ -248,7 +248,7 @@ def test_the_daemon_lives_on_it_and_pools_are_kept(month: Month, instance: dg.Da
 
 
 def launched(dagster: Dagster) -> str:
-    """The id of a new run that asks the month's audits again, as the UI begins it."""
+    """The id of a new run that asks the month's checks again, as the UI begins it."""
     [repository] = dagster.ask(
         "{ repositoriesOrError { ... on RepositoryConnection { nodes { name location { name } } } } }"
     )["repositoriesOrError"]["nodes"]

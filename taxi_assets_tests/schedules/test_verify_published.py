@@ -1,4 +1,4 @@
-"""Published months audited again: what is sound passes, what was damaged since is named, nothing changes."""
+"""Published months checked again: what is sound passes, what was damaged since is named, nothing changes."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def execute(lake: Path, instance: dg.DagsterInstance, month: str = MONTH) -> dg.
     )
 
 
-def test_a_sound_month_passes_every_audit_and_stays_as_it_is(lake: Path) -> None:
+def test_a_sound_month_passes_every_check_and_stays_as_it_is(lake: Path) -> None:
     publisher = Lake.in_folder(lake).publisher
     before = {name: publisher.live(table, MONTH) for name, table in MONTHLY_TABLES.items()}
     verified = verify(Lake.in_folder(lake), MONTH)

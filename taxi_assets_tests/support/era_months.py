@@ -1,6 +1,6 @@
 """One file of each era, in its own names and physical types, and odd ones; staging all of them on an engine.
 
-Belongs here: the files, staging them, asking the audits. Does not: what the engines are to have in common.
+Belongs here: the files, staging them, asking the checks. Does not: what the engines are to have in common.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 
 from glue_jobs.contracts.eras import era_of
 from glue_jobs.sources.synthetic import make_month, make_zones
-from taxi_assets.checks.audit import ask_all
-from taxi_assets.checks.staging.audits import AUDITS
+from taxi_assets.checks.check import ask_all
+from taxi_assets.checks.staging.registry import CHECKS
 from taxi_assets.checks.staging.subject import StagedMonth
 from taxi_assets.jobs.engine import spark_conf
 from taxi_assets_tests.conftest import on_three_days
@@ -118,12 +118,12 @@ def staged(engine: Engine, folder: Path) -> Facts:
     return {report.pop("month"): report for report in reports}
 
 
-def failed_audits(folder: Path, month: str, engine: Engine, facts: Facts) -> dict[str, str]:
-    """The audits that fail, and what they found. A month of odd rows need only pass the blocking ones."""
+def failed_checks(folder: Path, month: str, engine: Engine, facts: Facts) -> dict[str, str]:
+    """The checks that fail, and what they found. A month of odd rows need only pass the blocking ones."""
     out = folder / month / str(engine)
     source, zones = folder / month / "f.parquet", folder / "zones.csv"
     found = StagedMonth(month, str(source), str(zones), str(out / "trips"), str(out / "quarantine"), facts[month])
-    asked = [audit for audit in AUDITS if month != ODD or (audit.blocking and audit.name not in NEEDS_A_REAL_MONTH)]
-    answers = ask_all(asked, found, {audit.asset for audit in asked})
+    asked = [check for check in CHECKS if month != ODD or (check.blocking and check.name not in NEEDS_A_REAL_MONTH)]
+    answers = ask_all(asked, found, {check.asset for check in asked})
     assert len(answers) == len(asked)
     return {answer.name: answer.outcome.actual for answer in answers if not answer.outcome.passed}

@@ -1,6 +1,6 @@
 """The jobs as functions, called in the tests' own process and session: a second or two, where a Dagster run takes ten.
 
-Belongs here: calling a job, and what it wrote as a subject of audits. Does not: audits, or publishing.
+Belongs here: calling a job, and what it wrote as a subject of checks. Does not: checks, or publishing.
 The module of a job is looked up at each call, so that ``mutants.imported`` can put another one in its place.
 """
 

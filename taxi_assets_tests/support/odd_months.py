@@ -25,7 +25,7 @@ ERA_MONTHS = ("2011-06", "2014-08", "2019-01", "2023-02", "2025-01", "2026-06")
 CLOCK_CHANGES = ("2024-03", "2024-11")
 """Months with an hour that is missing, and one that happens twice, at two on a Sunday morning."""
 NEEDS_A_REAL_MONTH = {"is_small"}
-"""Blocking audits that a handful of odd rows may fail."""
+"""Blocking checks that a handful of odd rows may fail."""
 
 # A try runs three jobs, which takes seconds: shrinking a failure, hundreds of tries, is for who looks into it.
 _NO_SHRINKING = (Phase.explicit, Phase.generate)

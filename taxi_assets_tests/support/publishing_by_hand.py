@@ -11,7 +11,7 @@ from pathlib import Path
 
 from glue_jobs.contracts import CURATED_TABLES, MONTHLY_TABLES, QUARANTINE, TRIPS
 from taxi_assets.asset_keys import STAGING_TRIPS
-from taxi_assets.checks.audit import Answer, Outcome
+from taxi_assets.checks.check import Answer, Outcome
 from taxi_assets.lake.lake import Lake
 
 

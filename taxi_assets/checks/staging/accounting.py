@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from glue_jobs.contracts import TRIPS, tlc
 from glue_jobs.contracts.model import Kind, SourceColumn, Type
 from glue_jobs.contracts.staging import CARRIES
-from taxi_assets.checks.audit import Outcome, expect
+from taxi_assets.checks.check import Outcome, expect
 from taxi_assets.checks.session import Session
 from taxi_assets.checks.staging.subject import SAMPLE, StagedMonth
 from taxi_assets.lake.reading import quoted

@@ -15,7 +15,7 @@ from glue_jobs.contracts.months import clock_changes, month_bounds
 from glue_jobs.contracts.rules import MAX_AMOUNT, RULES, Tier, rules_of
 from glue_jobs.contracts.staging import CARRIES
 from glue_jobs.transforms.judge import FLAGS, REASONS
-from taxi_assets.checks.audit import Outcome
+from taxi_assets.checks.check import Outcome
 from taxi_assets.checks.staging.profile import has_id
 from taxi_assets.checks.staging.subject import SAMPLE, StagedMonth
 from taxi_assets.lake.reading import quoted

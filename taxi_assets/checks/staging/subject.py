@@ -1,6 +1,6 @@
-"""A month as a job staged it: what the audits of staging are asked of.
+"""A month as a job staged it: what the checks of staging are asked of.
 
-Belongs here: the files and facts of such a month, and what several audits derive from them. Does not: any question.
+Belongs here: the files and facts of such a month, and what several checks derive from them. Does not: any question.
 """
 
 from __future__ import annotations

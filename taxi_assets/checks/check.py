@@ -1,6 +1,6 @@
-"""What an audit is: a named question to the files of a version that no reader has seen yet.
+"""What a check is: a named question to the files of a version that no reader has seen yet.
 
-Belongs here: the shape of audits and of their outcomes, and audits that suit any table. Does not: those of a
+Belongs here: the shape of checks and of their outcomes, and checks that suit any table. Does not: those of a
 particular layer.
 """
 
@@ -24,7 +24,7 @@ from taxi_assets.partitions import MONTHS
 
 
 class HasSession(Protocol):
-    """What audits can be asked of."""
+    """What checks can be asked of."""
 
     @property
     def session(self) -> Session:
@@ -49,9 +49,9 @@ _ARROW_TYPES = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """Whether an audit passed, and what a reader needs to see of it.
+    """Whether a check passed, and what a reader needs to see of it.
 
-    ``rows_to_look_at`` is DuckDB SQL over the files that were audited; ``measures`` are numbers to be compared with
+    ``rows_to_look_at`` is DuckDB SQL over the files that were checked; ``measures`` are numbers to be compared with
     those of other months; ``details`` is more metadata for the Dagster UI.
     """
 
@@ -64,14 +64,19 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Audit(Generic[Subject]):
-    """One question about a ``Subject`` (what a job has written). A blocking one holds the publication back."""
+class Check(Generic[Subject]):
+    """One question about a ``Subject`` (what a job has written). A blocking one holds the publication back.
+
+    ``of_the_run``: it can only be asked when the month is published, because it reads the job's report, or compares the
+    month with what was usual then.
+    """
 
     asset: dg.AssetKey
     name: str
     description: str
     ask: Callable[[Subject], Outcome]
     blocking: bool = True
+    of_the_run: bool = False
 
     @property
     def spec(self) -> dg.AssetCheckSpec:
@@ -97,7 +102,7 @@ class Audit(Generic[Subject]):
 
 @dataclass(frozen=True)
 class Answer:
-    """An audit's outcome, for Dagster and for the history."""
+    """A check's outcome, for Dagster and for the history."""
 
     asset: dg.AssetKey
     name: str
@@ -111,7 +116,7 @@ class Answer:
 
     @property
     def severity(self) -> dg.AssetCheckSeverity:
-        """ERROR if the audit is a blocking one."""
+        """ERROR if the check is a blocking one."""
         return dg.AssetCheckSeverity.ERROR if self.blocking else dg.AssetCheckSeverity.WARN
 
     @property
@@ -161,11 +166,11 @@ class Answer:
         return [{**own, "measure": measure, "value": value} for measure, value in measures]
 
 
-def ask_all(audits: Sequence[Audit[Subject]], subject: Subject, assets: Iterable[dg.AssetKey]) -> list[Answer]:
-    """The answers of those audits that watch one of ``assets``."""
+def ask_all(checks: Sequence[Check[Subject]], subject: Subject, assets: Iterable[dg.AssetKey]) -> list[Answer]:
+    """The answers of those checks that watch one of ``assets``."""
     chosen = set(assets)
     try:
-        return [audit.evaluate(subject) for audit in audits if audit.asset in chosen]
+        return [check.evaluate(subject) for check in checks if check.asset in chosen]
     finally:
         subject.session.close()
 

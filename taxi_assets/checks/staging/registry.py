@@ -1,4 +1,4 @@
-"""Audits of a staged month, before it is published.
+"""Checks of a staged month, before it is published.
 
 They count the files themselves, source and result, with another engine than the one that wrote them, so that
 a job cannot vouch for itself.
@@ -14,7 +14,7 @@ import dagster as dg
 from glue_jobs.contracts import QUARANTINE, TRIPS, tlc
 from glue_jobs.contracts.staging import CARRIES
 from taxi_assets.asset_keys import QUARANTINE_KEY, STAGING_TRIPS
-from taxi_assets.checks.audit import Audit, Outcome, conforms, has_rows
+from taxi_assets.checks.check import Check, Outcome, conforms, has_rows
 from taxi_assets.checks.staging import anomalies
 from taxi_assets.checks.staging.accounting import (
     every_row_is_accounted_for,
@@ -152,7 +152,7 @@ def _is_usual(staged: StagedMonth, measures: Sequence[Measure], rows_to_look_at:
     )
 
 
-def _usual_audit(name: str, description: str, measures: Sequence[Measure], asset: dg.AssetKey) -> Audit[StagedMonth]:
+def _usual_check(name: str, description: str, measures: Sequence[Measure], asset: dg.AssetKey) -> Check[StagedMonth]:
     def ask(staged: StagedMonth) -> Outcome:
         by_day = staged.session.look_at(
             "trips", "SELECT pickup_date, count(*), sum(total_amount)", more="GROUP BY ALL ORDER BY 1"
@@ -160,15 +160,17 @@ def _usual_audit(name: str, description: str, measures: Sequence[Measure], asset
         reasons = staged.session.look_at("quarantine", "SELECT quarantine_reasons, count(*)", more="GROUP BY ALL")
         return _is_usual(staged, measures, by_day if asset == STAGING_TRIPS else reasons)
 
-    return Audit(asset, name, description, ask, blocking=False)
+    return Check(asset, name, description, ask, blocking=False, of_the_run=True)
 
 
-def _trips(name: str, description: str, ask: Any, blocking: bool = True) -> Audit[StagedMonth]:
-    return Audit(STAGING_TRIPS, name, description, ask, blocking)
+def _trips(
+    name: str, description: str, ask: Any, blocking: bool = True, of_the_run: bool = False
+) -> Check[StagedMonth]:
+    return Check(STAGING_TRIPS, name, description, ask, blocking, of_the_run)
 
 
-def _quarantine(name: str, description: str, ask: Any, blocking: bool = True) -> Audit[StagedMonth]:
-    return Audit(QUARANTINE_KEY, name, description, ask, blocking)
+def _quarantine(name: str, description: str, ask: Any, blocking: bool = True) -> Check[StagedMonth]:
+    return Check(QUARANTINE_KEY, name, description, ask, blocking)
 
 
 _USUAL = {
@@ -179,7 +181,7 @@ _USUAL = {
     "flag_rates_are_usual": "Each quality flag is as frequent as in other months",
 }
 
-AUDITS: list[Audit[StagedMonth]] = [
+CHECKS: list[Check[StagedMonth]] = [
     _trips(
         "every_row_is_accounted_for",
         "Source rows = published rows + quarantined rows, counted in the files",
@@ -199,6 +201,7 @@ AUDITS: list[Audit[StagedMonth]] = [
         "report_matches_files",
         "The job's money sums are those of the files that it wrote",
         report_matches_files,
+        of_the_run=True,
     ),
     _trips("has_rows", "The month is not empty", lambda staged: has_rows(staged.session, "trips")),
     _trips(
@@ -233,7 +236,7 @@ AUDITS: list[Audit[StagedMonth]] = [
         blocking=False,
     ),
     _trips("zones_are_known", "Most trips begin and end in a zone of the city", _zones_are_known, blocking=False),
-    *(_usual_audit(name, _USUAL[name], measures, STAGING_TRIPS) for name, measures in MEASURES.items()),
+    *(_usual_check(name, _USUAL[name], measures, STAGING_TRIPS) for name, measures in MEASURES.items()),
     _quarantine(
         "is_small", f"The quarantine has at most {MAX_QUARANTINED_SHARE:.0%} of the month's rows", _quarantine_is_small
     ),
@@ -243,7 +246,7 @@ AUDITS: list[Audit[StagedMonth]] = [
         lambda staged: conforms(staged.session, "quarantine", QUARANTINE, staged.month),
     ),
     _quarantine("duplicates_are_few", "Exact duplicates are rare", _duplicates_are_few, blocking=False),
-    _usual_audit(
+    _usual_check(
         "reject_rates_are_usual", "Rows go to quarantine as often as in other months", REJECT_RATES, QUARANTINE_KEY
     ),
 ]
