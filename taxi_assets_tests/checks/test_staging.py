@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
 
 import dagster as dg
 import duckdb
@@ -14,60 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from glue_jobs.contracts import CURATED_TABLES, QUARANTINE, TRIPS, tlc
-from glue_jobs.contracts.model import Type
-from glue_jobs.contracts.raw import TRIPS_DATASET, ZONES_DATASET
-from glue_jobs.ingest_raw import verify_trips
-from taxi_assets.checks import curated, raw
-from taxi_assets.checks.check import Check
-from taxi_assets.checks.curated import CuratedMonth
-from taxi_assets.checks.raw import LandedMonth
-from taxi_assets.checks.session import Session
-from taxi_assets.checks.staging import registry as staging
+from taxi_assets.checks.staging import audits as staging
 from taxi_assets.checks.staging.subject import StagedMonth
-from taxi_assets.lake.lake import Lake
-from taxi_assets.operations.run_month import MonthResult
-from taxi_assets_tests.conftest import MONTH
-
-
-def failed(checks: list[Check[Any]], subject: object) -> set[str]:
-    return {f"{one.asset.path[-1]}: {one.name}" for one in checks if not one.evaluate(subject).outcome.passed}
-
-
-def rewrite(folder: Path, select: str) -> None:
-    """Replace the files below ``folder`` by one with the rows of ``select`` over them (``FROM rows``)."""
-    rows = f"read_parquet('{folder}/**/*.parquet', hive_partitioning = false)"
-    with duckdb.connect() as connection:
-        connection.execute(f"CREATE TABLE written AS WITH rows AS (FROM {rows}) {select}")
-        shutil.rmtree(folder)
-        folder.mkdir()
-        connection.execute(f"COPY written TO '{folder}/part-0.parquet' (FORMAT parquet)")
-
-
-@pytest.fixture
-def staged(published: tuple[Path, MonthResult], tmp_path: Path) -> StagedMonth:
-    """A copy of what the job wrote, with the facts that it reported."""
-    lake = Lake.in_folder(published[0])
-    live = {table.name: lake.publisher.live(table, MONTH) for table in (TRIPS, QUARANTINE)}
-    folders = {}
-    for name, publication in live.items():
-        assert publication is not None
-        folders[name] = shutil.copytree(publication.path, tmp_path / name)
-    source = lake.ledger.current(MONTH, TRIPS_DATASET)
-    assert source is not None
-    money = Session({"trips": (TRIPS, str(folders["trips"]))}).first_row(
-        f"SELECT {', '.join(f'coalesce(sum({c}), 0) AS {c}' for c in tlc.MONEY_COLUMNS)} FROM trips"
-    )
-    facts = {
-        "source_rows": published[1].source_rows,
-        "published_rows": published[1].published_rows,
-        "quarantined_rows": published[1].quarantined_rows,
-        "quarantine_reasons": published[1].quarantine_reasons,
-        "money": {name: f"{value:.2f}" for name, value in money.items()},
-    }
-    zones = lake.ledger.current(MONTH, ZONES_DATASET)
-    assert zones is not None
-    return StagedMonth(MONTH, source.path, zones.path, str(folders["trips"]), str(folders["quarantine"]), facts)
+from taxi_assets_tests.support.auditing import answer_to, failed, rewrite
 
 
 def test_a_good_month_passes_every_staging_check(staged: StagedMonth) -> None:
@@ -245,114 +191,7 @@ def test_a_report_that_says_something_else_than_the_files_is_caught(staged: Stag
     assert failed(staging.CHECKS, lying) == {ACCOUNTING}
 
 
-@pytest.fixture
-def built(published: tuple[Path, MonthResult], staged: StagedMonth, tmp_path: Path) -> CuratedMonth:
-    tables = published[1].tables
-    return CuratedMonth(
-        MONTH, staged.trips, {name: str(shutil.copytree(tables[name].path, tmp_path / name)) for name in CURATED_TABLES}
-    )
-
-
-def test_good_tables_pass_every_curated_check(built: CuratedMonth) -> None:
-    assert failed(curated.CHECKS, built) == set()
-
-
-@pytest.mark.parametrize("table", CURATED_TABLES)
-@pytest.mark.parametrize(
-    ("select", "caught_by"),
-    [
-        ("FROM rows WHERE trips < (SELECT max(trips) FROM rows)", "agrees_with_staging"),
-        ("SELECT * REPLACE ((net_revenue + 0.01)::DECIMAL(18, 2) AS net_revenue) FROM rows", "agrees_with_staging"),
-        ("FROM rows UNION ALL (FROM rows LIMIT 1)", "conforms_to_contract"),
-        ("SELECT * REPLACE ('2024-01' AS month) FROM rows", "conforms_to_contract"),
-        ("SELECT * EXCLUDE trips, trips FROM rows", "conforms_to_contract"),
-        ("FROM rows WHERE false", "has_rows"),
-    ],
-)
-def test_a_fault_in_a_curated_table_is_caught(
-    built: CuratedMonth, table: str, select: str, caught_by: str, tmp_path: Path
-) -> None:
-    rewrite(tmp_path / table, select)
-    found = failed(curated.CHECKS, built)
-    assert f"{table}: {caught_by}" in found
-    assert {name.partition(":")[0] for name in found} == {table}
-
-
-@pytest.mark.parametrize(
-    ("table", "select"),
-    [
-        (
-            "daily_metrics",
-            "SELECT * REPLACE (card_tips AS congestion_surcharges, congestion_surcharges AS card_tips) FROM rows",
-        ),
-        ("daily_metrics", "SELECT * REPLACE (refunded_trips + 1 AS refunded_trips) FROM rows"),
-        ("customer_behavior", "SELECT * REPLACE (0::DECIMAL(18, 2) AS card_tips) FROM rows"),
-    ],
-)
-def test_swapped_or_lost_amounts_of_a_table_are_caught(
-    built: CuratedMonth, table: str, select: str, tmp_path: Path
-) -> None:
-    rewrite(tmp_path / table, select)
-    assert failed(curated.CHECKS, built) == {f"{table}: agrees_with_staging"}
-
-
-def test_every_count_and_sum_of_money_is_compared_with_staging() -> None:
-    for table in CURATED_TABLES.values():
-        assert set(table.of_type(Type.BIGINT, Type.MONEY_SUM)) <= curated.ADDITIVE.keys()
-
-
-def test_of_two_tables_that_disagree_both_are_named(built: CuratedMonth, tmp_path: Path) -> None:
-    pair = replace(built, tables={name: built.tables[name] for name in ("daily_metrics", "customer_behavior")})
-    rewrite(tmp_path / "daily_metrics", "FROM rows WHERE trips < (SELECT max(trips) FROM rows)")
-    answers = [check.evaluate(pair) for check in curated.CHECKS if check.asset.path[-1] in pair.tables]
-    apart = {answer.asset.path[-1] for answer in answers if answer.name == "agrees_with_the_other_tables"}
-    assert {a.asset.path[-1] for a in answers if a.holds_back and a.name == "agrees_with_the_other_tables"} == apart
-
-
-def test_a_table_is_compared_with_published_ones_of_the_same_staging(built: CuratedMonth, tmp_path: Path) -> None:
-    one = "daily_metrics"
-    others = {name: folder for name, folder in built.tables.items() if name != one}
-    rewrite(tmp_path / one, "SELECT * REPLACE ((refunded - 1)::DECIMAL(18, 2) AS refunded) FROM rows")
-    alone = CuratedMonth(MONTH, built.staging, {one: built.tables[one]}, live=others)
-    answers = [check.evaluate(alone) for check in curated.CHECKS if check.asset.path[-1] == one]
-    assert {answer.name for answer in answers if answer.holds_back} == {
-        "agrees_with_staging",
-        "agrees_with_the_other_tables",
-    }
-
-
-def test_every_check_says_what_it_expects_what_it_found_and_how_to_see_the_rows(
-    staged: StagedMonth, built: CuratedMonth, published: tuple[Path, MonthResult]
-) -> None:
-    ledger = Lake.in_folder(published[0]).ledger
-    trips, zones = (ledger.current(MONTH, dataset) for dataset in (TRIPS_DATASET, ZONES_DATASET))
-    assert trips is not None
-    assert zones is not None
-    facts: Any = {**verify_trips(Path(trips.path), "url", MONTH), "path": trips.path}
-    facts |= {"bytes": trips.bytes, "sha256": trips.sha256}
-    lookup: Any = {"rows": 265, "path": zones.path}
-    landed = LandedMonth(MONTH, facts, lookup)
-    answers = [
-        check.evaluate(subject)
-        for checks, subject in ((raw.CHECKS, landed), (staging.CHECKS, staged), (curated.CHECKS, built))
-        for check in cast("list[Check[Any]]", checks)
-    ]
-    assert len(answers) >= 45
-    with duckdb.connect() as connection:
-        for answer in answers:
-            assert answer.outcome.passed, answer
-            assert answer.outcome.expected
-            assert answer.outcome.actual
-            metadata = answer.result.metadata
-            assert {"expected", "actual", "rows_to_look_at"} <= metadata.keys()
-            assert connection.execute(answer.outcome.rows_to_look_at).fetchall() is not None
-
-
-def answer_to(checks: list[Check[Any]], name: str) -> Callable[[object], Any]:
-    return next(one for one in checks if one.name == name).evaluate
-
-
-def test_a_failed_check_shows_what_was_expected_and_what_is(staged: StagedMonth) -> None:
+def test_a_failed_audit_shows_what_was_expected_and_what_is(staged: StagedMonth) -> None:
     rewrite(Path(staged.trips), "FROM rows LIMIT 100")
     result = answer_to(staging.CHECKS, "every_row_is_accounted_for")(staged).result
     assert result.severity == dg.AssetCheckSeverity.ERROR

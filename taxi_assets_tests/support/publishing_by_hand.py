@@ -26,7 +26,7 @@ def publish_month(lake: Lake, month: str, version: str, tables: Collection[str] 
 
 
 def publish_again(lake: Lake, month: str, version: str, tables: Collection[str] = tuple(CURATED_TABLES)) -> None:
-    """The live rows of trips, quarantine and ``tables`` as another version, as a run of the same file gives it."""
+    """The live rows of trips, quarantine and ``tables`` as another version, as a run publishes them."""
     for table in (QUARANTINE, TRIPS, *(CURATED_TABLES[name] for name in tables)):
         live = lake.publisher.live(table, month)
         assert live is not None, f"{table.full_name} of {month}"

@@ -1,0 +1,30 @@
+"""Asking audits, and damaging what they are asked of."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from taxi_assets.checks.audit import Audit
+
+
+def failed(audits: list[Audit[Any]], subject: object) -> set[str]:
+    return {f"{one.asset.path[-1]}: {one.name}" for one in audits if not one.evaluate(subject).outcome.passed}
+
+
+def rewrite(folder: Path, select: str) -> None:
+    """Replace the files below ``folder`` by one with the rows of ``select`` over them (``FROM rows``)."""
+    rows = f"read_parquet('{folder}/**/*.parquet', hive_partitioning = false)"
+    with duckdb.connect() as connection:
+        connection.execute(f"CREATE TABLE written AS WITH rows AS (FROM {rows}) {select}")
+        shutil.rmtree(folder)
+        folder.mkdir()
+        connection.execute(f"COPY written TO '{folder}/part-0.parquet' (FORMAT parquet)")
+
+
+def answer_to(audits: list[Audit[Any]], name: str) -> Callable[[object], Any]:
+    return next(one for one in audits if one.name == name).evaluate
