@@ -133,6 +133,7 @@ def test_the_code_that_a_tick_names_is_what_the_process_loaded_whatever_is_on_di
     assert done.returncode == 0, done.stderr
     loaded, *beats = json.loads(done.stdout.splitlines()[-1])
     assert loaded == build().version  # the copy is of this checkout
+    assert len(beats) == 2
     for beat in beats:
         assert beat["said"] == beat["running"] == loaded
         assert beat["on_disk"] != loaded
