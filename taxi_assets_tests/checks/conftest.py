@@ -9,8 +9,8 @@ import pytest
 
 from glue_jobs.contracts import CURATED_TABLES, QUARANTINE, TRIPS, tlc
 from glue_jobs.contracts.raw import TRIPS_DATASET, ZONES_DATASET
-from taxi_assets.checks.audit import first_row, scan
 from taxi_assets.checks.curated import CuratedMonth
+from taxi_assets.checks.session import Session
 from taxi_assets.checks.staging.subject import StagedMonth
 from taxi_assets.lake.lake import Lake
 from taxi_assets.operations.run_month import MonthResult
@@ -28,9 +28,8 @@ def staged(published: tuple[Path, MonthResult], tmp_path: Path) -> StagedMonth:
         folders[name] = shutil.copytree(publication.path, tmp_path / name)
     source = lake.ledger.current(MONTH, TRIPS_DATASET)
     assert source is not None
-    money = first_row(
-        f"SELECT {', '.join(f'coalesce(sum({c}), 0) AS {c}' for c in tlc.MONEY_COLUMNS)} "
-        f"FROM {scan(TRIPS, str(folders['trips']))}"
+    money = Session({"trips": (TRIPS, str(folders["trips"]))}).first_row(
+        f"SELECT {', '.join(f'coalesce(sum({c}), 0) AS {c}' for c in tlc.MONEY_COLUMNS)} FROM trips"
     )
     facts = {
         "source_rows": published[1].source_rows,

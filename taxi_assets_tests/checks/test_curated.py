@@ -1,4 +1,4 @@
-"""Each audit of the curated tables against tables that a faulty job would have written."""
+"""Each check of the curated tables against tables that a faulty job would have written."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from glue_jobs.contracts.model import Type
 from glue_jobs.contracts.raw import TRIPS_DATASET, ZONES_DATASET
 from glue_jobs.ingest_raw import verify_trips
 from taxi_assets.checks import curated, raw
-from taxi_assets.checks.audit import Audit
+from taxi_assets.checks.check import Check
 from taxi_assets.checks.curated import CuratedMonth
 from taxi_assets.checks.raw import LandedMonth
-from taxi_assets.checks.staging import audits as staging
+from taxi_assets.checks.staging import registry as staging
 from taxi_assets.checks.staging.subject import StagedMonth
 from taxi_assets.lake.lake import Lake
 from taxi_assets.operations.run_month import MonthResult
 from taxi_assets_tests.conftest import MONTH
-from taxi_assets_tests.support.auditing import failed, rewrite
+from taxi_assets_tests.support.checking import failed, rewrite
 
 
-def test_good_tables_pass_every_curated_audit(built: CuratedMonth) -> None:
-    assert failed(curated.AUDITS, built) == set()
+def test_good_tables_pass_every_curated_check(built: CuratedMonth) -> None:
+    assert failed(curated.CHECKS, built) == set()
 
 
 @pytest.mark.parametrize("table", CURATED_TABLES)
@@ -45,7 +45,7 @@ def test_a_fault_in_a_curated_table_is_caught(
     built: CuratedMonth, table: str, select: str, caught_by: str, tmp_path: Path
 ) -> None:
     rewrite(tmp_path / table, select)
-    found = failed(curated.AUDITS, built)
+    found = failed(curated.CHECKS, built)
     assert f"{table}: {caught_by}" in found
     assert {name.partition(":")[0] for name in found} == {table}
 
@@ -65,7 +65,7 @@ def test_swapped_or_lost_amounts_of_a_table_are_caught(
     built: CuratedMonth, table: str, select: str, tmp_path: Path
 ) -> None:
     rewrite(tmp_path / table, select)
-    assert failed(curated.AUDITS, built) == {f"{table}: agrees_with_staging"}
+    assert failed(curated.CHECKS, built) == {f"{table}: agrees_with_staging"}
 
 
 def test_every_count_and_sum_of_money_is_compared_with_staging() -> None:
@@ -76,7 +76,7 @@ def test_every_count_and_sum_of_money_is_compared_with_staging() -> None:
 def test_of_two_tables_that_disagree_both_are_named(built: CuratedMonth, tmp_path: Path) -> None:
     pair = replace(built, tables={name: built.tables[name] for name in ("daily_metrics", "customer_behavior")})
     rewrite(tmp_path / "daily_metrics", "FROM rows WHERE trips < (SELECT max(trips) FROM rows)")
-    answers = [audit.evaluate(pair) for audit in curated.AUDITS if audit.asset.path[-1] in pair.tables]
+    answers = [check.evaluate(pair) for check in curated.CHECKS if check.asset.path[-1] in pair.tables]
     apart = {answer.asset.path[-1] for answer in answers if answer.name == "agrees_with_the_other_tables"}
     assert len(apart) == 2
     assert {a.asset.path[-1] for a in answers if a.holds_back and a.name == "agrees_with_the_other_tables"} == apart
@@ -87,27 +87,28 @@ def test_a_table_is_compared_with_published_ones_of_the_same_staging(built: Cura
     others = {name: folder for name, folder in built.tables.items() if name != one}
     rewrite(tmp_path / one, "SELECT * REPLACE ((refunded - 1)::DECIMAL(18, 2) AS refunded) FROM rows")
     alone = CuratedMonth(MONTH, built.staging, {one: built.tables[one]}, live=others)
-    answers = [audit.evaluate(alone) for audit in curated.AUDITS if audit.asset.path[-1] == one]
+    answers = [check.evaluate(alone) for check in curated.CHECKS if check.asset.path[-1] == one]
     assert {answer.name for answer in answers if answer.holds_back} == {
         "agrees_with_staging",
         "agrees_with_the_other_tables",
     }
 
 
-def test_every_audit_says_what_it_expects_what_it_found_and_how_to_see_the_rows(
+def test_every_check_says_what_it_expects_what_it_found_and_how_to_see_the_rows(
     staged: StagedMonth, built: CuratedMonth, published: tuple[Path, MonthResult]
 ) -> None:
     ledger = Lake.in_folder(published[0]).ledger
     trips, zones = (ledger.current(MONTH, dataset) for dataset in (TRIPS_DATASET, ZONES_DATASET))
     assert trips is not None
     assert zones is not None
-    facts = {**verify_trips(Path(trips.path), "url", MONTH), "path": trips.path}
+    facts: Any = {**verify_trips(Path(trips.path), "url", MONTH), "path": trips.path}
     facts |= {"bytes": trips.bytes, "sha256": trips.sha256}
-    landed = LandedMonth(MONTH, facts, {"rows": 265, "path": zones.path})
+    lookup: Any = {"rows": 265, "path": zones.path}
+    landed = LandedMonth(MONTH, facts, lookup)
     answers = [
-        audit.evaluate(subject)
-        for audits, subject in ((raw.AUDITS, landed), (staging.AUDITS, staged), (curated.AUDITS, built))
-        for audit in cast("list[Audit[Any]]", audits)
+        check.evaluate(subject)
+        for checks, subject in ((raw.CHECKS, landed), (staging.CHECKS, staged), (curated.CHECKS, built))
+        for check in cast("list[Check[Any]]", checks)
     ]
     assert len(answers) >= 45
     with duckdb.connect() as connection:

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from taxi_assets.checks.staging import audits as staging
+from taxi_assets.checks.staging import registry as staging
 from taxi_assets.checks.staging.subject import StagedMonth
-from taxi_assets_tests.support.auditing import answer_to, failed, rewrite
+from taxi_assets_tests.support.checking import answer_to, failed, rewrite
 
 
 def test_a_good_month_passes_every_staging_check(staged: StagedMonth) -> None:
@@ -191,7 +191,7 @@ def test_a_report_that_says_something_else_than_the_files_is_caught(staged: Stag
     assert failed(staging.CHECKS, lying) == {ACCOUNTING}
 
 
-def test_a_failed_audit_shows_what_was_expected_and_what_is(staged: StagedMonth) -> None:
+def test_a_failed_check_shows_what_was_expected_and_what_is(staged: StagedMonth) -> None:
     rewrite(Path(staged.trips), "FROM rows LIMIT 100")
     result = answer_to(staging.CHECKS, "every_row_is_accounted_for")(staged).result
     assert result.severity == dg.AssetCheckSeverity.ERROR

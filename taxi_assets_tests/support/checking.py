@@ -1,4 +1,7 @@
-"""Asking audits, and damaging what they are asked of."""
+"""Asking checks, and damaging what they are asked of.
+
+Belongs here: what tests of several layers' checks share. Does not: any subject (``checks/conftest.py``).
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,11 @@ from typing import Any
 
 import duckdb
 
-from taxi_assets.checks.audit import Audit
+from taxi_assets.checks.check import Check
 
 
-def failed(audits: list[Audit[Any]], subject: object) -> set[str]:
-    return {f"{one.asset.path[-1]}: {one.name}" for one in audits if not one.evaluate(subject).outcome.passed}
+def failed(checks: list[Check[Any]], subject: object) -> set[str]:
+    return {f"{one.asset.path[-1]}: {one.name}" for one in checks if not one.evaluate(subject).outcome.passed}
 
 
 def rewrite(folder: Path, select: str) -> None:
@@ -26,5 +29,5 @@ def rewrite(folder: Path, select: str) -> None:
         connection.execute(f"COPY written TO '{folder}/part-0.parquet' (FORMAT parquet)")
 
 
-def answer_to(audits: list[Audit[Any]], name: str) -> Callable[[object], Any]:
-    return next(one for one in audits if one.name == name).evaluate
+def answer_to(checks: list[Check[Any]], name: str) -> Callable[[object], Any]:
+    return next(one for one in checks if one.name == name).evaluate
