@@ -33,7 +33,17 @@ def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dagster]:
 
 @pytest.fixture(scope="module")
 def backfilled(ui: Dagster) -> Dagster:
-    """The same, after two months were backfilled for chosen assets, as the UI's button does it."""
+    """The same, after two months were backfilled for chosen assets, as the UI's button does it.
+
+    The sensor that has the other tables follow is off: the daemon would build them before a slow machine looks.
+    """
+    sensor = ui.ask(
+        """query ($s: SensorSelector!) { sensorOrError(sensorSelector: $s) {
+             ... on Sensor { sensorState { id } } } }""",
+        s={**LOCATION, "sensorName": "follow_upstream"},
+    )["sensorOrError"]["sensorState"]["id"]
+    stopped = ui.ask("mutation ($id: String!) { stopSensor(id: $id) { __typename } }", id=sensor)["stopSensor"]
+    assert stopped["__typename"] == "StopSensorMutationResult", stopped
     launched = ui.ask(
         """mutation ($p: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $p) {
              __typename ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }""",

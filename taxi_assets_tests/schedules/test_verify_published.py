@@ -38,13 +38,14 @@ def lake(run: Callable[..., MonthResult], source: Path, tmp_path_factory: pytest
 
 @pytest.fixture
 def damaged(lake: Path, tmp_path: Path) -> Iterator[str]:
-    """A tip of one trip was changed in a live file; its path."""
+    """A card tip, of which the tables have the sum, was changed in a live file; its path."""
     file = Lake.in_folder(lake).publisher.files(TRIPS)[0]
     shutil.copy(file, tmp_path / "good.parquet")
     with duckdb.connect() as connection:
         connection.execute(f"CREATE TABLE trips AS FROM '{file}'")
         connection.execute(
-            "UPDATE trips SET tip_amount = tip_amount + 1 WHERE row_hash = (SELECT min(row_hash) FROM trips)"
+            "UPDATE trips SET tip_amount = tip_amount + 1 WHERE row_hash = "
+            "(SELECT min(row_hash) FROM trips WHERE payment_method = 'Credit card' AND NOT is_refund)"
         )
         connection.execute(f"COPY trips TO '{file}' (FORMAT parquet)")
     yield file

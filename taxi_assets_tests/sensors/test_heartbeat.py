@@ -22,6 +22,7 @@ from pydantic import SecretStr
 
 import glue_jobs
 import taxi_assets
+from glue_jobs.errors import PipelineError
 from taxi_assets.definitions import build_definitions
 from taxi_assets.jobs.code import build, running_version
 from taxi_assets.lake.lake import Lake
@@ -91,6 +92,7 @@ import dagster as dg
 
 import glue_jobs
 import taxi_assets
+from glue_jobs.errors import PipelineError
 from taxi_assets.definitions import build_definitions, metrics_of
 from taxi_assets.jobs.code import build, running_version
 from taxi_assets.lake.resource import LakeResource
@@ -157,7 +159,7 @@ def test_a_lake_in_which_nothing_is_published_has_a_heartbeat(tmp_path: Path) ->
 def test_a_file_that_is_no_heartbeat_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "health").mkdir()
     (tmp_path / "health" / "heartbeat.json").write_text(text)
-    with pytest.raises(ValueError, match=rf"heartbeat\.json is no heartbeat: {re.escape(text)}"):
+    with pytest.raises(PipelineError, match=rf"heartbeat\.json is no heartbeat: {re.escape(text)}"):
         last_heartbeat(Lake.in_folder(tmp_path))
 
 
