@@ -55,25 +55,27 @@ def dagster_home(settings: Settings) -> Path:
 def open_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
     """The Dagster instance that knows this lake's runs; InstanceUnavailable if it cannot be opened or is lost."""
     home = dagster_home(settings)
-    with asking_dagster(home):
+    try:
         instance = dg.DagsterInstance.from_config(str(home))
+    except (dg.DagsterError, CheckError, YAMLError, ImportError, *_of_the_database()) as error:
+        raise _unavailable(error, home) from error
     with asking_dagster(home), instance:
         yield instance
 
 
 @contextmanager
 def asking_dagster(home: Path) -> Iterator[None]:
-    """Make an InstanceUnavailable of what an instance raises that cannot be opened, or whose database has gone."""
+    """Make an InstanceUnavailable of the block's errors that say that the instance's database has gone."""
     try:
         yield
-    except (dg.DagsterError, CheckError, SQLAlchemyError, YAMLError, ImportError, *_lost_postgres()) as error:
+    except _of_the_database() as error:
         raise _unavailable(error, home) from error
 
 
-def _lost_postgres() -> tuple[type[Exception], ...]:
-    """What is raised when Postgres was asked in vain for ten seconds; nothing if no instance is on Postgres."""
+def _of_the_database() -> tuple[type[Exception], ...]:
+    """What an instance's database raises; Postgres, if one was opened, when it was asked in vain for ten seconds."""
     module = sys.modules.get("dagster_postgres.utils")
-    return (module.DagsterPostgresException,) if module else ()
+    return (SQLAlchemyError, module.DagsterPostgresException) if module else (SQLAlchemyError,)
 
 
 def _unavailable(error: Exception, home: Path) -> InstanceUnavailable:
@@ -82,7 +84,8 @@ def _unavailable(error: Exception, home: Path) -> InstanceUnavailable:
         return InstanceUnavailable(
             f"{config} names variables that are not set: {', '.join(missing)}", "set them (docs/aws.md)"
         )
-    cause = error.__cause__ if isinstance(error, _lost_postgres()) else error
+    lost = isinstance(error, _of_the_database()) and not isinstance(error, SQLAlchemyError)
+    cause = error.__cause__ if lost else error
     if isinstance(cause, DBAPIError):
         # What the driver says: SQLAlchemy adds the statement and a link.
         said = " ".join(str(cause.orig).split())

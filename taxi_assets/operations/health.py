@@ -17,6 +17,7 @@ from pathlib import Path
 import dagster as dg
 import duckdb
 from dagster import DagsterEventType, DagsterRunStatus
+from dagster_shared.check import CheckError
 
 from glue_jobs.contracts import CURATED_TABLES
 from glue_jobs.errors import Cause, PipelineError
@@ -152,6 +153,8 @@ def answer(ask: Ask, subject: Subject) -> Sequence[Finding]:
         return ask(subject)
     except PipelineError as error:
         return [_cannot_answer(error)]
+    except (dg.DagsterError, CheckError) as error:
+        return [_cannot_answer(PipelineError(str(error), "see to Dagster's dagster.yaml and database in DAGSTER_HOME"))]
     except (*AWS_ERRORS, ValueError) as error:  # ValueError: a file is no JSON, or no Parquet
         remedy = "see to the disk; bring a file that is gone or damaged back from a backup"
         return [_cannot_answer(aws_error_in(error) or PipelineError(str(error), remedy))]
