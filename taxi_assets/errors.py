@@ -33,7 +33,7 @@ def failure_of(error: PipelineError) -> dg.Failure:
 
 
 @contextmanager
-def failing_the_step() -> Iterator[None]:
+def failing_the_step(then: str = "run the month again") -> Iterator[None]:
     """The body of an asset or op: a PipelineError, or an error of AWS, fails the step as ``why_failed`` reads it."""
     try:
         yield
@@ -44,7 +44,7 @@ def failing_the_step() -> Iterator[None]:
             raise
         problem, remedy = (
             f"{of_aws.problem}. Readers see what they saw before",
-            f"{of_aws.remedy}, then run the month again",
+            f"{of_aws.remedy}, then {then}",
         )
         raise failure_of(AwsError(problem, remedy)) from error
 

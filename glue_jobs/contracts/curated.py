@@ -104,8 +104,8 @@ def _card_tip_rate(field_id: int) -> Column:
     return _share(field_id, "card_tip_rate", "card_tips by the fares of card trips", *sources)
 
 
-def _table(name: str, description: str, grain: tuple[str, ...], *columns: Column) -> Table:
-    return Table("curated", name, description, columns, ("month",), grain, version=2)
+def _table(name: str, description: str, grain: tuple[str, ...], *columns: Column, version: int) -> Table:
+    return Table("curated", name, description, columns, ("month",), grain, version=version)
 
 
 DAILY_METRICS = _table(
@@ -156,6 +156,7 @@ DAILY_METRICS = _table(
     _share(34, "flagged_share", "flagged_trips by trips", "quality_flags"),
     _count(35, "refunded_trips", "Trips that a refund of the month reverses", "is_refunded"),
     _count(36, "unlinked_refunds", "Refund rows that reverse no trip of the month", "quality_flags"),
+    version=2,
 )
 
 LOCATION_ANALYTICS = _table(
@@ -179,6 +180,7 @@ LOCATION_ANALYTICS = _table(
     _share(15, "share_of_pickups", "trips by all trips of the month that began in the same zone", "pickup_location_id"),
     _gross_revenue(16),
     _refunded(17),
+    version=2,
 )
 
 TIME_SERIES_ANALYSIS = _table(
@@ -213,6 +215,7 @@ TIME_SERIES_ANALYSIS = _table(
     ),
     _gross_revenue(16),
     _refunded(17),
+    version=2,
 )
 
 CUSTOMER_BEHAVIOR = _table(
@@ -239,6 +242,7 @@ CUSTOMER_BEHAVIOR = _table(
     _share(13, "share_of_day", "trips by all trips of the day", "pickup_date"),
     _gross_revenue(14),
     _refunded(15),
+    version=2,
 )
 
 PERFORMANCE_SUMMARY = _table(
@@ -270,6 +274,7 @@ PERFORMANCE_SUMMARY = _table(
     _share(14, "flagged_share", "Share of trips with at least one quality flag", "quality_flags"),
     _gross_revenue(15),
     _refunded(16),
+    version=2,
 )
 
 CURATED_TABLES: dict[str, Table] = {

@@ -70,16 +70,16 @@ class Rule:
     since_version: int = 1
 
 
-def _quarantine(rule_id: str, reason: str, predicate: str) -> Rule:
-    return Rule(rule_id, Tier.QUARANTINE, Severity.ERROR, reason, predicate)
+def _quarantine(rule_id: str, reason: str, predicate: str, since_version: int = 1) -> Rule:
+    return Rule(rule_id, Tier.QUARANTINE, Severity.ERROR, reason, predicate, since_version)
 
 
 def _warning(rule_id: str, reason: str, predicate: str, since_version: int = 1) -> Rule:
     return Rule(rule_id, Tier.FLAG, Severity.WARNING, reason, predicate, since_version)
 
 
-def _info(rule_id: str, reason: str, predicate: str) -> Rule:
-    return Rule(rule_id, Tier.FLAG, Severity.INFO, reason, predicate)
+def _info(rule_id: str, reason: str, predicate: str, since_version: int = 1) -> Rule:
+    return Rule(rule_id, Tier.FLAG, Severity.INFO, reason, predicate, since_version)
 
 
 def _any(template: str, columns: tuple[str, ...]) -> str:

@@ -81,7 +81,7 @@ def alerts_sensor(
             try:
                 notifier.send(message)
             except NotDelivered as error:  # the others are tried: perhaps it is the message
-                failures.append(error)
+                failures.append(NotDelivered(f"{message.headline}: {error.problem}", error.remedy))
                 continue
             delivered += 1
             problems.told(kind, due, now)

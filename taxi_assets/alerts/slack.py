@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from taxi_assets.alerts.notify import Message, NotDelivered, Notifier
 
 _SECONDS = 3.0
-"""Short: a tick of a sensor is given up after a minute, and the next one tries again anyway."""
+"""Short: a tick of a sensor is given up after a minute. A copy that is not taken is not sent again."""
 
 
 _SLACK_CHARACTERS = 39_000

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Collection, Iterator
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -84,7 +85,7 @@ def _work(context: dg.AssetExecutionContext, lake: Lake) -> Work[BuildReport, Cu
                     (table, lake.publisher.publish(table, month, version, of_table, replacing=live[table.name]))
                 )
         return [
-            Published(asset_key(table), entry.rows, _metadata(context, lake, table, entry, job_run))
+            Published(asset_key(table), entry.rows, partial(_metadata, context, lake, table, entry, job_run))
             for table, entry in entries
         ]
 

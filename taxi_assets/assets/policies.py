@@ -1,4 +1,4 @@
-"""How old each layer may become before it counts as stale.
+"""When an asset materializes by itself, and how old each layer may become before it counts as stale.
 
 Belongs here: the policies and the facts that they rest on. Does not: telling somebody (alerts).
 

@@ -41,11 +41,14 @@ Result = dg.MaterializeResult[Any] | dg.AssetCheckResult
 
 @dataclass(frozen=True)
 class Published:
-    """What readers see since: ``rows`` of an asset's month (None: not measured), and what its materialization says."""
+    """What readers see since: ``rows`` of an asset's month (None: not measured), and what its materialization says.
+
+    ``metadata`` is asked for when it is shown: what cannot be told of one asset does not hide the others.
+    """
 
     key: dg.AssetKey
     rows: int | None
-    metadata: Mapping[str, Any]
+    metadata: Callable[[], Mapping[str, Any]]
     data_version: str | None = None
 
 
@@ -99,13 +102,13 @@ def run_and_publish(
         for one in published:
             yield dg.MaterializeResult(
                 asset_key=one.key,
-                metadata=dict(one.metadata),
+                metadata=dict(one.metadata()),
                 check_results=[answer.result for answer in answers if answer.asset == one.key],
                 data_version=dg.DataVersion(one.data_version) if one.data_version else None,
             )
         if refused:
             yield from (answer.result for answer in answers if answer.asset in refused)
-            raise _refusal(month, answers, work, job_run.report, refused, published)
+            raise _refusal(month, answers, work, job_run, refused, published)
 
 
 def record_answers(context: dg.AssetExecutionContext, lake: Lake, answers: Sequence[Answer], version: str) -> None:
@@ -165,7 +168,7 @@ def _points_published(context: Context, lake: Lake, published: Sequence[Publishe
         try:
             points += freshness_points(freshness(lake, datetime.now(timezone.utc)))
         except (PipelineError, OSError) as error:
-            context.log.warning(f"How fresh the lake is could not be told: {error} The tables are published.")
+            context.log.warning(f"The tables are published; how fresh the lake is could not be told. {error}")
     return points
 
 
@@ -173,17 +176,18 @@ def _refusal(
     month: str,
     answers: Sequence[Answer],
     work: Work[ReportT, Subject],
-    report: ReportT,
+    job_run: JobRun[ReportT],
     refused: Collection[dg.AssetKey],
     published: Sequence[Published],
 ) -> PipelineError:
     """Which checks failed, what readers see meanwhile, and where to look."""
     names = "; ".join(answer.in_words for answer in answers if answer.holds_back)
     seen = "; ".join(text for key, text in work.readers_see.items() if key in refused)
-    folders = ", ".join(folder for key, folder in work.folders(report).items() if key in refused)
+    folders = ", ".join(folder for key, folder in work.folders(job_run.report).items() if key in refused)
     others = f". Published: {', '.join(one.key.path[-1] for one in published)}" if published else ""
     return PipelineError(
         f"{month} was not published, because checks failed: {names}. Readers still see {seen}{others}",
         f"look at the checks' metadata and at the files in {folders}, repair the cause, then run the month again",
         cause=work.cause,
+        facts=job_run.metadata,
     )

@@ -111,8 +111,10 @@ def _work(context: dg.AssetExecutionContext, lake: Lake, places: Mapping[str, st
             "unknown_columns": report["trips"]["unknown_columns"],
         }
         return [
-            Published(RAW_TRIPS, report["trips"]["rows"], {**_file_metadata(trips), **of_both, **drift}, trips.sha256),
-            Published(RAW_ZONES, None, {**_file_metadata(zones), **of_both}, zones.sha256),
+            Published(
+                RAW_TRIPS, report["trips"]["rows"], lambda: {**_file_metadata(trips), **of_both, **drift}, trips.sha256
+            ),
+            Published(RAW_ZONES, None, lambda: {**_file_metadata(zones), **of_both}, zones.sha256),
         ]
 
     return Work(
@@ -133,7 +135,10 @@ def _show_in_catalog(context: dg.AssetExecutionContext, lake: Lake, month: str) 
     try:
         return lake.show_raw(month)
     except PipelineError as error:
-        context.log.warning(f"raw.trips does not show {month} yet ({error.problem}): taxi-assets catalog update")
+        context.log.warning(
+            f"raw.trips does not show {month} yet: {error.problem}. "
+            f"What to do: {error.remedy}, then taxi-assets catalog update"
+        )
         return False
 
 

@@ -1,12 +1,13 @@
 """The staging layer: clean trips, and the quarantine of unusable rows."""
 
 from collections.abc import Collection, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import dagster as dg
 import pandas as pd
 
-from glue_jobs.contracts import QUARANTINE, TRIPS
+from glue_jobs.contracts import QUARANTINE, TRIPS, Table
 from glue_jobs.contracts.raw import TRIPS_DATASET, ZONES_DATASET
 from glue_jobs.contracts.rules import RULES, Tier, fingerprint
 from glue_jobs.errors import Cause, PipelineError
@@ -117,9 +118,7 @@ def _work(lake: Lake, month: str, run_id: str, is_replay: bool) -> Work[WrittenR
             for table, extra in ((QUARANTINE, _quarantine_metadata(report)), (TRIPS, _trips_metadata(report)))
         ]
         return [
-            Published(
-                asset_key(table), entry.rows, {**publication_metadata(lake, table, entry, job_run.metadata), **extra}
-            )
+            Published(asset_key(table), entry.rows, partial(_metadata, lake, table, entry, job_run.metadata, extra))
             for table, extra, entry in entries
         ]
 
@@ -133,6 +132,12 @@ def _work(lake: Lake, month: str, run_id: str, is_replay: bool) -> Work[WrittenR
         folders=lambda _: {STAGING_TRIPS: trips_out, QUARANTINE_KEY: quarantine_out},
         readers_see={STAGING_TRIPS: readers_see(before)},
     )
+
+
+def _metadata(
+    lake: Lake, table: Table, entry: Publication, of_run: Mapping[str, Any], extra: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    return {**publication_metadata(lake, table, entry, of_run), **extra}
 
 
 def _replayable(

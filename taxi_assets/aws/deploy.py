@@ -1,7 +1,7 @@
 """Putting the jobs' code where Glue finds it.
 
-Belongs here: the archive, its upload, pointing the Glue jobs at it. Does not: making the jobs (``infra``), or running
-them (``aws.glue``).
+Belongs here: the upload of the archive (``jobs.code``), pointing the Glue jobs at it. Does not: making the jobs
+(``infra``), or running them (``aws.glue``).
 
 Code lies below ``scripts/<hash of the code>/``, so a deployment never touches what a run uses that has begun.
 """

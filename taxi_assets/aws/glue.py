@@ -284,9 +284,10 @@ class GlueJobs(Jobs):
         deadline = time.monotonic() + _STOP_SECONDS
         while left := orphans.keys() & {run["Id"] for run in _active_runs(glue, name)}:
             if time.monotonic() > deadline:
-                raise AwsError(
+                raise GlueRunFailed(
                     f"{name}: {', '.join(sorted(left))} of {month} was left behind and does not stop",
                     f"stop it by hand, {glue_run_url(self.region, name, min(left))}, then run the month again",
+                    is_worth_another=True,
                 )
             time.sleep(self.poll_seconds)
         for arguments in orphans.values():

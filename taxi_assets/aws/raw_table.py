@@ -1,7 +1,7 @@
 """The raw files as a plain external table of the Glue Data Catalog, so that SQL can be asked of every layer.
 
 Belongs here: ``raw.trips`` in Glue, one partition a month. Does not: the ledger that says which file is in force
-(``ledger``), or any Iceberg table (``catalog``).
+(``lake.append_tables``), or any Iceberg table (``lake.catalog``).
 
 A Hive-style table has one set of column types, and readers refuse a file of others. So only files whose columns have
 today's physical types (``contracts.eras``) are registered, which those of 2023-02 and later have; columns that a file

@@ -96,6 +96,8 @@ class Check(Generic[Subject]):
         try:
             outcome = self.ask(subject)
         except duckdb.Error as error:
+            if isinstance(error, duckdb.FatalException | duckdb.InternalException):
+                subject.session.close()  # it can be asked nothing more: the next question opens another
             outcome = Outcome(False, "an answer", str(error), "SELECT 'the files cannot be queried, see actual'")
         return Answer(self.asset, self.name, self.blocking, outcome)
 

@@ -17,6 +17,9 @@ from glue_jobs.files import each_footer, parquet_files
 from taxi_assets.lake.duck import connect
 from taxi_assets.lake.reading import parquet_scan, quoted, select_files
 
+_LITERALS = re.compile(r"'(?:[^']|'')*'")
+"""Texts of SQL, such as paths, which may have the name of a view in them."""
+
 
 class Session:
     """Views over folders of Parquet files of a contract (``tables``: name to contract and folder) and over single files
@@ -37,10 +40,10 @@ class Session:
 
     def all_rows(self, sql: str) -> list[dict[str, Any]]:
         """The rows of a query, by column."""
-        for name in self._tables.keys() | self._selects.keys():
-            if name not in self._made and re.search(rf"\b{name}\b", sql):
-                self._connection.execute(f"CREATE VIEW {name} AS {self._select(name)}")
-                self._made.add(name)
+        named = set(re.findall(r"\w+", _LITERALS.sub("", sql)))
+        for name in (self._tables.keys() | self._selects.keys()) & named - self._made:
+            self._connection.execute(f"CREATE VIEW {name} AS {self._select(name)}")
+            self._made.add(name)
         cursor = self._connection.execute(sql)
         names = [column[0] for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

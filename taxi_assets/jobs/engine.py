@@ -1,6 +1,6 @@
 """The Spark engine of a run: an embedded Sail server, a server elsewhere, or the JVM in each job.
 
-Belongs here: starting and stopping the engine, the Spark settings. Does not: running jobs (``jobs``).
+Belongs here: starting and stopping the engine, the Spark settings. Does not: running jobs (``local``).
 
 Run as a program (``python -m taxi_assets.jobs.engine``) it is the Sail server itself: it prints its
 address and lives until its standard input closes, so that it cannot outlive a parent that was killed.

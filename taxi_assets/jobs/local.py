@@ -1,7 +1,7 @@
-"""Running a job of ``glue_jobs`` and getting its report.
+"""The jobs of a laptop: the scripts of ``glue_jobs`` as processes.
 
-Belongs here: what running a job means, and the jobs of a laptop: starting the process, following and stopping it.
-Does not: what the report means, or the same scripts with the same arguments as Glue job runs (``glue``).
+Belongs here: starting a process, following and stopping it. Does not: what running a job means (``base``), or the same
+scripts with the same arguments as Glue job runs (``aws.glue``).
 """
 
 import json
@@ -89,11 +89,11 @@ def _run_to_end(command: Sequence[str], engine: RunningEngine) -> tuple[str, str
         text=True,
         start_new_session=True,
     )
-    last_lines: deque[str] = deque(maxlen=_LAST_LINES)
-    reader = threading.Thread(target=_pass_on, args=(process, last_lines), daemon=True)
-    reader.start()
-    end = ""
     try:
+        last_lines: deque[str] = deque(maxlen=_LAST_LINES)
+        reader = threading.Thread(target=_pass_on, args=(process, last_lines), daemon=True)
+        reader.start()
+        end = ""
         while not end:
             try:
                 end = f"exit code {process.wait(timeout=_POLL_SECONDS)}"
@@ -101,7 +101,7 @@ def _run_to_end(command: Sequence[str], engine: RunningEngine) -> tuple[str, str
                 end = engine.ended()
     finally:
         _stop(process)
-        reader.join()
+    reader.join()
     return end, "".join(last_lines)
 
 

@@ -159,15 +159,16 @@ def _translated(table: Table, doing: str) -> Iterator[None]:
     try:
         yield
     except (*AWS_ERRORS, SQLAlchemyError) as error:
-        aws = aws_error_in(error)
-        remedy = f"{aws.remedy}, then run the month again" if aws else _remedy_here(error)
+        remedy = _remedy_of(error)
         said = error.orig if isinstance(error, DBAPIError) else error  # SQLAlchemy adds the statement and a link
         raise CatalogUnavailable(
             f"{table.full_name} could not be {doing}: {said}. Readers see what they saw before", remedy
         ) from error
 
 
-def _remedy_here(error: Exception) -> str:
+def _remedy_of(error: Exception) -> str:
+    if (of_aws := aws_error_in(error)) is not None:
+        return f"{of_aws.remedy}, then run the month again"
     if isinstance(error, SQLAlchemyError):
         return "see to catalog.db in the lake: that it is whole, can be written, and that no other program holds it"
     return "see to the disk; bring a file that is gone or damaged back from a backup"
@@ -185,11 +186,11 @@ class LakeCatalog:
         self._prefix = database_prefix
         try:
             self._catalog: Catalog = load_catalog("lake", **dict(properties))
-        except SQLAlchemyError as error:
-            if "already exists" not in str(error):
-                said = error.orig if isinstance(error, DBAPIError) else error
+        except (*AWS_ERRORS, SQLAlchemyError) as error:
+            said = error.orig if isinstance(error, DBAPIError) else error
+            if "already exists" not in str(said):
                 problem = f"the catalog of the lake {paths.root} cannot be opened: {said}"
-                raise CatalogUnavailable(problem, _remedy_here(error)) from error
+                raise CatalogUnavailable(problem, _remedy_of(error)) from error
             # Two runs made a new lake's catalog at once; the other one's is there now.
             self._catalog = load_catalog("lake", **dict(properties))
 
@@ -219,7 +220,7 @@ class LakeCatalog:
             return None
         except (DamagedMetadata, ValueError) as error:  # a file of metadata that is no JSON, or not Iceberg's
             raise CatalogUnavailable(
-                f"the metadata of {table.full_name} is damaged: {error}", _remedy_here(error)
+                f"the metadata of {table.full_name} is damaged: {error}", _remedy_of(error)
             ) from error
 
     def bring_up_to_date(self, table: Table) -> None:

@@ -13,7 +13,7 @@ import duckdb
 
 from glue_jobs.contracts import Table
 from glue_jobs.contracts.raw import TRIPS_DATASET
-from taxi_assets.aws.client import client, glue_table_url, pyiceberg_s3_properties
+from taxi_assets.aws.client import client, explained, glue_table_url, pyiceberg_s3_properties
 from taxi_assets.lake.append_tables import CheckHistory, Ledger, RunMetrics
 from taxi_assets.lake.catalog import CatalogUnavailable, LakeCatalog
 from taxi_assets.lake.paths import LakePaths
@@ -69,7 +69,8 @@ class Lake:
         """The lake at ``s3://bucket/prefix``, with its catalog in the Glue Data Catalog of ``region``."""
         from taxi_assets.aws.raw_table import RawTripsTable  # a laptop does not need it
 
-        properties = {"type": "glue", "glue.region": region, "warehouse": root, **pyiceberg_s3_properties(region)}
+        with explained(f"the lake {root} could not be opened"):
+            properties = {"type": "glue", "glue.region": region, "warehouse": root, **pyiceberg_s3_properties(region)}
         raw_trips = RawTripsTable(client("glue", region), f"{database_prefix}raw", LakePaths(root).raw)
         return cls(root, properties, database_prefix, raw_trips, region)
 

@@ -107,7 +107,7 @@ def expire(catalog: LakeCatalog, table: Table, before: datetime) -> None:
         if expired := [one.snapshot_id for one in iceberg.metadata.snapshots if one.snapshot_id not in kept]:
             try:
                 iceberg.maintenance.expire_snapshots().by_ids(expired).commit()
-            except ValueError as error:  # PyIceberg's word for a snapshot that somebody else has expired meanwhile
+            except ValueError as error:  # PyIceberg's word for a snapshot expired meanwhile, said by the commit
                 raise CommitFailedException(str(error)) from error
 
     catalog.commit(table, remove)

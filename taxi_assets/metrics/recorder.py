@@ -50,8 +50,8 @@ class TableMetrics(Metrics):
             self.lake.open().metrics.record([_row(point) for point in points], month, run_id)
         except PipelineError as error:
             raise NotTaken(
-                f"{names_of(points)} of {month} are not in {RUN_METRICS.full_name}: {error}",
-                "see to the disk or S3; taxi-assets health says whether the lake is well",
+                f"{names_of(points)} of {month} are not in {RUN_METRICS.full_name}: {error.problem}",
+                f"{error.remedy}; taxi-assets health says whether the lake is well",
             ) from error
 
 

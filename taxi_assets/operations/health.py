@@ -1,7 +1,7 @@
 """Whether all is well: checks that each answer ok, warn or fail, what they found, and how to repair it.
 
 Belongs here: asking the lake, Dagster and AWS, now and by itself. Does not: printing (``cli``), repairing, telling
-people (``alerts``), or looking into rows (``verification``).
+people (``alerts``), or looking into rows (``checks.verify``).
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ def answer(ask: Ask, subject: Subject) -> Sequence[Finding]:
         return [_cannot_answer(PipelineError(str(error), "see to Dagster's dagster.yaml and database in DAGSTER_HOME"))]
     except (*AWS_ERRORS, ValueError) as error:  # ValueError: a file is no JSON, or no Parquet
         remedy = "see to the disk; bring a file that is gone or damaged back from a backup"
-        return [_cannot_answer(aws_error_in(error) or PipelineError(str(error), remedy))]
+        return [_cannot_answer(aws_error_in(error) or PipelineError(str(error) or type(error).__name__, remedy))]
 
 
 def _cannot_answer(error: PipelineError) -> Finding:

@@ -20,7 +20,7 @@ from taxi_assets.errors import why_failed
 
 MONTH_TAG, CONTENT_TAG, ATTEMPT_TAG, CODE_TAG = "taxi/month", "taxi/content", "taxi/attempt", "taxi/code"
 """The month, what tells its file's content from another, the number of the attempt, and the code
-(``deploy.Code.version``) that judges it."""
+(``jobs.code.Code.version``) that judges it."""
 FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=30), timedelta(days=1)
 """Between a run that failed for a cause that may pass and the next; it doubles with each."""
 _RUN_KEY_TAG = "dagster/run_key"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
@@ -54,11 +55,13 @@ def test_a_job_is_stopped_when_its_engine_ends() -> None:
 
 
 @pytest.mark.usefixtures("interruptible")
-def test_a_job_is_stopped_when_the_run_is_interrupted(tmp_path: Path) -> None:
-    script = f"import os, time; open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid())); time.sleep(600)"
+def test_a_job_is_stopped_when_the_run_is_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+    passed_on = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", passed_on)
+    script = "import os, time; print(os.getpid(), flush=True); time.sleep(600)"
 
     def interrupt() -> None:
-        while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
+        while not passed_on.getvalue().endswith("\n"):
             time.sleep(0.05)
         os.kill(os.getpid(), signal.SIGINT)
 
@@ -66,7 +69,7 @@ def test_a_job_is_stopped_when_the_run_is_interrupted(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         _run_to_end([sys.executable, "-c", script], RunningEngine({}))
     with pytest.raises(ProcessLookupError):
-        os.kill(int((tmp_path / "pid").read_text()), 0)
+        os.kill(int(passed_on.getvalue()), 0)
 
 
 def test_the_engine_ends_with_its_run() -> None:

@@ -1,7 +1,7 @@
 """The sensor that watches the source: new months, and months that were republished, are landed by themselves.
 
 Belongs here: which months are looked at, what is remembered between two looks, asking for runs and showing for what.
-Does not: looking (``glue_jobs.sources``), deciding (``watch_decisions``).
+Does not: looking (``glue_jobs.sources``), deciding (``decisions``).
 
 A tick looks without reading a file and decides from what the ledger and the earlier runs say, so that the cursor holds
 only what nobody else knows. It may be lost: the next look finds out again, and nothing is run twice for it.
