@@ -26,7 +26,7 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except Exception as error:
+        except Exception as error:  # AWS's types cannot be named without importing it; what is neither goes on
             known = error if isinstance(error, PipelineError) else _of_aws(error)
             if known is None:
                 raise
