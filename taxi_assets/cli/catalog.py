@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from glue_jobs.contracts import MONTHLY_TABLES, QUARANTINE, TRIPS
+from glue_jobs.contracts import MONTHLY_TABLES, QUARANTINE, TABLES, TRIPS
 from taxi_assets.cli.options import check_month, existing_lake, lake_option, settings_of
 from taxi_assets.cli.output import err, out
 
@@ -91,6 +91,24 @@ def update(lake: str | None) -> None:
     out.print("The catalog has every table with the columns of its contract.")
     for remark in not_shown:
         out.print(f"  not in raw.trips, {remark}", soft_wrap=True, highlight=False)
+
+
+@catalog.command()
+@lake_option
+def relocate(lake: str | None) -> None:
+    """Take over the tables of a lake in S3 that was moved to where TAXI_LAKE is now (TAXI_PROFILE=aws).
+
+    Their metadata is written again for the new place; the files in the old one are not touched, and can go then. A lake
+    in a folder needs no such command: it notices.
+    """
+    from taxi_assets.lake.catalog_check import bring_up_to_date
+
+    opened = existing_lake(lake)
+    for table in TABLES.values():
+        if before := opened.catalog.relocate(table):
+            out.print(f"{table.full_name} lay in {before}", soft_wrap=True, highlight=False)
+    bring_up_to_date(opened)
+    out.print(f"All tables lie in {opened.paths.root}.", soft_wrap=True, highlight=False)
 
 
 @catalog.command()

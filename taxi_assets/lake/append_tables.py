@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from glue_jobs.contracts import CHECK_HISTORY, FILES, RUN_METRICS, Table
 from taxi_assets.lake.catalog import LakeCatalog
+from taxi_assets.lake.paths import LakePaths
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,8 @@ class LandedFile:
 class Ledger:
     """Reads and extends ``raw.files``."""
 
-    def __init__(self, catalog: LakeCatalog) -> None:
+    def __init__(self, paths: LakePaths, catalog: LakeCatalog) -> None:
+        self._paths = paths
         self._catalog = catalog
 
     def record(self, month: str, dataset: str, facts: Mapping[str, Any], run_id: str) -> LandedFile:
@@ -90,7 +92,8 @@ class Ledger:
         condition = f"dataset == '{dataset}'" + (f" and month in ('{named}')" if months is not None else "")
         scan = ledger.scan(row_filter=condition)
         rows = sorted(scan.to_arrow().to_pylist(), key=lambda row: row["landed_at"])
-        return [LandedFile(**row) for row in rows]
+        # The lake may have been moved since.
+        return [LandedFile(**{**row, "path": self._paths.raw_file(row["path"])}) for row in rows]
 
 
 class CheckHistory:

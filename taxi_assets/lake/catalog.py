@@ -42,7 +42,9 @@ from glue_jobs.contracts import Table
 from glue_jobs.contracts.model import Column, Type
 from glue_jobs.errors import Cause, PipelineError
 from taxi_assets.aws.client import AWS_ERRORS, aws_error_in
-from taxi_assets.lake.paths import LakePaths
+from taxi_assets.aws.glue_table import point_at
+from taxi_assets.lake.paths import LakePaths, is_below
+from taxi_assets.lake.relocation import write_again
 
 _TYPES: dict[Type, PrimitiveType] = {
     Type.STRING: StringType(),
@@ -126,6 +128,11 @@ def _evolved(iceberg: IcebergTable, table: Table) -> IcebergTable:
         if (given := iceberg.schema().find_field(column.name).field_id) != column.field_id:
             raise RuntimeError(f"{table.full_name}.{column.name} has field id {given}, not {column.field_id}")
     return iceberg
+
+
+def _root_of(iceberg: IcebergTable, table: Table) -> str:
+    """The root of the lake that the table's metadata lies in."""
+    return iceberg.metadata_location.partition(f"/{table.layer}/{table.name}/")[0]
 
 
 def _set_properties(iceberg: IcebergTable, properties: Mapping[str, str]) -> None:
@@ -215,13 +222,42 @@ class LakeCatalog:
         """The Iceberg table of a contract, at its newest state; None if it has not been created."""
         try:
             with _translated(table, "read"):
-                return self._catalog.load_table(self._identifier(table))
+                found = self._catalog.load_table(self._identifier(table))
         except NoSuchTableError:
             return None
         except (DamagedMetadata, ValueError) as error:  # a file of metadata that is no JSON, or not Iceberg's
             raise CatalogUnavailable(
                 f"the metadata of {table.full_name} is damaged: {error}", _remedy_of(error)
             ) from error
+        if not is_below(found.metadata_location, self._paths.root):
+            # In S3: the lake in a folder has been put right before (``relocation``).
+            where = _root_of(found, table)
+            raise CatalogUnavailable(
+                f"{self.database(table.layer)}.{table.name} of the catalog lies in {where}, not in {self._paths.root}",
+                f"set TAXI_LAKE={where}; for a copy, give it databases of its own (TAXI_DATABASE_PREFIX); if the lake "
+                "was moved for good: taxi-assets catalog relocate",
+            )
+        return found
+
+    def relocate(self, table: Table) -> str | None:
+        """Have the Glue Data Catalog's table, of a lake in S3 that was moved here, speak of the files here.
+
+        Returns where the lake lay before; None if there was nothing to do. The files there are not touched. NotHere if
+        the table's files were not copied.
+        """
+        database, name = self._identifier(table)
+        try:
+            with _translated(table, "read"):
+                found = self._catalog.load_table((database, name))
+        except NoSuchTableError:
+            return None
+        if is_below(found.metadata_location, self._paths.root):
+            return None
+        before = _root_of(found, table)
+        with _translated(table, "written"):
+            moved = write_again(found.io, found.metadata_location, before, self._paths.root)
+        point_at(getattr(self._catalog, "glue"), database, name, moved, self._paths.table(table))  # noqa: B009
+        return before
 
     def bring_up_to_date(self, table: Table) -> None:
         """Create the table, or give it what its contract has gained since; its rows stay as they are."""

@@ -5,6 +5,7 @@ Belongs here: opening a lake, in a folder or in S3. Does not: what each part of 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,9 +20,12 @@ from taxi_assets.lake.catalog import CatalogUnavailable, LakeCatalog
 from taxi_assets.lake.paths import LakePaths
 from taxi_assets.lake.publishing import Publisher
 from taxi_assets.lake.reading import open_views
+from taxi_assets.lake.relocation import relocate_folder
 
 if TYPE_CHECKING:
     from taxi_assets.aws.raw_table import RawTripsTable
+
+_log = logging.getLogger(__name__)
 
 
 class Lake:
@@ -42,7 +46,7 @@ class Lake:
         self.paths = LakePaths(root.rstrip("/"))
         self.catalog = LakeCatalog(self.paths, catalog_properties, database_prefix)
         self.publisher = Publisher(self.paths, self.catalog)
-        self.ledger = Ledger(self.catalog)
+        self.ledger = Ledger(self.paths, self.catalog)
         self.checks = CheckHistory(self.catalog)
         self.metrics = RunMetrics(self.catalog)
         self.raw_trips = raw_trips
@@ -52,7 +56,8 @@ class Lake:
     def in_folder(cls, folder: Path) -> Lake:
         """A lake in a local folder, made if need be, with its catalog in ``catalog.db``.
 
-        CatalogUnavailable if the folder cannot be made.
+        A folder that was copied or moved is a lake of its own from the first opening on. CatalogUnavailable if the
+        folder cannot be made, NotHere if the tables' files were not copied with the catalog.
         """
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -61,6 +66,8 @@ class Lake:
                 f"the lake {folder} cannot be made: {error}", "check TAXI_LAKE and the disk"
             ) from error
         root = str(folder.resolve())
+        if before := relocate_folder(root):
+            _log.warning("This lake lay in %s: its catalog now speaks of %s", before, root)
         # Concurrent runs share the catalog; SQLite's default of five seconds is short on a busy disk.
         return cls(root, {"type": "sql", "uri": f"sqlite:///{root}/catalog.db?timeout=60", "warehouse": root})
 

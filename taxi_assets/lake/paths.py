@@ -22,6 +22,11 @@ class LakePaths:
         """The raw layer: the source's own files."""
         return f"{self.root}/raw"
 
+    def raw_file(self, recorded: str) -> str:
+        """Where a raw file lies now, of which the ledger says where it lay when it was landed."""
+        _, raw, below = recorded.rpartition("/raw/")
+        return f"{self.raw}/{below}" if raw else recorded
+
     def table(self, table: Table) -> str:
         """A table's folder: its versions, and Iceberg's ``metadata`` beside them."""
         return f"{self.root}/{table.layer}/{table.name}"
@@ -38,6 +43,11 @@ class LakePaths:
     def heartbeat(self) -> str:
         """The file that says when the daemon was last alive."""
         return f"{self.root}/health/heartbeat.json"
+
+
+def is_below(uri: str, root: str) -> bool:
+    """Whether a path or URI lies below ``root``."""
+    return uri.startswith(f"{root}/")
 
 
 def new_version(run_id: str) -> str:
