@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 from glue_jobs.contracts import staging, tlc
 from glue_jobs.contracts.model import Table, Type
 from glue_jobs.contracts.rules import MAX_CODE
-from glue_jobs.transforms.exact import money, quotient, whole
+from glue_jobs.transforms.exact import cents, money, quotient, whole
 from glue_jobs.transforms.judge import FLAGS
 
 _AIRPORT_SERVICE_ZONES = ("Airports", "EWR")
@@ -82,10 +82,11 @@ def trips(judged: DataFrame, month: str, carried: tuple[str, ...] = ()) -> DataF
         whole(F.col("payment_type"), MAX_CODE).alias("payment_type"),
         _label("payment_type", tlc.PAYMENT_METHODS).alias("payment_method"),
         *(money(F.col(name)).alias(name) for name in tlc.MONEY_COLUMNS),
-        quotient(F.col("fare_amount"), F.col("trip_distance")).alias("fare_per_mile"),
+        # Of the published cents: of what came, 1.114 is shown as 1.11 and would give another quotient.
+        quotient(_dollars("fare_amount"), F.col("trip_distance")).alias("fare_per_mile"),
         F.when(
-            (F.col("payment_type") == tlc.CARD) & (F.col("fare_amount") > 0),
-            quotient(F.col("tip_amount") * 100, F.col("fare_amount")),
+            (F.col("payment_type") == tlc.CARD) & (cents(F.col("fare_amount")) > 0),
+            quotient(cents(F.col("tip_amount")) * 100, cents(F.col("fare_amount"))),
         ).alias("tip_percentage"),
         F.col(FLAGS),
         *(
@@ -130,6 +131,11 @@ def _known(column: str) -> Column:
 
 def _at_airport(end: str) -> Column:
     return F.col(f"{end}_service_zone").isin(*_AIRPORT_SERVICE_ZONES)
+
+
+def _dollars(column: str) -> Column:
+    """The published amount of a money column, in DOUBLE."""
+    return cents(F.col(column)).cast("double") / 100
 
 
 def _duration_seconds() -> Column:

@@ -36,9 +36,13 @@ _KINDS = {"pyspark", "iceberg"}
 
 
 class StagingConfig(dg.Config):
-    """``replay``: judge only the live quarantine again, under the rules of today, instead of the whole file."""
+    """``replay``: judge only the live quarantine again, under the rules of today, instead of the whole file.
+
+    ``accept_smaller``: who wants the month although it is smaller than the version that it replaces, and why.
+    """
 
     replay: bool = False
+    accept_smaller: str = ""
 
 
 @dg.multi_asset(
@@ -57,11 +61,11 @@ def stage_trips(
 ) -> Iterator[Result]:
     """Clean, judge and enrich the month; publish trips and quarantine if the checks pass."""
     yield from run_and_publish(
-        context, jobs, lake, metrics, lambda opened: _work(opened, context.partition_key, context.run_id, config.replay)
+        context, jobs, lake, metrics, lambda opened: _work(opened, context.partition_key, context.run_id, config)
     )
 
 
-def _work(lake: Lake, month: str, run_id: str, is_replay: bool) -> Work[WrittenReport, StagedMonth]:
+def _work(lake: Lake, month: str, run_id: str, config: StagingConfig) -> Work[WrittenReport, StagedMonth]:
     trips_file, zones_file = (lake.ledger.current(month, dataset) for dataset in (TRIPS_DATASET, ZONES_DATASET))
     if trips_file is None or zones_file is None:
         raise PipelineError(f"{month} is not landed", "materialize raw/trips for it", cause=Cause.ORDER)
@@ -75,7 +79,7 @@ def _work(lake: Lake, month: str, run_id: str, is_replay: bool) -> Work[WrittenR
         "trips_out": trips_out,
         "quarantine_out": quarantine_out,
     }
-    if is_replay:
+    if config.replay:
         arguments |= _replayable(month, live, trips_file.sha256, zones_file.sha256)
     else:
         arguments["trips"] = trips_file.path
@@ -85,7 +89,8 @@ def _work(lake: Lake, month: str, run_id: str, is_replay: bool) -> Work[WrittenR
         "source_sha256": trips_file.sha256,
         "zones_sha256": zones_file.sha256,
         "flag_rules": fingerprint(Tier.FLAG),
-        **({"replay_of": before.version} if is_replay and before else {}),
+        **({"replay_of": before.version} if config.replay and before else {}),
+        **({"accepted_smaller": config.accept_smaller} if config.accept_smaller else {}),
     }
 
     def subject(report: WrittenReport) -> StagedMonth:
@@ -97,6 +102,8 @@ def _work(lake: Lake, month: str, run_id: str, is_replay: bool) -> Work[WrittenR
             quarantine=quarantine_out,
             facts=report,
             published=_published_measures(lake),
+            live=before.path if before else "",
+            accepted_smaller=config.accept_smaller,
         )
 
     def publish(job_run: JobRun[WrittenReport], _: Collection[dg.AssetKey]) -> list[Published]:
@@ -123,7 +130,7 @@ def _work(lake: Lake, month: str, run_id: str, is_replay: bool) -> Work[WrittenR
         ]
 
     return Work(
-        job=REPLAY_QUARANTINE if is_replay else STAGE_TRIPS,
+        job=REPLAY_QUARANTINE if config.replay else STAGE_TRIPS,
         arguments=arguments,
         checks=CHECKS,
         version=lambda _: version,

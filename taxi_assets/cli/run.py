@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import getpass
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,8 +28,11 @@ _DEMO_SOURCE = "synthetic:rows=50000,seed=1"
 @click.option("--source", help="https:// address, folder, or synthetic:rows=50000,seed=1.  [TAXI_SOURCE, or the TLC]")
 @lake_option
 @click.option("--tables", metavar="A,B", help="Only these curated tables.  [default: all five]")
+@click.option("--accept-smaller", metavar="WHY", help="Publish although much is gone of the version that is live.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output, progress on standard error.")
-def run(month: str, source: str | None, lake: str | None, tables: str | None, as_json: bool) -> None:
+def run(
+    month: str, source: str | None, lake: str | None, tables: str | None, accept_smaller: str | None, as_json: bool
+) -> None:
     """Process one month: land it, stage it, build the tables, publish what passes its checks.
 
     Running a month again is safe: readers see the previous version until the new one is published whole.
@@ -41,7 +46,8 @@ def run(month: str, source: str | None, lake: str | None, tables: str | None, as
     check_month(month)
     chosen = tables_of(tables)
     settings = settings_of(lake, source)
-    _finish(_run_with_progress(settings, month, chosen), as_json)
+    accepted = f"{_user()}: {accept_smaller}" if accept_smaller else ""
+    _finish(_run_with_progress(settings, month, chosen, accept_smaller=accepted), as_json)
 
 
 @click.command()
@@ -133,13 +139,22 @@ def demo(lake: str | None) -> None:
     out.print("The command lies in .venv/bin; put it on your PATH with: . .venv/bin/activate")
 
 
-def _run_with_progress(settings: Settings, month: str, tables: list[str] | None, replay: bool = False) -> MonthResult:
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run as a user without a name
+        return f"user {os.getuid()}"
+
+
+def _run_with_progress(
+    settings: Settings, month: str, tables: list[str] | None, replay: bool = False, accept_smaller: str = ""
+) -> MonthResult:
     from taxi_assets.operations.dagster_instance import NoDagsterHome
     from taxi_assets.operations.run_month import STEPS, run_month
 
     try:
         with progress_of(STEPS[1:] if replay else STEPS, month) as listener:
-            return run_month(settings, month, tables, listener, replay)
+            return run_month(settings, month, tables, listener, replay, accept_smaller)
     except NoDagsterHome as error:
         raise click.UsageError(str(error)) from error
 

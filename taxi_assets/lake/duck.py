@@ -32,7 +32,9 @@ def connect(copies: bool = False) -> duckdb.DuckDBPyConnection:
     which read the 116 to 124 files of a month some twenty times, a few columns at a time. Without, only the ranges
     that a query needs are read.
     """
+    # DuckDB draws a bar on standard output for what takes over two seconds, in the midst of a command's JSON.
     connection = duckdb.connect()
+    connection.execute("SET enable_progress_bar = false")
     connection.register_filesystem(_copied_files() if copies else FilesInS3())
     return connection
 

@@ -75,11 +75,17 @@ class MonthResult:
 
 
 def run_month(
-    settings: Settings, month: str, tables: Sequence[str] | None, listener: Listener, replay: bool = False
+    settings: Settings,
+    month: str,
+    tables: Sequence[str] | None,
+    listener: Listener,
+    replay: bool = False,
+    accept_smaller: str = "",
 ) -> MonthResult:
     """Run the month's job in this process, for all curated tables or for ``tables``.
 
     With ``replay``, nothing is fetched: the live quarantine is judged again, and the tables are built from the result.
+    ``accept_smaller`` says who wants a month that lost much against the live one, and why.
     ``listener`` hears, from another thread, what the steps say. A failed run is a result, not an exception.
     """
     run_id = str(uuid.uuid4())
@@ -93,7 +99,7 @@ def run_month(
             job.execute_in_process(
                 run_config={
                     "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
-                    "ops": {"stage_trips": {"config": {"replay": replay}}},
+                    "ops": {"stage_trips": {"config": {"replay": replay, "accept_smaller": accept_smaller}}},
                 },
                 instance=instance,
                 partition_key=month,

@@ -66,11 +66,11 @@ _DERIVED = {
 def derived_columns_hold(staged: StagedMonth) -> Outcome:
     """Dates, categories, labels, zone names, duration, ratios and is_refund follow from the rest of the row.
 
-    Ratios are compared to nine digits, refunds and fares by the cents that the trip has kept.
+    Ratios are compared to nine digits. Durations count whole seconds, amounts whole cents: those that are published.
     """
     forward, back = clock_changes(int(staged.month[:4]))
     minutes = (
-        f"(epoch(dropoff_at) - epoch(pickup_at)) / 60 + CASE"
+        f"date_sub('second', pickup_at, dropoff_at) / 60 + CASE"
         f" WHEN pickup_at < '{forward}' AND dropoff_at >= '{forward + _HOUR}' THEN -60"
         f" WHEN pickup_at < '{back - _HOUR}' AND dropoff_at >= '{back}' THEN 60"
         f" WHEN pickup_at >= '{back - _HOUR}' AND pickup_at < '{back}' AND dropoff_at < pickup_at THEN 60 ELSE 0 END"
@@ -79,7 +79,9 @@ def derived_columns_hold(staged: StagedMonth) -> Outcome:
     wrong["is_refund"] = "is_refund <> (total_amount < 0) AND total_amount <> 0"
     wrong["trip_duration_minutes"] = f"abs(trip_duration_minutes - ({minutes})) > 1e-6"
     wrong["average_speed_mph"] = _is_not("average_speed_mph", "trip_distance * 60", "trip_duration_minutes")
-    wrong["fare_per_mile"] = _is_not("fare_per_mile", "fare_amount::DOUBLE", "trip_distance", "0.005")
+    wrong["fare_per_mile"] = _is_not("fare_per_mile", "fare_amount::DOUBLE", "trip_distance")
+    metered = f"CASE WHEN payment_type = {tlc.CARD} AND fare_amount > 0 THEN fare_amount::DOUBLE END"
+    wrong["tip_percentage"] = _is_not("tip_percentage", "tip_amount::DOUBLE * 100", metered)
     joins = " ".join(
         f"LEFT JOIN read_csv({quoted(staged.zones)}, header = true, all_varchar = true) AS {end}"
         f" ON {end}.LocationID = {end}_location_id::VARCHAR"
@@ -100,10 +102,10 @@ def derived_columns_hold(staged: StagedMonth) -> Outcome:
 _HOUR = timedelta(hours=1)
 
 
-def _is_not(column: str, numerator: str, denominator: str, slack: str = "0") -> str:
-    """Whether ``column`` is another quotient; null where there is nothing to divide by; ``slack`` in the numerator."""
+def _is_not(column: str, numerator: str, denominator: str) -> str:
+    """Whether ``column`` is another quotient; null where there is nothing to divide by."""
     is_null = f"coalesce({denominator}, 0) = 0"
-    close = f"abs({column} * {denominator} - {numerator}) <= {slack} + 1e-9 * greatest(1, abs({numerator}))"
+    close = f"abs({column} * {denominator} - {numerator}) <= 1e-9 * greatest(1, abs({numerator}))"
     return f"CASE WHEN {is_null} THEN {column} IS NOT NULL ELSE {column} IS NULL OR NOT {close} END"
 
 
@@ -173,7 +175,7 @@ def _judgeable(rows: str, table: Table, month: str) -> str:
         f"(SELECT *, CASE WHEN {pickup} < '{forward}' AND {dropoff} >= '{forward + _HOUR}' THEN wall_seconds - 3600"
         f" WHEN {pickup} < '{back - _HOUR}' AND {dropoff} >= '{back}' OR in_fall_back_hour AND wall_seconds < 0"
         f" THEN wall_seconds + 3600 ELSE wall_seconds END AS duration_seconds FROM (SELECT *,"
-        f" trunc(epoch({dropoff}) - epoch({pickup})) AS wall_seconds, {in_hour} AS in_fall_back_hour,"
+        f" date_sub('second', {pickup}, {dropoff}) AS wall_seconds, {in_hour} AS in_fall_back_hour,"
         f" {_cents_or_none('total_amount', 'NULL')} - {parts} AS owing_cents, {fees} AS fee_cents"
         f" FROM (SELECT {', '.join(named)}, {FLAGS if table is TRIPS else REASONS} FROM {rows})))"
     )

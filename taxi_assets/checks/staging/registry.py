@@ -22,6 +22,7 @@ from taxi_assets.checks.staging.accounting import (
     report_matches_files,
     rows_are_those_of_the_source,
 )
+from taxi_assets.checks.staging.completeness import every_day_has_trips, keeps_what_is_live
 from taxi_assets.checks.staging.profile import MEASURES, REJECT_RATES, Measure, has_id
 from taxi_assets.checks.staging.recomputing import (
     derived_columns_hold,
@@ -223,6 +224,13 @@ CHECKS: list[Check[StagedMonth]] = [
     ),
     _trips("links_are_mutual", "Each linked refund has a refunded trip, and the reverse", links_are_mutual),
     _trips("reasons_are_registered", "Every flag and every reason is a rule of the registry", reasons_are_registered),
+    _trips(
+        "keeps_what_is_live",
+        "No day, and not much of rows and revenue, is lost of the version that is replaced",
+        keeps_what_is_live,
+        of_the_run=True,
+    ),
+    _trips("every_day_has_trips", "Each day of the month has trips", every_day_has_trips, blocking=False),
     _trips(
         "flex_fare_lacks_dispatch_fields",
         "Exactly the Flex Fare trips have no passenger count, rate code, store-and-forward flag and fees",

@@ -27,7 +27,8 @@ class StagedMonth:
     """A month as a job wrote it.
 
     ``facts`` is the job's report, ``source`` the raw file's path, ``zones`` that of the zone lookup; ``published``
-    holds measures of the months that are published: measure to month to value.
+    holds measures of the months that are published: measure to month to value. ``live`` is the folder of the trips that
+    the month replaces, empty if there are none; ``accepted_smaller`` says who wants it although it is smaller, and why.
     """
 
     month: str
@@ -37,12 +38,14 @@ class StagedMonth:
     quarantine: str
     facts: Mapping[str, Any]
     published: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    live: str = ""
+    accepted_smaller: str = ""
 
     @cached_property
     def session(self) -> Session:
-        """Views ``source``, ``trips`` and ``quarantine``."""
+        """Views ``source``, ``trips``, ``quarantine`` and ``live``."""
         return Session(
-            {"trips": (TRIPS, self.trips), "quarantine": (QUARANTINE, self.quarantine)},
+            {"trips": (TRIPS, self.trips), "quarantine": (QUARANTINE, self.quarantine), "live": (TRIPS, self.live)},
             {"source": f"SELECT * FROM {parquet_scan([self.source])}"},
         )
 
