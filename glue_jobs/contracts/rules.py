@@ -7,7 +7,8 @@ A predicate is Spark SQL over the normalised source columns (``tlc.TRIP_COLUMNS`
 ``wall_seconds`` (drop-off minus pick-up on the wall clock), ``duration_seconds`` (the same, put right where the
 clock was changed in between), ``in_fall_back_hour`` (pick-up between 01:00 and 02:00 on the first Sunday of
 November, an hour that happens twice), ``is_repeated`` (an identical row came before), ``owing_cents`` (total_amount
-less ``tlc.PARTS_OF_TOTAL``) and ``fee_cents`` (the sum of ``tlc.FEES``). ``{month_start}`` and
+less ``tlc.PARTS_OF_TOTAL``), ``part_cents`` and ``fee_cents`` (the sums of ``tlc.PARTS_OF_TOTAL`` and of ``tlc.FEES``)
+and ``is_refund`` (total below zero, improvement surcharge not above it). ``{month_start}`` and
 ``{next_month}`` stand for the bounds of the file's month. A predicate that is null counts as false.
 
 The predicate of a LINK rule reads the columns of ``staging.trips`` and ``has_counterpart`` (``transforms.link``),
@@ -16,7 +17,8 @@ because whether a refund has a trip is a matter of the whole month.
 How totals add up (``total_does_not_add_up``) was learnt from the file of February 2024, 1,030,141 trips: vendor 1
 (CMT) counts the fees in ``extra`` as well, so that it owes nothing (all of 240,832 metered trips); vendor 2 (Curb) owes
 the fees (745,709 of 746,886); Flex Fare owes nothing or a congestion surcharge of 2.50 whose column is null (42,201 of
-42,423). Vendors 6 and 7 are not in that file: they may do either.
+42,423). Vendors 6 and 7 are not in that file: they may do either. In 2025-02 the fare of 181 of 985 Flex Fare trips is
+minus all else that the total holds (-4.75 where that is 0.50, 1.00, 0.75 and the 2.50), and the total positive.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from enum import Enum
 
 from glue_jobs.contracts import tlc
 
-RULES_VERSION = 2
+RULES_VERSION = 3
 """Raised whenever a rule is added or changed: it is written into every snapshot that the rules produced."""
 
 MAX_AMOUNT = 10_000
@@ -36,6 +38,17 @@ MAX_MILES = 1_000
 """Miles. A day (the longest trip accepted) at 42 mph; odometer faults are in the hundred thousands."""
 MAX_CODE = 999
 """Largest value that a code or a passenger count may have: TLC codes have one or two digits."""
+
+PAIRING = """\
+A refund reverses a trip of the same month with the same `trip_key` (vendor, both times, distance) and the opposite
+fare, to the cent. Zones, payment type and the rest of the total may differ. Refunds and trips pair one to one: a second
+refund of a trip is unlinked. Where several have the same `trip_key` and fare, those with opposite totals pair first, by
+`row_hash`; then the others in the order of their totals without sign, the smallest first, then of `row_hash`, until
+either side is used up. A refund of a part (its total is smaller than the trip's, mostly by a tip of its own) makes its
+trip `is_refunded` like one of the whole; what was given back is the refund's `total_amount`, and `net_revenue` is the
+sum of all totals, however they pair. A total below zero with an improvement surcharge above zero is a charge, not a
+refund."""
+"""How refunds are linked to trips (``transforms.link``), in the words of the data dictionary."""
 
 
 class Tier(str, Enum):
@@ -89,7 +102,10 @@ def _any(template: str, columns: tuple[str, ...]) -> str:
 _AMOUNT = "isnan({0}) OR abs({0}) > " + str(MAX_AMOUNT)
 _CODE = "{0} < 0 OR {0} > " + str(MAX_CODE)
 _CODE_AS_DOUBLE = "isnan({0}) OR {0} <> floor({0}) OR " + _CODE
+_UNSTATED_FARE = f"""payment_type = {tlc.FLEX} AND fare_amount < 0 AND NOT is_refund
+  AND part_cents + fee_cents IN (0, -250)"""
 _UNEXPLAINED = f"""CASE
+  WHEN {_UNSTATED_FARE} THEN false
   WHEN payment_type = {tlc.FLEX} THEN owing_cents NOT IN (0, 250, -250, fee_cents, fee_cents + 250, fee_cents - 250)
   WHEN vendorid = {tlc.CMT} THEN owing_cents <> 0
   WHEN vendorid = {tlc.CURB} THEN owing_cents <> fee_cents
@@ -172,21 +188,27 @@ RULES: tuple[Rule, ...] = (
         "total_does_not_add_up",
         "The components do not add up to the total in the way in which the vendor's do",
         _UNEXPLAINED,
-        since_version=2,
+        since_version=3,
     ),
     _warning(
         "negative_fare",
-        "A fare below zero though the total is not, so that the row counts as no refund",
-        "fare_amount < 0 AND total_amount >= 0",
-        since_version=2,
+        "A fare below zero in a row that is no refund",
+        f"fare_amount < 0 AND NOT is_refund AND NOT coalesce({_UNSTATED_FARE}, false)",
+        since_version=3,
+    ),
+    _info(
+        "fare_not_stated",
+        "The fare of a Flex Fare trip is minus its surcharges, as if it had been free; the total holds",
+        _UNSTATED_FARE,
+        since_version=3,
     ),
     Rule(
         "unlinked_refund",
         Tier.LINK,
         Severity.WARNING,
-        "A negative row that reverses no trip of the month",
+        "A refund that reverses no trip of the month",
         "is_refund AND NOT has_counterpart",
-        since_version=2,
+        since_version=3,
     ),
 )
 

@@ -186,7 +186,12 @@ TRIPS = Table(
             sources=("pulocationid", "dolocationid", "zones"),
         ),
         Column(
-            42, "is_refund", Type.BOOLEAN, "Negative total: money given back", nullable=False, sources=("total_amount",)
+            42,
+            "is_refund",
+            Type.BOOLEAN,
+            "Money given back: total below zero, and no improvement surcharge above zero",
+            nullable=False,
+            sources=("total_amount", "improvement_surcharge"),
         ),
         Column(
             43,
@@ -200,7 +205,7 @@ TRIPS = Table(
             44,
             "trip_key",
             Type.BIGINT,
-            "xxHash64 of vendor, times, zones and distance: shared by all records of a trip, the same in every version",
+            "xxHash64 of vendor, times and distance: shared by all records of a trip, the same in every version",
             nullable=False,
             sources=tlc.TRIP_KEY_COLUMNS,
         ),
@@ -209,15 +214,15 @@ TRIPS = Table(
             46,
             "is_refunded",
             Type.BOOLEAN,
-            "A refund of the month reverses this trip: same trip_key, fare and total opposite",
+            "A refund of the month reverses this trip: same trip_key, opposite fare, one refund to one trip",
             nullable=False,
-            sources=(*tlc.TRIP_KEY_COLUMNS, "fare_amount", "total_amount"),
+            sources=(*tlc.TRIP_KEY_COLUMNS, "fare_amount", "total_amount", "improvement_surcharge"),
         ),
         _extra_columns(47),
         Column(48, "request_source", Type.STRING, "Undocumented by the TLC", sources=("request_source",)),
     ),
     partition_by=("month", "pickup_date", "time_of_day_category"),
-    version=2,
+    version=3,
 )
 
 QUARANTINE = Table(

@@ -46,11 +46,12 @@ TRIP_KEY_COLUMNS = (
     "vendorid",
     "tpep_pickup_datetime",
     "tpep_dropoff_datetime",
-    "pulocationid",
-    "dolocationid",
     "trip_distance",
 )
-"""What all records of one trip share: its charge, a reversal of it, and a correction."""
+"""What all records of one trip share: its charge, a reversal of it, and a correction.
+
+Not the zones: the drop-off zone of one in eight reversals is a neighbour of the trip's.
+"""
 COORDINATE_COLUMNS = frozenset({"start_lon", "start_lat", "pickup_longitude", "pickup_latitude"})
 """Any of these marks a file of 2009 or 2010."""
 

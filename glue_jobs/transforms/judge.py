@@ -66,7 +66,8 @@ def judge(rows: DataFrame, month: str) -> DataFrame:
     )
     fees = sum((_cents_or_none(name) for name in tlc.FEES), F.lit(0))
     parts = sum((_cents_or_none(name) for name in tlc.PARTS_OF_TOTAL), F.lit(0))
-    helped = helped.withColumn("fee_cents", fees).withColumn("owing_cents", cents(F.col("total_amount")) - parts)
+    owing = cents(F.col("total_amount")) - parts
+    helped = helped.withColumns({"fee_cents": fees, "part_cents": parts, "owing_cents": owing})
     return helped.withColumn(REASONS, _matching(Tier.QUARANTINE, month)).withColumn(FLAGS, _matching(Tier.FLAG, month))
 
 

@@ -2,14 +2,13 @@
 
 Belongs here: which usable row reverses which, and the link rules. Does not: judging a row by itself.
 
-A refund (negative total) reverses a trip if both have the same ``trip_key`` (vendor, times, zones, distance) and
-fare and total are opposite to the cent. Each refund takes one trip: of two equal refunds of one trip the second is
-unlinked.
+A refund reverses a trip that has the same ``trip_key`` and the opposite fare, to the cent; ``rules.PAIRING`` says which
+one if there are several.
 """
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from glue_jobs.contracts import tlc
@@ -18,15 +17,14 @@ from glue_jobs.transforms.exact import cents
 from glue_jobs.transforms.judge import FLAGS
 
 _LINKED = "has_counterpart"
-_ALIKE = ("trip_key", "_fare", "_total")
-_TURN = "_turn"
+_ALIKE = ("trip_key", "_fare")
 
 
 def keyed(rows: DataFrame) -> DataFrame:
     """Normalised rows with ``trip_key`` and ``is_refund``."""
-    return rows.withColumns(
-        {"trip_key": F.xxhash64(*tlc.TRIP_KEY_COLUMNS), "is_refund": F.col("total_amount") < 0},
-    )
+    surcharge = F.coalesce(cents(F.col("improvement_surcharge")), F.lit(0))
+    is_refund = (cents(F.col("total_amount")) < 0) & (surcharge <= 0)
+    return rows.withColumns({"trip_key": F.xxhash64(*tlc.TRIP_KEY_COLUMNS), "is_refund": is_refund})
 
 
 def link(trips: DataFrame) -> DataFrame:
@@ -55,24 +53,30 @@ def without_links(trips: DataFrame) -> DataFrame:
 def _linked(trips: DataFrame) -> DataFrame:
     """``row_hash`` of each refund that has a trip, and of that trip, with ``has_counterpart`` true.
 
-    Only rows that share a key with a refund are ranked: one or two in a hundred of a month.
+    Only rows that share key and fare with a refund are ranked: one or two in a hundred of a month. As many refunds as
+    trips of them are linked, so that it is enough to know who comes first; a join of the two sides is not needed.
     """
-    fare, total = cents(F.col("fare_amount")), cents(F.col("total_amount"))
-    rows = trips.select(
-        "row_hash",
-        "trip_key",
-        "is_refund",
-        F.when(F.col("is_refund"), -fare).otherwise(fare).alias("_fare"),
-        F.abs(total).alias("_total"),
+    mirrored = F.when(F.col("is_refund"), F.lit(-1)).otherwise(F.lit(1))
+    fare, total = (cents(F.col(name)) * mirrored for name in ("fare_amount", "total_amount"))
+    rows = trips.select("row_hash", "trip_key", "is_refund", fare.alias("_fare"), total.alias("_total"))
+    reversed_fares = rows.where("is_refund").select(*_ALIKE).distinct()
+    ranked = (
+        rows.join(F.broadcast(reversed_fares), [*_ALIKE], "left_semi")
+        .withColumn("_pairs", _pairs(*_ALIKE))
+        .withColumn("_opposite_pairs", _pairs(*_ALIKE, "_total"))
+        .withColumn("_opposite", _place(*_ALIKE, "_total") <= F.col("_opposite_pairs"))
+        .withColumn("_place", _place(*_ALIKE, first=(F.col("_opposite").desc(), F.col("_total"))))
     )
-    refunds = rows.where("is_refund")
-    reversible = rows.where("NOT is_refund").join(refunds.select("trip_key").distinct(), "trip_key", "left_semi")
-    met = _in_turn(refunds).join(_in_turn(reversible).withColumnRenamed("row_hash", "_trip"), [*_ALIKE, _TURN])
-    both = met.select(F.explode(F.array("row_hash", "_trip")).alias("row_hash"))
-    return both.distinct().withColumn(_LINKED, F.lit(True))  # two rows with one hash must not become four
+    met = ranked.where("_place <= _pairs").select("row_hash").distinct()  # two rows with one hash must not become four
+    return met.withColumn(_LINKED, F.lit(True))
 
 
-def _in_turn(rows: DataFrame) -> DataFrame:
-    """Rows with the same key and amounts, numbered: the first refund meets the first trip, and so on."""
-    turn = F.row_number().over(Window.partitionBy(*_ALIKE).orderBy("row_hash"))
-    return rows.select("row_hash", *_ALIKE, turn.alias(_TURN))
+def _pairs(*alike: str) -> Column:
+    """How many refunds can each have a trip of its own among the rows that are alike."""
+    refunds = F.sum(F.col("is_refund").cast("int")).over(Window.partitionBy(*alike))
+    return F.least(refunds, F.count(F.lit(1)).over(Window.partitionBy(*alike)) - refunds)
+
+
+def _place(*alike: str, first: tuple[Column, ...] = ()) -> Column:
+    """The place, from one, of a refund among the refunds that are alike, or of a trip among the trips."""
+    return F.row_number().over(Window.partitionBy(*alike, "is_refund").orderBy(*first, "row_hash"))

@@ -12,7 +12,7 @@ from pathlib import Path
 from glue_jobs.contracts import TABLES, TRIPS, Table, tlc
 from glue_jobs.contracts.eras import ERAS
 from glue_jobs.contracts.model import Column
-from glue_jobs.contracts.rules import RULES_VERSION, Tier, rules_of
+from glue_jobs.contracts.rules import PAIRING, RULES_VERSION, Tier, rules_of
 
 _LINEAGE = {
     "staging": (
@@ -78,6 +78,7 @@ def _rules() -> str:
             "Severity: `error` is an unusable row, `warning` a trip with a value not to be relied on, `info` a trip "
             "that lacks a detail."
         ),
+        f"How refunds pair: {_one_line(PAIRING)}",
     ]
     for tier, effect in (
         (Tier.QUARANTINE, "A row that one of these applies to goes to `staging.quarantine`, with all its reasons."),

@@ -28,7 +28,9 @@ WITH source AS (
     FROM read_parquet('{trips}')
 ), hashed AS (
     SELECT *, hash(source) AS row_hash, hash({trip_key}) AS trip_key,
-        {owing} AS owing_cents, {fees} AS fee_cents,
+        {total} - ({parts}) AS owing_cents, {parts} AS part_cents, {fees} AS fee_cents,
+        {total} < 0 AND NOT coalesce({surcharge} > 0, false) AS is_refund,
+        payment_type = 0 AND fare_amount < 0 AND NOT is_refund AND part_cents + fee_cents IN (0, -250) AS is_unstated,
         date_diff('second', tpep_pickup_datetime, tpep_dropoff_datetime) AS wall_seconds,
         month(tpep_pickup_datetime) = 11 AND dayofweek(tpep_pickup_datetime) = 0
             AND day(tpep_pickup_datetime) <= 7 AND hour(tpep_pickup_datetime) = 1 AS in_fall_back_hour
@@ -76,16 +78,19 @@ SELECT *,
         CASE WHEN pulocationid >= 264 OR dolocationid >= 264 THEN 'unknown_zone' END,
         CASE WHEN in_fall_back_hour THEN 'ambiguous_clock_hour' END,
         CASE WHEN CASE
+            WHEN is_unstated THEN false
             WHEN payment_type = 0 THEN owing_cents NOT IN (0, 250, -250, fee_cents, fee_cents + 250, fee_cents - 250)
             WHEN vendorid = 1 THEN owing_cents <> 0
             WHEN vendorid = 2 THEN owing_cents <> fee_cents
-            ELSE owing_cents NOT IN (0, fee_cents) END THEN 'total_does_not_add_up' END) AS quality_flags
+            ELSE owing_cents NOT IN (0, fee_cents) END THEN 'total_does_not_add_up' END,
+        CASE WHEN fare_amount < 0 AND NOT is_refund AND NOT coalesce(is_unstated, false) THEN 'negative_fare' END,
+        CASE WHEN is_unstated THEN 'fare_not_stated' END) AS quality_flags
 FROM marked
 """
 _QUARANTINE = """
-COPY (SELECT '{month}' AS month, * EXCLUDE (row_hash, trip_key, owing_cents, fee_cents, wall_seconds,
-        in_fall_back_hour, is_repeated, quality_flags, quarantine_reasons), quarantine_reasons, row_hash,
-        '0' AS source_sha256, NULL::VARCHAR AS extra_columns
+COPY (SELECT '{month}' AS month, * EXCLUDE (row_hash, trip_key, owing_cents, part_cents, fee_cents, wall_seconds,
+        in_fall_back_hour, is_refund, is_unstated, is_repeated, quality_flags, quarantine_reasons), quarantine_reasons,
+        row_hash, '0' AS source_sha256, NULL::VARCHAR AS extra_columns
     FROM judged WHERE quarantine_reasons <> '')
 TO '{out}/quarantine.parquet' (FORMAT parquet, COMPRESSION zstd)
 """
@@ -95,14 +100,20 @@ WITH zones AS (FROM read_csv('{zones}', header = true, all_varchar = true)), usa
     SELECT *, (CASE WHEN wall_seconds < 0 THEN wall_seconds + 3600 ELSE wall_seconds END)::DOUBLE AS seconds
     FROM judged WHERE quarantine_reasons = ''
 ), amounts AS (
-    SELECT row_hash, trip_key, total_amount < 0 AS is_refund, round(100 * abs(total_amount)) AS total,
+    SELECT row_hash, trip_key, is_refund, round(CASE WHEN is_refund THEN -100 ELSE 100 END * total_amount) AS total,
         round(CASE WHEN is_refund THEN -100 ELSE 100 END * fare_amount) AS fare FROM usable
 ), numbered AS (
     SELECT *, row_number() OVER (PARTITION BY trip_key, fare, total, is_refund ORDER BY row_hash) AS turn
     FROM amounts WHERE trip_key IN (SELECT trip_key FROM amounts WHERE is_refund)
-), met AS (
+), opposite AS (
     SELECT r.row_hash AS refund, t.row_hash AS trip
     FROM numbered r JOIN numbered t USING (trip_key, fare, total, turn) WHERE r.is_refund AND NOT t.is_refund
+), others AS (
+    SELECT *, row_number() OVER (PARTITION BY trip_key, fare, is_refund ORDER BY total, row_hash) AS place
+    FROM numbered WHERE row_hash NOT IN (SELECT refund FROM opposite UNION ALL SELECT trip FROM opposite)
+), met AS (
+    FROM opposite UNION ALL SELECT r.row_hash, t.row_hash
+    FROM others r JOIN others t USING (trip_key, fare, place) WHERE r.is_refund AND NOT t.is_refund
 )
 SELECT '{month}' AS month, tpep_pickup_datetime::DATE AS pickup_date,
     CASE WHEN hour(tpep_pickup_datetime) BETWEEN 6 AND 11 THEN 'Morning'
@@ -133,9 +144,9 @@ SELECT '{month}' AS month, tpep_pickup_datetime::DATE AS pickup_date,
     fare_amount / nullif(trip_distance, 0) AS fare_per_mile,
     CASE WHEN payment_type = 1 AND fare_amount > 0 THEN tip_amount * 100 / fare_amount END AS tip_percentage,
     coalesce(p.service_zone IN ('Airports', 'EWR') OR d.service_zone IN ('Airports', 'EWR'), false) AS is_airport_trip,
-    total_amount < 0 AS is_refund,
+    is_refund,
     concat_ws(',', nullif(quality_flags, ''),
-        CASE WHEN total_amount < 0 AND row_hash NOT IN (SELECT refund FROM met) THEN 'unlinked_refund' END
+        CASE WHEN is_refund AND row_hash NOT IN (SELECT refund FROM met) THEN 'unlinked_refund' END
     ) AS quality_flags,
     trip_key, row_hash, row_hash IN (SELECT trip FROM met) AS is_refunded, NULL::VARCHAR AS extra_columns,
     request_source
@@ -234,7 +245,9 @@ def main(month: str, trips: str, zones: str, out: str) -> None:
         "columns": ", ".join(column.name for column in tlc.TRIP_COLUMNS),
         "impossible_amounts": " OR ".join(f"isnan({name}) OR abs({name}) > 10000" for name in tlc.MONEY_COLUMNS),
         "trip_key": ", ".join(tlc.TRIP_KEY_COLUMNS),
-        "owing": " - ".join(_cents(name) for name in ("total_amount", *tlc.PARTS_OF_TOTAL)),
+        "total": _cents("total_amount"),
+        "surcharge": _cents("improvement_surcharge"),
+        "parts": " + ".join(_cents(name) for name in tlc.PARTS_OF_TOTAL),
         "fees": " + ".join(_cents(name) for name in tlc.FEES),
         "money": ", ".join(f"{name}::DECIMAL(10, 2) AS {name}" for name in tlc.MONEY_COLUMNS),
     }

@@ -63,7 +63,7 @@ def test_a_trip_is_enriched_as_the_contract_says(spark: SparkSession) -> None:
         "is_airport_trip": False,
         "is_refund": False,
         "quality_flags": "",
-        "trip_key": 2589524067292555017,
+        "trip_key": -3477842004570251591,
         "row_hash": 3479882906118872043,
         "is_refunded": False,
         "extra_columns": None,
@@ -160,7 +160,13 @@ def test_the_text_na_of_the_zone_lookup_stays_text(spark: SparkSession) -> None:
 
 
 def test_a_negative_total_is_a_refund(spark: SparkSession) -> None:
-    assert enriched(spark, {"total_amount": -23.5}).is_refund is True
+    for surcharge in (-1.0, 0.0, None):
+        assert enriched(spark, {"total_amount": -23.5, "improvement_surcharge": surcharge}).is_refund is True
+
+
+def test_a_negative_total_that_charges_the_improvement_surcharge_is_no_refund(spark: SparkSession) -> None:
+    row = enriched(spark, {"fare_amount": -15.6, "total_amount": -7.7})
+    assert (row.is_refund, row.quality_flags) == (False, "negative_fare")
 
 
 def test_the_quarantine_keeps_what_the_source_had(spark: SparkSession) -> None:

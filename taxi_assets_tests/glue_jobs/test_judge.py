@@ -21,6 +21,7 @@ def verdicts(spark: SparkSession, *odd: dict[str, Any], month: str = "2024-02") 
     return [(row[1], row[2]) for row in sorted(collected, key=lambda row: int(row[0]))]
 
 
+UNSTATED = {"payment_type": 0, "tip_amount": 0.0, "congestion_surcharge": None, "airport_fee": None}
 QUARANTINED: dict[str, list[dict[str, Any]]] = {
     "missing_pickup_time": [{"tpep_pickup_datetime": None}],
     "missing_dropoff_time": [{"tpep_dropoff_datetime": None}],
@@ -64,13 +65,23 @@ FLAGGED: dict[str, list[dict[str, Any]]] = {
     "implausible_speed": [{"trip_distance": 20.01, "fare_amount": 60.0, "total_amount": 67.9}],
     "implausible_fare_rate": [
         {"fare_amount": 150.01, "total_amount": 157.91},
-        {"fare_amount": -150.01, "total_amount": -142.11},
+        {"fare_amount": -150.01, "improvement_surcharge": -1.0, "total_amount": -144.11},
     ],
     "zero_passengers": [{"passenger_count": 0.0}],
     "unknown_rate_code": [{"ratecodeid": 99.0}],
     "unknown_code": [{"vendorid": 3}, {"vendorid": None}, {"ratecodeid": 7.0}, {"payment_type": 7}],
     "missing_dispatch_fields": [{"passenger_count": None}, {"ratecodeid": None}, {"store_and_fwd_flag": None}],
-    "negative_fare": [{"fare_amount": -15.6, "tip_amount": 35.1}],
+    "negative_fare": [
+        {"fare_amount": -15.6, "tip_amount": 35.1},
+        {"fare_amount": -15.6, "total_amount": -7.7},  # charges the improvement surcharge: no refund
+        {"payment_type": 0, "fare_amount": -4.74, "tip_amount": 0.0, "total_amount": -3.24},
+    ],
+    "fare_not_stated": [
+        {**UNSTATED, "fare_amount": -4.75, "cbd_congestion_fee": 0.75, "total_amount": 5.55},
+        {**UNSTATED, "fare_amount": -4.0, "total_amount": 1.0},
+        {**UNSTATED, "fare_amount": -1.5, "total_amount": 11.98},
+        {**UNSTATED, "fare_amount": -11.69, "cbd_congestion_fee": 0.75, "tolls_amount": 6.94, "total_amount": 3.0},
+    ],
     "unknown_zone": [{"pulocationid": 264}, {"dolocationid": 265}],
     "total_does_not_add_up": [
         {"total_amount": 21.0},  # Curb, without its congestion surcharge
@@ -113,6 +124,11 @@ def test_a_flag_rule_flags_and_keeps_the_trip(spark: SparkSession, rule_id: str)
 
 def test_totals_add_up_in_the_way_of_their_vendor(spark: SparkSession) -> None:
     assert verdicts(spark, *RECONCILED) == [("", "")] * len(RECONCILED)
+
+
+def test_a_fare_below_zero_is_flagged_without_vendor_and_payment_type_too(spark: SparkSession) -> None:
+    dispatched = {"vendorid": None, "payment_type": None, "fare_amount": -0.3, "tip_amount": 19.3, "total_amount": 20.5}
+    assert verdicts(spark, {**dispatched, "congestion_surcharge": None}) == [("", "unknown_code,negative_fare")]
 
 
 def test_ids_of_rules_are_unique_and_of_no_later_version_than_the_registry() -> None:

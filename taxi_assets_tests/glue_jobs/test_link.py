@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+import pytest
 from pyspark.sql import SparkSession
 
 from glue_jobs.contracts.tlc import MONEY_COLUMNS
@@ -42,29 +43,71 @@ def test_a_refund_without_a_trip_is_flagged(spark: SparkSession) -> None:
     assert linked(spark, REVERSAL) == [UNLINKED]
 
 
-def test_vendor_times_zones_and_distance_must_be_the_same(spark: SparkSession) -> None:
+def test_vendor_times_and_distance_must_be_the_same_and_the_fare_opposite(spark: SparkSession) -> None:
     others: list[dict[str, Any]] = [
         {"vendorid": 1},
         {"tpep_pickup_datetime": datetime(2024, 2, 14, 9, 0, 1)},
         {"tpep_dropoff_datetime": datetime(2024, 2, 14, 9, 15, 1)},
-        {"pulocationid": 162},
-        {"dolocationid": 238},
         {"trip_distance": 3.01},
+        {"fare_amount": 15.5},
+        {"fare_amount": -15.6, "tip_amount": 35.1},
     ]
     for other in others:
         assert linked(spark, other, REVERSAL) == [PLAIN, UNLINKED]
 
 
-def test_fare_and_total_must_be_opposite(spark: SparkSession) -> None:
-    assert linked(spark, {}, {**REVERSAL, "total_amount": -23.49}) == [PLAIN, UNLINKED]
-    assert linked(spark, {}, {**REVERSAL, "fare_amount": -15.5}) == [PLAIN, UNLINKED]
-    assert linked(spark, {}, {**REVERSAL, "fare_amount": 15.6}) == [PLAIN, UNLINKED]
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"dolocationid": 238},
+        {"pulocationid": 162, "payment_type": 4},
+        {"tip_amount": 10.0, "total_amount": -9.6},  # a tip of the reversal's own: a part is given back
+        {"tip_amount": 3.9, "total_amount": -15.7},  # the same tip in both
+        {"fare_amount": -15.601, "total_amount": -23.501},
+    ],
+)
+def test_zones_payment_type_and_the_rest_of_the_total_may_differ(spark: SparkSession, odd: dict[str, Any]) -> None:
+    assert linked(spark, {}, {**REVERSAL, **odd}) == [REVERSED, LINKED]
+
+
+def test_a_reversal_of_a_trip_without_a_fare_is_linked(spark: SparkSession) -> None:
+    free = {"fare_amount": 0.0, "total_amount": 7.9}
+    assert linked(spark, free, {**REVERSAL, "fare_amount": -0.0, "total_amount": -7.9}) == [REVERSED, LINKED]
 
 
 def test_each_refund_takes_one_trip(spark: SparkSession) -> None:
     twice = linked(spark, {}, {**REVERSAL, "payment_type": 3}, {**REVERSAL, "payment_type": 4})
     assert twice[0] == REVERSED
     assert sorted(twice[1:]) == [LINKED, UNLINKED]
+
+
+def of_total(total: float, **changes: Any) -> dict[str, Any]:
+    return {"tip_amount": total - 19.6, "total_amount": total, **changes}
+
+
+def refund_of(total: float, **changes: Any) -> dict[str, Any]:
+    return {**REVERSAL, "tip_amount": 19.6 - total, "total_amount": -total, **changes}
+
+
+def test_opposite_totals_pair_before_all_others(spark: SparkSession) -> None:
+    assert linked(spark, of_total(21.0), of_total(23.0), refund_of(23.0)) == [PLAIN, REVERSED, LINKED]
+    assert linked(spark, of_total(23.0), refund_of(20.0), refund_of(23.0)) == [REVERSED, UNLINKED, LINKED]
+    several = of_total(21.0), of_total(22.0), of_total(23.0), refund_of(22.5), refund_of(23.0)
+    assert linked(spark, *several) == [REVERSED, PLAIN, REVERSED, LINKED, LINKED]
+
+
+def test_what_is_left_pairs_by_total_from_the_smallest_on(spark: SparkSession) -> None:
+    assert linked(spark, of_total(24.0), of_total(23.0), refund_of(22.0)) == [PLAIN, REVERSED, LINKED]
+    assert linked(spark, of_total(24.0), refund_of(23.0), refund_of(22.0)) == [REVERSED, UNLINKED, LINKED]
+    both = of_total(24.0), of_total(23.0), refund_of(22.0), refund_of(20.0)
+    assert linked(spark, *both) == [REVERSED, REVERSED, LINKED, LINKED]
+
+
+def test_the_order_of_the_rows_decides_nothing(spark: SparkSession) -> None:
+    rows = [{"dolocationid": zone} for zone in (1, 2, 3)] + [{**REVERSAL, "dolocationid": zone} for zone in (4, 5)]
+    one, other = (staged_rows(spark, *order) for order in (rows, rows[::-1]))
+    assert one.exceptAll(other).count() == other.exceptAll(one).count() == 0
+    assert one.where("is_refunded").count() == one.where("is_refund AND quality_flags = ''").count() == 2
 
 
 def test_a_reversed_trip_that_was_charged_again_is_reversed_once(spark: SparkSession) -> None:
@@ -75,8 +118,9 @@ def test_a_reversed_trip_that_was_charged_again_is_reversed_once(spark: SparkSes
 
 def test_the_records_of_a_trip_share_its_key_in_every_version(spark: SparkSession) -> None:
     corrected = {"fare_amount": 20.0, "total_amount": 27.9, "payment_type": 2, "passenger_count": 4.0}
-    keys = {row.trip_key for row in staged_rows(spark, {}, REVERSAL, corrected).collect()}
-    assert keys == {2589524067292555017}  # written down once: it is the same for ever
+    elsewhere = {**REVERSAL, "dolocationid": 238}
+    keys = {row.trip_key for row in staged_rows(spark, {}, REVERSAL, elsewhere, corrected).collect()}
+    assert keys == {-3477842004570251591}  # written down once: it is the same for ever
 
 
 def test_linking_again_gives_the_same(spark: SparkSession) -> None:

@@ -76,7 +76,7 @@ def derived_columns_hold(staged: StagedMonth) -> Outcome:
         f" WHEN pickup_at >= '{back - _HOUR}' AND pickup_at < '{back}' AND dropoff_at < pickup_at THEN 60 ELSE 0 END"
     )
     wrong = {name: f"coalesce({name}::VARCHAR, '') <> ({sql})::VARCHAR" for name, sql in _DERIVED.items()}
-    wrong["is_refund"] = "is_refund <> (total_amount < 0) AND total_amount <> 0"
+    wrong["is_refund"] = "is_refund <> (total_amount < 0 AND coalesce(improvement_surcharge, 0) <= 0)"
     wrong["trip_duration_minutes"] = f"abs(trip_duration_minutes - ({minutes})) > 1e-6"
     wrong["average_speed_mph"] = _is_not("average_speed_mph", "trip_distance * 60", "trip_duration_minutes")
     wrong["fare_per_mile"] = _is_not("fare_per_mile", "fare_amount::DOUBLE", "trip_distance")
@@ -119,7 +119,7 @@ def keys_identify(staged: StagedMonth) -> Outcome:
     may_repeat = bool(staged.layout.unreadable)  # rows that differ in a column that could not be read
     return Outcome(
         found["trip_keys"] == found["trips"] and (may_repeat or found["row_hashes"] == found["rows"]),
-        "a row_hash for each row, a trip_key for each vendor, times, zones and distance",
+        "a row_hash for each row, a trip_key for each vendor, times and distance",
         str(found),
         staged.session.look_at("trips", f"SELECT trip_key, {key}, count(*)", more=f"GROUP BY ALL ORDER BY 1 {SAMPLE}"),
     )
@@ -169,14 +169,16 @@ def _judgeable(rows: str, table: Table, month: str) -> str:
     forward, back = clock_changes(int(month[:4]))
     pickup, dropoff = "tpep_pickup_datetime", "tpep_dropoff_datetime"
     in_hour = f"coalesce({pickup} >= '{back - _HOUR}' AND {pickup} < '{back}', false)"
-    parts = " - ".join(_cents_or_none(name) for name in tlc.PARTS_OF_TOTAL)
+    total, surcharge = _cents_or_none("total_amount", "NULL"), _cents_or_none("improvement_surcharge")
+    parts = " + ".join(_cents_or_none(name) for name in tlc.PARTS_OF_TOTAL)
     fees = " + ".join(_cents_or_none(name) for name in tlc.FEES)
     return (
         f"(SELECT *, CASE WHEN {pickup} < '{forward}' AND {dropoff} >= '{forward + _HOUR}' THEN wall_seconds - 3600"
         f" WHEN {pickup} < '{back - _HOUR}' AND {dropoff} >= '{back}' OR in_fall_back_hour AND wall_seconds < 0"
         f" THEN wall_seconds + 3600 ELSE wall_seconds END AS duration_seconds FROM (SELECT *,"
         f" date_sub('second', {pickup}, {dropoff}) AS wall_seconds, {in_hour} AS in_fall_back_hour,"
-        f" {_cents_or_none('total_amount', 'NULL')} - {parts} AS owing_cents, {fees} AS fee_cents"
+        f" {parts} AS part_cents, {total} - part_cents AS owing_cents, {fees} AS fee_cents,"
+        f" {total} < 0 AND {surcharge} <= 0 AS is_refund"
         f" FROM (SELECT {', '.join(named)}, {FLAGS if table is TRIPS else REASONS} FROM {rows})))"
     )
 
@@ -198,18 +200,26 @@ def _cents_or_none(column: str, otherwise: str = "0") -> str:
 
 
 def links_are_mutual(staged: StagedMonth) -> Outcome:
-    """For each trip and amount there are as many refunded trips as linked refunds."""
+    """Of a trip's records with one fare as many refunds and trips are linked as can pair, opposite totals first."""
     linked = f"is_refund AND NOT {has_id('quality_flags', 'unlinked_refund')}"
+    sides = (
+        f"SELECT trip_key, if(is_refund, -fare_amount, fare_amount) AS fare,"
+        f" if(is_refund, -total_amount, total_amount) AS total, count(*) FILTER (is_refund) AS refunds,"
+        f" count(*) FILTER (NOT is_refund) AS trips, count(*) FILTER (is_refunded) AS refunded,"
+        f" count(*) FILTER ({linked}) AS linked FROM trips"
+        f" WHERE trip_key IN (SELECT trip_key FROM trips WHERE is_refund OR is_refunded) GROUP BY ALL"
+    )
     torn = (
-        f"SELECT trip_key, abs(total_amount) AS amount FROM trips WHERE is_refunded OR {linked} "
-        f"GROUP BY ALL HAVING count(*) FILTER (is_refunded) <> count(*) FILTER ({linked})"
+        f"SELECT trip_key, fare FROM ({sides}) GROUP BY ALL"
+        f" HAVING sum(refunded) <> sum(linked) OR sum(linked) <> least(sum(refunds), sum(trips))"
+        f" OR bool_or(least(refunded, linked) < least(refunds, trips))"
     )
     found = staged.session.first_row(f"SELECT count(*) AS n FROM ({torn})")["n"]
     return Outcome(
         found == 0,
-        "as many refunded trips as linked refunds, for each trip and amount",
-        f"{found} trips and amounts for which it is not so",
-        staged.session.look_at("trips", "SELECT *", f"is_refunded OR is_refund AND {linked}", "ORDER BY trip_key"),
+        "as many refunded trips as linked refunds, and as many as can pair, for each trip and fare",
+        f"{found} trips and fares for which it is not so",
+        staged.session.look_at("trips", "SELECT *", "is_refunded OR is_refund", "ORDER BY trip_key"),
     )
 
 
