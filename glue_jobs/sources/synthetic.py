@@ -51,7 +51,10 @@ DIRT_PER_MILLION = {
     "exact_duplicate": 3,
 }
 """Rows of each kind in a million, at least one of each in any month."""
-REFUNDS_PER_MILLION = 7_000
+_REFUND_SHARES = (("2025-01", 0.0184), ("2021-01", 0.0087), ("2020-01", 0.0044), ("2019-01", 0.0019), ("", 0.0007))
+"""Share of refunds since a month, measured in unfiltered samples of 2018 to 2025."""
+REFUNDS_PER_THOUSAND = {"other drop-off zone": 126, "own tip": 17, "without trip": 5, "second of its trip": 2}
+"""Refunds of each odd kind in a thousand, at least one of each in any month; in the samples none is of the last two."""
 _NIGHT_AND_MORNING, _REST_OF_DAY = (
     [28, 19, 13, 9, 6, 7, 15, 29, 40, 43, 46, 50],
     [54, 56, 60, 61, 61, 67, 71, 64, 57, 57, 53, 41],
@@ -67,6 +70,8 @@ _AIRPORTS = {
 
 _FLEX_SHARES = (("2025-01", 0.25), ("2019-02", 0.061), ("2018-07", 0.005))
 """Share of Flex Fare trips since a month; none before. passenger_count has been able to be null since 2018-07."""
+_UNSTATED_SINCE, _UNSTATED_SHARE = "2025-01", 0.184
+"""Flex Fare trips whose fare is minus the surcharges: 181 of 985 in 2025-02, none of 42,423 in 2024-02."""
 
 
 class SyntheticSource:
@@ -137,7 +142,9 @@ def make_month(month: str, rows: int, seed: int) -> pa.Table:
     random = np.random.default_rng([seed, year, number])
     trips = _clean_trips(month, rows, random)
     _soil(trips, month, random)
-    trips = _with_refunds_and_duplicates(trips, rows, random)
+    if month >= _UNSTATED_SINCE:
+        _leave_fares_unstated(trips, random)
+    trips = _with_refunds_and_duplicates(trips, month, random)
     order = random.permutation(len(trips["vendorid"]))
     return _table({name: values[order] for name, values in trips.items()}, month)
 
@@ -257,16 +264,45 @@ def _repeat_the_clock_hour(trips: Columns, month: str, random: np.random.Generat
     trips["tpep_dropoff_datetime"][rows] = pickup - random.integers(1500, 2700, len(rows)).astype("timedelta64[s]")
 
 
-def _with_refunds_and_duplicates(trips: Columns, rows: int, random: np.random.Generator) -> Columns:
-    """Add reversals (same trip, amounts opposite) and exact copies of other rows."""
-    refunds = random.choice(rows, max(1, REFUNDS_PER_MILLION * rows // 1_000_000), replace=False)
-    refunds = refunds[(trips["total_amount"][refunds] > 0) & (np.abs(trips["fare_amount"][refunds]) < 1000)]
+def _leave_fares_unstated(trips: Columns, random: np.random.Generator) -> None:
+    """Flex Fare trips whose fare is minus all else that the total holds, as if they had been free."""
+    flex = np.flatnonzero((trips["payment_type"] == tlc.FLEX) & (trips["fare_amount"] < 1000))
+    rows = flex[random.random(len(flex)) < _UNSTATED_SHARE]
+    trips["fare_amount"][rows] = 0.0
+    others = sum(np.nan_to_num(trips[name][rows]) for name in (*tlc.PARTS_OF_TOTAL, *tlc.FEES))
+    trips["fare_amount"][rows] = -np.round(others + 2.5, 2)  # with the congestion surcharge, whose column is null
+
+
+def _with_refunds_and_duplicates(trips: Columns, month: str, random: np.random.Generator) -> Columns:
+    """Add refunds, which are of Curb's cash trips, and exact copies of other rows."""
+    rows = len(trips["vendorid"])
+    usual = (trips["total_amount"] > 0) & (np.abs(trips["fare_amount"]) < 1000)
+    of_curb = np.flatnonzero(usual & (trips["vendorid"] == tlc.CURB) & (trips["payment_type"] == tlc.CASH))
+    share = next(share for since, share in _REFUND_SHARES if since <= month)
+    wanted = max(len(REFUNDS_PER_THOUSAND), int(share * rows))
+    refunded = random.choice(of_curb, min(wanted, len(of_curb)), replace=False)
+    refunds = _refunds({name: values[refunded] for name, values in trips.items()}, random)
     copies = random.choice(rows, max(1, DIRT_PER_MILLION["exact_duplicate"] * rows // 1_000_000), replace=False)
-    money = set(tlc.MONEY_COLUMNS)
-    return {
-        name: np.concatenate([values, -values[refunds] + 0.0 if name in money else values[refunds], values[copies]])
-        for name, values in trips.items()
-    }
+    return {name: np.concatenate([values, refunds[name], values[copies]]) for name, values in trips.items()}
+
+
+def _refunds(trips: Columns, random: np.random.Generator) -> Columns:
+    """Reversals of ``trips``, some of them odd; the last trips have two, of which the second is of a part."""
+    count = len(trips["vendorid"])
+    kinds = {kind: max(1, count * thousandth // 1000) for kind, thousandth in REFUNDS_PER_THOUSAND.items()}
+    twice = np.arange(count - kinds["second of its trip"], count)
+    refunds = {name: np.concatenate([values, values[twice]]) for name, values in trips.items()}
+    for name in tlc.MONEY_COLUMNS:
+        refunds[name] = -refunds[name] + 0.0
+    refunds["payment_type"] = random.choice([2.0, 3.0, 4.0], count + len(twice), p=[0.22, 0.29, 0.49])
+    moved, tipped, lost = np.split(np.arange(count), np.cumsum([kinds[kind] for kind in list(kinds)[:3]]))[:3]
+    refunds["dolocationid"][moved] = refunds["dolocationid"][moved] % 263 + 1
+    tipped = np.concatenate([tipped, np.arange(count, count + len(twice))])
+    tips = np.round(-0.3 * refunds["total_amount"][tipped], 2)
+    refunds["tip_amount"][tipped] += tips
+    refunds["total_amount"][tipped] = np.round(refunds["total_amount"][tipped] + tips, 2)
+    refunds["tpep_dropoff_datetime"][lost] += np.timedelta64(1, "s")  # so that no trip of the month is like it
+    return refunds
 
 
 def _table(trips: Columns, month: str) -> pa.Table:

@@ -131,7 +131,7 @@ def test_a_replay_under_a_relaxed_rule_gives_what_a_whole_run_under_it_gives(
     for name in CURATED_TABLES:
         assert different_rows(of_replayed[name], of_whole[name]) == 0
     unlinked = "quality_flags LIKE '%unlinked_refund%'"
-    assert [trips_that(unlinked, staged) for staged in (before, replayed)] == [1, 0]
+    assert trips_that(unlinked, before) == trips_that(unlinked, replayed) + 1
     of_that_code = f"payment_type = {FAR_CODE}"
     assert trips_that(of_that_code, replayed) == trips_that(f"{of_that_code} AND is_refunded", replayed) == 1
 

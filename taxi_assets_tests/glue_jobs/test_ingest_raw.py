@@ -14,7 +14,8 @@ from glue_jobs.sources.synthetic import make_month, make_zones
 
 
 def test_a_good_file_is_described(tmp_path: Path) -> None:
-    table = make_month("2024-02", 300, 1).append_column("driver_mood", pa.array(["good"] * 303))
+    table = make_month("2024-02", 300, 1)
+    table = table.append_column("driver_mood", pa.array(["good"] * table.num_rows))
     pq.write_table(table, tmp_path / "f.parquet")
     facts = verify_trips(tmp_path / "f.parquet", "the url", "2024-02")
     assert facts["rows"] == table.num_rows
