@@ -18,6 +18,8 @@ from taxi_assets.lake.lake import Lake
 from taxi_assets.operations.run_month import MonthResult
 from taxi_assets_tests.conftest import MONTH
 
+pytestmark = pytest.mark.real_data("TAXI_TEST_TLC")
+
 
 @pytest.fixture(scope="module")
 def tlc_folder() -> Path:
