@@ -103,6 +103,12 @@ MUTANTS = {
         '.withColumn("is_refunded", F.col(_LINKED) & ~F.col("is_refund") & (F.col("total_amount") > 20))',
         ("staging/trips: links_are_mutual",),
     ),
+    "refunds of a part are not linked": Mutant(
+        "transforms/link.py",
+        '_ALIKE = ("trip_key", "_fare")',
+        '_ALIKE = ("trip_key", "_fare", "_total")',
+        ("staging/trips: links_are_mutual",),
+    ),
     "all tables are written from another month": Mutant(
         "build_curated.py",
         "trips = read_table(spark, TRIPS, arguments.staging)",

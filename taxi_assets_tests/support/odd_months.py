@@ -86,9 +86,10 @@ def months(draw: st.DrawFn) -> Month:
     month = draw(st.sampled_from((*ERA_MONTHS, *CLOCK_CHANGES)))
     rows = [plausible(month), *draw(st.lists(_odd_rows(month), max_size=12))]
     for source, kind in draw(
-        st.lists(st.tuples(st.sampled_from(rows), st.sampled_from(["copy", "refund"])), max_size=5)
+        st.lists(st.tuples(st.sampled_from(rows), st.sampled_from(["copy", "refund", "part"])), max_size=5)
     ):
-        rows.append(dict(source) if kind == "copy" else reversal(source, draw(st.integers(1, 4))))
+        refund = reversal(source, draw(st.integers(1, 4)))
+        rows.append({"copy": dict(source), "refund": refund, "part": refund | PART}[kind])
     return Month(month, draw(st.permutations(rows)), strange=draw(st.booleans()))
 
 
@@ -97,6 +98,10 @@ def plausible(month: str) -> Row:
     times = {"tpep_pickup_datetime": pickup, "tpep_dropoff_datetime": pickup + timedelta(minutes=15)}
     counts = {name: int(TRIP[name]) for name in ("passenger_count", "ratecodeid")}
     return {**TRIP, **times, **counts, "improvement_surcharge": None if month < "2015" else 1}
+
+
+PART: Row = {"dolocationid": 238, "tip_amount": 2.5, "total_amount": -7.9}
+"""What makes a reversal one of a part, with another drop-off zone."""
 
 
 def reversal(row: Row, payment_type: int) -> Row:
@@ -154,4 +159,5 @@ def odd_rows(month: str, count: int) -> list[Row]:
         TRIES, max_examples=count, derandomize=True, database=None, deadline=None, phases=[Phase.generate]
     )
     every_time(given(row=_odd_rows(month))(lambda row: rows.append(row)))()
-    return [*rows, *(reversal(row, 4) for row in rows if row["fare_amount"])]
+    refunds = [reversal(row, 4) | odd for row in rows if row["fare_amount"] for odd in ({}, PART)]
+    return [*rows, *refunds]
