@@ -39,7 +39,7 @@ _ZONES = ("pulocationid", "dolocationid")
 ARROW_OF = {"string": pa.string(), "large_string": pa.large_string(), "int32": pa.int32(), "int64": pa.int64()}
 ARROW_OF |= {"double": pa.float64(), "timestamp[us]": pa.timestamp("us")}
 _AMOUNTS = st.sampled_from(
-    [0.0, -0.0, 0.01, 2.5, 7.005, 15.6, 99.99, 9_999.99, 10_000.5, -3.0, float("nan"), float("inf")]
+    [0.0, -0.0, -0.004, 0.01, 1.115, 2.5, 7.005, 15.6, 99.99, 9_999.99, 10_000.5, -3.0, float("nan"), float("inf")]
 )
 
 
@@ -119,10 +119,11 @@ def _odd_rows(month: str) -> st.SearchStrategy[Row]:
     around = [second + odd for second in at_two for odd in (-4_000, -3_600, -1, 0, 3_600)]
     seconds = st.sampled_from([-3600, -1, 0, 1, 86_400 * 13 + 5, 86_400 * 27 + 86_399, 86_400 * 40, *around])
     minutes = st.sampled_from([-120, -45, -30, 0, 1, 15, 70, 1440, 1441])
-    times = st.tuples(seconds, minutes).map(
+    parts = st.sampled_from([0, 0, 400_000, 900_001])
+    times = st.tuples(seconds, minutes, parts, parts).map(
         lambda odd: {
-            "tpep_pickup_datetime": first + timedelta(seconds=odd[0]),
-            "tpep_dropoff_datetime": first + timedelta(seconds=odd[0], minutes=odd[1]),
+            "tpep_pickup_datetime": first + timedelta(seconds=odd[0], microseconds=odd[2]),
+            "tpep_dropoff_datetime": first + timedelta(seconds=odd[0], minutes=odd[1], microseconds=odd[3]),
         }
     )
     missing = st.sampled_from([{"tpep_pickup_datetime": None}, {"tpep_dropoff_datetime": None}, {}])

@@ -18,7 +18,7 @@ MAX_LOST_SHARE = 0.05
 FEW_ROWS, FEW_DOLLARS = 100, Decimal(3_000)
 """As much may go in the smallest file, whose numbers vary by chance: a hundred trips of some thirty dollars."""
 
-_BY_DAY = "SELECT pickup_date AS day, count(*) AS rows, sum(total_amount) AS revenue"
+_BY_DAY = "SELECT pickup_date AS day, count(*) AS rows, sum(total_amount)::DECIMAL(18, 2) AS revenue"
 
 
 def every_day_has_trips(staged: StagedMonth) -> Outcome:
