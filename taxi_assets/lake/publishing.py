@@ -9,6 +9,7 @@ files. Readers see the old month or the new one, and a crash leaves an unreferen
 from __future__ import annotations
 
 import warnings
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -29,6 +30,7 @@ from taxi_assets.lake.records import (
     Record,
     known_versions,
     live_property,
+    others_have_committed,
     record_of,
     records,
 )
@@ -166,6 +168,25 @@ class Publisher:
         for entry in self.history(table):
             live.setdefault(entry.month, entry)
         return dict(sorted(live.items()))
+
+    def changed_by_others(self, table: Table) -> dict[str, int]:
+        """Month to the rows that readers see of it, where another program has made them other than was published.
+
+        By the counts in Iceberg's manifests, which are only read if another program has committed at all.
+        """
+        iceberg = self._catalog.find(table)
+        if iceberg is None or not others_have_committed(iceberg):
+            return {}
+        seen: dict[str, int] = defaultdict(int)
+        for task in iceberg.scan().plan_files():
+            deleted = sum(file.record_count for file in task.delete_files)
+            seen[str(task.file.partition[0])] += task.file.record_count - deleted
+        published = {month: entry.rows for month, entry in self.months(table).items()}
+        return {
+            month: seen.get(month, 0)
+            for month in sorted(seen.keys() | published.keys())
+            if seen.get(month, 0) != published.get(month)
+        }
 
     def files(self, table: Table) -> list[str]:
         """URIs of the files that readers see, all months."""

@@ -77,6 +77,13 @@ def live_property(month: str, record: Record, versions: Sequence[str]) -> dict[s
     return {f"{_LIVE}{month}": json.dumps({**asdict(record), "versions": list(versions)}, separators=(",", ":"))}
 
 
+def others_have_committed(iceberg: IcebergTable) -> bool:
+    """Whether a snapshot that led to what readers see is of another program than this project."""
+    chain = _ancestors(iceberg.metadata)
+    summaries = [one.summary for one in iceberg.metadata.snapshots if one.snapshot_id in chain]
+    return any(MONTH not in summary.additional_properties for summary in summaries if summary is not None)
+
+
 def unrecorded(iceberg: IcebergTable) -> dict[str, str]:
     """The properties of months whose live version no property names: they were published before there were any."""
     live: dict[str, Record] = {}
