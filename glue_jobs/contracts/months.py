@@ -1,6 +1,6 @@
 """Arithmetic of months and of New York's clock. A month is its text, YYYY-MM.
 
-Belongs here: what follows from the calendar alone. Does not: which months there are (``taxi_assets.partitions``).
+Belongs here: what follows from the calendar alone. Does not: which of them have ended (``taxi_assets.calendar``).
 """
 
 from __future__ import annotations

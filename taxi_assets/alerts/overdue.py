@@ -13,8 +13,8 @@ from glue_jobs.contracts import MONTHLY_TABLES
 from taxi_assets.alerts import wording
 from taxi_assets.alerts.problems import ERROR, WARN, Kind, Problem
 from taxi_assets.asset_keys import RAW_TRIPS, asset_key
+from taxi_assets.calendar import due_months
 from taxi_assets.lake.lake import Lake
-from taxi_assets.partitions import due_months
 
 UNREACHABLE_AFTER = timedelta(days=1)
 OVERDUE, UNREACHABLE = "overdue", "does not answer"

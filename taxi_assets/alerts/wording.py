@@ -18,7 +18,7 @@ from glue_jobs.contracts.months import ranges
 from glue_jobs.errors import PipelineError
 from taxi_assets.alerts.notify import Message
 from taxi_assets.alerts.problems import ERROR, INFO, WARN, Kind, Problem
-from taxi_assets.partitions import STALE_AFTER
+from taxi_assets.calendar import STALE_AFTER
 
 IN_DETAIL = 10
 """Causes that are told at length; of the others a line each. The message's JSON has every problem."""

@@ -13,7 +13,7 @@ from typing import Any
 
 import dagster as dg
 
-from taxi_assets.partitions import LONGEST_LAG, SHORTEST_LAG
+from taxi_assets.calendar import LONGEST_LAG, SHORTEST_LAG
 
 _BETWEEN_ARRIVALS = timedelta(days=31) + LONGEST_LAG - SHORTEST_LAG
 _DAYS_TO_PROCESS = {"raw": 7, "staging": 8, "curated": 8}

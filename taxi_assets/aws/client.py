@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from glue_jobs.errors import Cause, PipelineError
@@ -43,6 +41,9 @@ def client(service: str, region: str, attempts: int = _ATTEMPTS, timeout: float 
 
     ``timeout``: seconds that an attempt may take to connect, and that it may wait for an answer.
     """
+    import boto3  # 0.15 s, which no lake in a folder needs
+    from botocore.config import Config
+
     retries = {"mode": "standard", "total_max_attempts": attempts}
     config = Config(retries=retries, connect_timeout=timeout, read_timeout=timeout)
     return boto3.client(service, region_name=region, config=config)
@@ -51,6 +52,8 @@ def client(service: str, region: str, attempts: int = _ATTEMPTS, timeout: float 
 def pyiceberg_s3_properties(region: str) -> dict[str, str]:
     """How PyIceberg reaches S3: unlike boto3 it looks neither for an endpoint in the environment, nor for a profile
     that assumes a role."""
+    import boto3  # as in ``client``
+
     properties = {"s3.region": region}
     if endpoint := os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL"):
         properties |= {"s3.endpoint": endpoint, "s3.force-virtual-addressing": "false"}

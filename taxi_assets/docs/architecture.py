@@ -11,7 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 BEGIN, END = "<!-- made from the code by `make docs` -->", "<!-- end of what is made from the code -->"
-_SHARED = frozenset({"asset_keys", "errors", "partitions", "settings"})
+_SHARED = frozenset({"asset_keys", "calendar", "errors", "partitions", "settings"})
 """Modules of the root that nearly all import: drawn, they would hide the rest."""
 
 

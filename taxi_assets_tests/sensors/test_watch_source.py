@@ -17,7 +17,7 @@ from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatu
 from glue_jobs.contracts import tlc
 from glue_jobs.sources import http
 from taxi_assets.asset_keys import SOURCE_TRIPS
-from taxi_assets.partitions import ended_months
+from taxi_assets.calendar import ended_months
 from taxi_assets.sensors.earlier_runs import Outcome, earlier_runs
 from taxi_assets.sensors.watch_source.decisions import MonthState
 from taxi_assets.sensors.watch_source.sensor import (

@@ -20,10 +20,10 @@ from glue_jobs.contracts.raw import TRIPS_DATASET
 from glue_jobs.sources.inbox import INBOX
 from taxi_assets.asset_keys import RAW_TRIPS, RAW_ZONES
 from taxi_assets.aws.sqs import Queue
+from taxi_assets.calendar import ended_months
 from taxi_assets.jobs.code import running_version
 from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.resource import LakeResource
-from taxi_assets.partitions import ended_months
 from taxi_assets.sensors.dropped_files.drops import (
     Drop,
     DropDecision,

@@ -17,9 +17,9 @@ import dagster as dg
 from glue_jobs.contracts.raw import TRIPS_DATASET
 from glue_jobs.sources import Seen, open_source
 from taxi_assets.asset_keys import RAW_TRIPS, RAW_ZONES, SOURCE_TRIPS
+from taxi_assets.calendar import ended_months
 from taxi_assets.jobs.code import running_version
 from taxi_assets.lake.resource import LakeResource, SourceResource
-from taxi_assets.partitions import ended_months
 from taxi_assets.sensors.earlier_runs import ATTEMPT_TAG, CODE_TAG, CONTENT_TAG, MONTH_TAG, earlier_runs
 from taxi_assets.sensors.watch_source.decisions import Decision, MonthState, decide, is_in_force
 from taxi_assets.settings import Settings
