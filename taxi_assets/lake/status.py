@@ -11,20 +11,24 @@ from typing import Any
 
 from glue_jobs.contracts import CURATED_TABLES, MONTHLY_TABLES, QUARANTINE, TRIPS
 from glue_jobs.contracts.raw import TRIPS_DATASET
+from taxi_assets.calendar import due_months, end_of
 from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.publishing import Publication
-from taxi_assets.partitions import MONTHS, due_months
 
 
 @dataclass(frozen=True)
 class MonthStatus:
-    """One month: the raw file in force, what is live of each table, and what does not fit."""
+    """One month: the raw file in force, what is live of each table, what does not fit, and what was put back.
+
+    What does not fit because somebody put an earlier version back is not among ``remarks``: it is so on purpose.
+    """
 
     month: str
     source_rows: int | None
     source_sha256: str | None
     tables: dict[str, Publication]
     remarks: tuple[str, ...]
+    put_back: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The status as JSON types."""
@@ -38,7 +42,7 @@ class MonthStatus:
             }
             for name, entry in self.tables.items()
         }
-        return {**asdict(self), "tables": published, "remarks": list(self.remarks)}
+        return {**asdict(self), "tables": published, "remarks": list(self.remarks), "put_back": list(self.put_back)}
 
 
 def lake_status(lake: Lake) -> list[MonthStatus]:
@@ -51,7 +55,8 @@ def lake_status(lake: Lake) -> list[MonthStatus]:
         tables = {name: entries[month] for name, entries in live.items() if month in entries}
         file = landed.get(month)
         sha256 = file.sha256 if file else None
-        found.append(MonthStatus(month, file.rows if file else None, sha256, tables, _remarks(month, sha256, tables)))
+        remarks = _remarks(month, sha256, tables)
+        found.append(MonthStatus(month, file.rows if file else None, sha256, tables, remarks, _put_back(month, tables)))
     return found
 
 
@@ -61,9 +66,10 @@ def _remarks(month: str, sha256: str | None, tables: dict[str, Publication]) -> 
     if trips is None:
         return (f"landed, not staged: {again}",)
     remarks = []
-    if sha256 is not None and trips.lineage.get("source_sha256") != sha256:
+    put_back = trips.is_rollback
+    if not put_back and sha256 is not None and trips.lineage.get("source_sha256") != sha256:
         remarks.append(f"staging is of an earlier source file: {again}")
-    if trips.lineage.get("contract_version") != str(TRIPS.version):
+    if not put_back and trips.lineage.get("contract_version") != str(TRIPS.version):
         remarks.append(f"staging was written under an earlier contract: {again}")
     if quarantine is None or quarantine.version != trips.version:
         remarks.append(f"trips and quarantine are of different versions: {again}")
@@ -71,9 +77,28 @@ def _remarks(month: str, sha256: str | None, tables: dict[str, Publication]) -> 
         entry = tables.get(table.full_name)
         if entry is None:
             remarks.append(f"{table.name} is missing: {again}")
-        elif entry.lineage.get("staging_version") != trips.version:
+        elif entry.lineage.get("staging_version") != trips.version and not (put_back or entry.is_rollback):
             remarks.append(f"{table.name} was computed from another version of staging: {again}")
     return tuple(remarks)
+
+
+def _put_back(month: str, tables: dict[str, Publication]) -> tuple[str, ...]:
+    """What somebody has put back, when, and which tables therefore are not of the live staging."""
+    trips = tables.get(TRIPS.full_name)
+    apart = [
+        entry.table.partition(".")[2]
+        for entry in tables.values()
+        if trips is not None
+        and entry.lineage.get("staging_version", trips.version) != trips.version
+        and (trips.is_rollback or entry.is_rollback)
+    ]
+    back = [
+        f"{entry.table} to version {entry.version} on {entry.published_at:%Y-%m-%d}"
+        for entry in tables.values()
+        if entry.is_rollback
+    ]
+    also = f" (not of the live staging: {', '.join(apart)})" if apart else ""
+    return (f"put back: {', '.join(back)}{also}; for the newest, run {month} again",) if back else ()
 
 
 @dataclass(frozen=True)
@@ -91,5 +116,4 @@ def freshness(lake: Lake, now: datetime) -> Freshness | None:
     if not whole:
         return None
     newest = max(whole)
-    end = MONTHS.time_window_for_partition_key(newest).end
-    return Freshness(newest, now - end, tuple(month for month in due_months(now) if month > newest))
+    return Freshness(newest, now - end_of(newest), tuple(month for month in due_months(now) if month > newest))

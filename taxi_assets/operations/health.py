@@ -178,15 +178,24 @@ def months_fit_together(subject: Subject) -> list[Finding]:
     """Each month's tables come from its staging, which comes from its source file."""
     months = lake_status(subject.lake)
     wrong = [(month.month, remark.partition(":")[0]) for month in months for remark in month.remarks]
+    on_purpose = [
+        Finding(
+            Level.WARN,
+            f"{month.month}: {said.partition(';')[0]}",
+            f"if it is not wanted any more: taxi-assets run --month {month.month}",
+        )
+        for month in months
+        for said in month.put_back
+    ]
     if not wrong:
-        return [Finding(Level.OK, f"each of {len(months)} is of one source file and one staging")]
+        return on_purpose or [Finding(Level.OK, f"each of {len(months)} is of one source file and one staging")]
     try:
         instance = subject.instance
         with subject.asking_dagster():
             active = _months_on_their_way(instance, subject.now)
     except PipelineError:  # said by the checks that are about Dagster
         active = set()
-    return [
+    return on_purpose + [
         Finding(Level.WARN, f"{month}: {remark}; a run is on its way", "wait for it")
         if month in active
         else Finding(Level.FAIL, f"{month}: {remark}", f"taxi-assets run --month {month}")

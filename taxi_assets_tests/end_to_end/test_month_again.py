@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from datetime import datetime, timezone
 from pathlib import Path
 
 import duckdb
@@ -13,7 +14,9 @@ from glue_jobs.contracts import FILES, MONTHLY_TABLES, QUARANTINE, TRIPS, tlc
 from glue_jobs.sources.synthetic import make_month
 from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.status import lake_status
+from taxi_assets.operations.health import Level, Subject, months_fit_together
 from taxi_assets.operations.run_month import MonthResult
+from taxi_assets.settings import Settings
 from taxi_assets_tests.conftest import MONTH, on_three_days
 from taxi_assets_tests.support.comparing import different_rows
 from taxi_assets_tests.support.publishing_by_hand import live_versions, publish_again
@@ -53,10 +56,17 @@ def test_rolling_staging_back_is_seen_in_the_status_until_the_month_is_run_again
     assert lake_status(opened)[0].remarks == ()
     for table in (QUARANTINE, TRIPS):
         opened.publisher.roll_back(table, MONTH)
-    remarks = lake_status(opened)[0].remarks
-    assert "daily_metrics was computed from another version of staging: run 2024-02 again" in remarks
+    [month] = lake_status(opened)
+    [said] = month.put_back
+    version, today = month.tables["staging.trips"].version, datetime.now(timezone.utc).date()
+    assert f"staging.trips to version {version} on {today}" in said
+    assert "not of the live staging: daily_metrics, location_analytics" in said
+    assert month.remarks == ()
+    # It is so on purpose, which is nothing that somebody has to be woken up for.
+    [finding] = months_fit_together(Subject(Settings(lake=str(lake)), datetime.now(timezone.utc)))
+    assert (finding.level, str(today) in finding.found) == (Level.WARN, True)
     assert run(lake, source).succeeded
-    assert lake_status(opened)[0].remarks == ()
+    assert (lake_status(opened)[0].remarks, lake_status(opened)[0].put_back) == ((), ())
 
 
 def test_a_month_without_quarantined_rows_can_be_published(run: Run, source: Path, tmp_path: Path) -> None:
