@@ -11,6 +11,7 @@ import pytest
 import taxi_assets
 from taxi_assets.asset_keys import CHECK_HISTORY_KEY, SOURCE_TRIPS, SOURCE_ZONES
 from taxi_assets.definitions import MONTH_JOB, build_definitions
+from taxi_assets.operations.dagster_instance import WORKSPACE
 from taxi_assets.partitions import MONTHS
 from taxi_assets.settings import Settings
 
@@ -69,7 +70,7 @@ def test_every_published_table_has_blocking_checks(defs: dg.Definitions) -> None
     "command",
     [
         ["dagster", "definitions", "validate"],
-        ["dagster", "definitions", "validate", "-w", "workspace.yaml"],
+        ["dagster", "definitions", "validate", "-w", str(WORKSPACE)],
         ["dg", "check", "defs"],
     ],
     ids=["dagster definitions validate", "with workspace.yaml", "dg check defs"],

@@ -22,6 +22,8 @@ from glue_jobs.errors import Cause, PipelineError
 from taxi_assets.settings import Profile, Settings
 
 _LAPTOP_INSTANCE = Path(__file__).parent / "instance" / "laptop.yaml"
+WORKSPACE = Path(__file__).parent / "instance" / "workspace.yaml"
+"""For ``dagster dev -w``, wherever the package is installed."""
 _MISSING_VARIABLE = re.compile(r'environment variable "(\w+)" which is not set')
 
 

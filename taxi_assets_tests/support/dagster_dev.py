@@ -18,12 +18,13 @@ from typing import Any
 import requests
 
 import taxi_assets
+from taxi_assets.operations import dagster_instance
 from taxi_assets.operations.dagster_instance import dagster_home
 from taxi_assets.settings import Settings
 from taxi_assets_tests.support.waiting import HANGS_AFTER, wait_until
 
 ROOT = Path(taxi_assets.__file__).parent.parent
-WORKSPACE = ("-w", "workspace.yaml")
+WORKSPACE = ("-w", str(dagster_instance.WORKSPACE))
 EAGER = ("-m", "taxi_assets_tests.support.eager_location")
 """The same, but that sensors look every five seconds."""
 _PATIENCE = {
