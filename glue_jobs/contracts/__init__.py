@@ -9,19 +9,22 @@ from __future__ import annotations
 from glue_jobs.contracts.curated import CURATED_TABLES
 from glue_jobs.contracts.model import Table
 from glue_jobs.contracts.quality import CHECK_HISTORY, RUN_METRICS
-from glue_jobs.contracts.raw import FILES
+from glue_jobs.contracts.raw import FILES, RAW_FILES
 from glue_jobs.contracts.staging import QUARANTINE, TRIPS
 
 __all__ = [
     "CHECK_HISTORY",
     "CURATED_TABLES",
     "FILES",
+    "LAYERS",
     "MONTHLY_TABLES",
     "QUARANTINE",
+    "RAW_FILES",
     "RUN_METRICS",
     "TABLES",
     "TRIPS",
     "Table",
+    "full_name",
 ]
 
 MONTHLY_TABLES: dict[str, Table] = {table.full_name: table for table in (TRIPS, QUARANTINE, *CURATED_TABLES.values())}
@@ -37,3 +40,13 @@ TABLES: dict[str, Table] = {
     RUN_METRICS.full_name: RUN_METRICS,
 }
 """Every table of the lake."""
+
+LAYERS = ("curated", "staging", "quality", "raw")
+"""Where a name without its layer is looked for, in this order: ``trips`` is staging's."""
+
+
+def full_name(name: str) -> str:
+    """``layer.name`` of what somebody calls ``Daily_Metrics`` or ``curated.daily_metrics``; other names as they are."""
+    lower = name.lower()
+    candidates = [lower, *(f"{layer}.{lower}" for layer in LAYERS)]
+    return next((one for one in candidates if one in TABLES or one in RAW_FILES), lower)

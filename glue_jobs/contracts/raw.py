@@ -10,6 +10,11 @@ from glue_jobs.contracts.model import Column, Table, Type
 
 TRIPS_DATASET = "nyc_taxi"
 ZONES_DATASET = "taxi_zones"
+RAW_FILES = {
+    "raw.trips": "The TLC's trip files as they came, each row with the month of its file",
+    "raw.zones": "The TLC's lookup of taxi zones",
+}
+"""What SQL finds in the source files themselves; their columns are the TLC's (``tlc``)."""
 
 FILES = Table(
     layer="raw",

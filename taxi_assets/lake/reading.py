@@ -5,12 +5,13 @@ Belongs here: DuckDB over the files that Iceberg says are live. Does not: the wa
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import duckdb
 
-from glue_jobs.contracts import TABLES, Table
-from glue_jobs.contracts.model import Type
+from glue_jobs.contracts import LAYERS, RAW_FILES, TABLES, Table, full_name
+from glue_jobs.contracts.model import Column, Type
 from glue_jobs.contracts.raw import TRIPS_DATASET, ZONES_DATASET
 from glue_jobs.errors import PipelineError
 from taxi_assets.lake.append_tables import LandedFile, Ledger
@@ -18,7 +19,10 @@ from taxi_assets.lake.catalog import LakeCatalog
 from taxi_assets.lake.duck import connect
 from taxi_assets.lake.paths import LakePaths
 
-_DUCKDB_TYPES = {Type.STRING: "VARCHAR", Type.TIMESTAMP_NTZ: "TIMESTAMP"}
+_SEARCH_PATH = ",".join(LAYERS)
+_SHOW_TABLES = re.compile(r"\s*SHOW\s+TABLES\s*;?\s*", re.IGNORECASE)
+_DESCRIBE = re.compile(r"\s*(?:DESCRIBE|DESC|SHOW)\s+(?:TABLE\s+)?([\w.\"]+)\s*;?\s*", re.IGNORECASE)
+_DUCKDB_TYPES = {Type.STRING: "VARCHAR", Type.INT: "INTEGER", Type.TIMESTAMP_NTZ: "TIMESTAMP"}
 
 
 class QueryRefused(PipelineError):
@@ -53,42 +57,64 @@ def open_views(
     for table in TABLES.values():
         _create_view(connection, table.full_name, select_files(table, []))
     named = _views_of(sql)
-    if {"raw.trips", "raw.zones"} & named:
+    if RAW_FILES.keys() & named:
         _create_raw_views(connection, ledger.all_current(TRIPS_DATASET), ledger.all_current(ZONES_DATASET))
     for name in TABLES.keys() & named:
         _create_view(connection, name, select_files(TABLES[name], catalog.files(TABLES[name])))
+    connection.execute(f"SET search_path = '{_SEARCH_PATH}'")
     connection.execute(f"SET allowed_directories = [{quoted(paths.root + '/')}]")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     return connection
 
 
-def run_query(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.DuckDBPyRelation:
-    """The result of one SELECT (DESCRIBE, SHOW and SUMMARIZE count as such); QueryRefused for anything else.
+def run_query(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.DuckDBPyConnection:
+    """The connection with the result of one SELECT (DESCRIBE, SHOW and SUMMARIZE count as such), to be fetched from.
 
-    EXPLAIN is not among them, because EXPLAIN ANALYZE COPY … would write.
+    QueryRefused for anything else. EXPLAIN is not among them, because EXPLAIN ANALYZE COPY … would write. Rows are
+    computed as they are fetched. SHOW TABLES, and DESCRIBE of a table, answer from the contracts, with what
+    tables and columns mean.
     """
     statements = connection.extract_statements(sql)
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
         kinds = ", ".join(statement.type.name for statement in statements) or "nothing"
         raise QueryRefused(f"this is {kinds}", "give one SELECT")
-    return connection.sql(sql)
+    return connection.execute(_from_contracts(sql) or sql)
+
+
+def _from_contracts(sql: str) -> str:
+    """A SELECT of what the contracts say, if that is what ``sql`` asks for; else nothing."""
+    if _SHOW_TABLES.fullmatch(sql):
+        described = {**{name: table.description for name, table in TABLES.items()}, **RAW_FILES}
+        return _select(("name", "description"), sorted(described.items()))
+    asked = _DESCRIBE.fullmatch(sql)
+    table = TABLES.get(full_name(asked[1].replace('"', ""))) if asked else None
+    if table is None:
+        return ""
+    rows = [(one.name, _duckdb_type(one), one.unit, one.description) for one in table.columns]
+    return _select(("column_name", "column_type", "unit", "description"), rows)
+
+
+def _select(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    values = ", ".join(f"({', '.join(map(quoted, row))})" for row in rows)
+    return f"SELECT * FROM (VALUES {values}) AS answer({', '.join(names)})"
 
 
 def _views_of(sql: str | None) -> set[str]:
     """The views that ``sql`` names; all of them if that cannot be told from it."""
-    everything = {"raw.trips", "raw.zones", *TABLES}
+    everything = {*RAW_FILES, *TABLES}
     if sql is None:
         return everything
     with connect() as tables:  # of views, DuckDB gives what they are made of, not their own names
         _create_schemas(tables)
         for table in TABLES.values():
             tables.execute(f"CREATE TABLE {table.full_name} AS {select_files(table, [])}")
+        tables.execute(f"SET search_path = '{_SEARCH_PATH}'")
         try:
             found = tables.get_table_names(sql, qualified=True)
         except duckdb.Error:  # it names columns that raw files alone have, or it is no good
             return everything
-    names = {name.partition(" AS ")[0].lower() for name in found}  # "raw.zones AS z", and as it was typed
+    names = {full_name(name.partition(" AS ")[0]) for name in found}  # "raw.zones AS z", and as it was typed
     # A name that is not understood opens all: a view that is left empty would make a wrong answer.
     return names if names and names <= everything else everything
 
@@ -111,7 +137,7 @@ def _create_raw_views(
     # all_varchar keeps the names "N/A" what they are; the newest month's lookup stands for all.
     lookup = (
         f"SELECT LocationID::INTEGER AS LocationID, * EXCLUDE LocationID"
-        f" FROM read_csv({quoted(zones[-1].path)}, header = true, all_varchar = true)"
+        f" FROM read_csv({quoted(zones[-1].path)}, header = true, all_varchar = true, hive_partitioning = false)"
         if zones
         else "SELECT NULL::INTEGER AS LocationID WHERE false"
     )
@@ -123,11 +149,13 @@ def select_files(table: Table, files: Sequence[str]) -> str:
 
     Files of an earlier version of the contract lack columns that it has gained since: those are null.
     """
-    columns = ", ".join(
-        f"NULL::{_DUCKDB_TYPES.get(column.type, column.type.value)} AS {column.name}" for column in table.columns
-    )
+    columns = ", ".join(f"NULL::{_duckdb_type(column)} AS {column.name}" for column in table.columns)
     none = f"SELECT {columns} WHERE false"
     if not files:
         return none
     rows = f"{none} UNION ALL BY NAME FROM {parquet_scan(files, union_by_name=True)}"
     return f"SELECT {', '.join(table.column_names)} FROM ({rows})"
+
+
+def _duckdb_type(column: Column) -> str:
+    return _DUCKDB_TYPES.get(column.type, column.type.value).upper()

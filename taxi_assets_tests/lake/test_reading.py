@@ -5,7 +5,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from glue_jobs.contracts import TABLES
+from glue_jobs.contracts import RAW_FILES, TABLES, tlc
 from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.reading import QueryRefused, run_query
 from taxi_assets.operations.run_month import MonthResult
@@ -82,3 +82,27 @@ def test_a_query_opens_only_the_tables_that_it_names(published: tuple[Path, Mont
     with lake.connect(sql) as connection:
         [(there,)] = run_query(connection, sql).fetchall()
         assert there > 0
+
+
+def test_names_need_no_layer_and_tables_say_what_they_mean(published: tuple[Path, MonthResult]) -> None:
+    lake, result = published
+    opened = Lake.in_folder(lake)
+    for sql, rows in (
+        ("SELECT count(*) FROM daily_metrics", result.tables["daily_metrics"].rows),
+        ("SELECT count(*) FROM trips AS t", result.published_rows),
+        ("SELECT count(*) FROM zones", 265),
+    ):
+        with opened.connect(sql) as connection:
+            assert run_query(connection, sql).fetchall() == [(rows,)]
+            assert connection.sql("FROM staging.quarantine").fetchall() == []  # not named, not opened
+    with opened.connect() as connection:
+        shown = dict(run_query(connection, "show tables;").fetchall())
+        assert shown.keys() == {*TABLES, *RAW_FILES}
+        for name, table in TABLES.items():
+            described = run_query(connection, f"DESCRIBE {name}").fetchall()
+            assert [row[2:] for row in described] == [(one.unit, one.description) for one in table.columns]
+            types = [(row[0], row[1]) for row in connection.execute(f"DESCRIBE SELECT * FROM {name}").fetchall()]
+            assert [row[:2] for row in described] == types
+        assert run_query(connection, 'DESCRIBE "Daily_Metrics"').fetchall()[0][0] == "month"
+        zones = [row[0] for row in run_query(connection, "DESCRIBE raw.zones").fetchall()]
+        assert tuple(zones) == tlc.ZONE_COLUMNS  # and not the folders that the file lies in
