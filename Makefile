@@ -3,6 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 LAKE ?= lake
+DEMO_LAKE ?= demo-lake
 JOBS ?= auto
 PIN := --universal --python-version 3.10 --generate-hashes --no-annotate --no-strip-extras --no-emit-index-url \
   --no-emit-find-links --custom-compile-command "make lock"
@@ -30,7 +31,7 @@ spark4: .venv-spark4/.ready ## make the environment in .venv-spark4, for jobs on
 	@touch $@
 
 demo: setup ## two synthetic months end to end
-	$(BIN)/taxi-assets demo --lake $(LAKE)
+	$(BIN)/taxi-assets demo --lake $(DEMO_LAKE)
 
 aws-demo: setup ## the AWS profile end to end on an emulator, without an account
 	$(BIN)/python -m taxi_assets_tests.emulators.demo
@@ -48,8 +49,8 @@ format: setup ## put the style right
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-ui: setup ## the asset graph in a browser, http://127.0.0.1:3000
-	TAXI_LAKE=$(LAKE) DAGSTER_HOME=$$($(BIN)/taxi-assets home --lake $(LAKE)) $(BIN)/dagster dev -w workspace.yaml
+ui: setup ## the asset graph in a browser, http://127.0.0.1:3000 (LAKE=demo-lake for the demo's)
+	$(BIN)/taxi-assets ui --lake $(LAKE)
 
 docs: setup ## write the data dictionary, the ODCS files and the list of metrics from the code
 	$(BIN)/python -m taxi_assets.docs.contract_export docs/contracts
@@ -66,4 +67,4 @@ lock: setup ## pin the dependencies again (needs uv)
 	  | uv pip compile requirements-spark4.in --constraints - $(PIN) -o requirements-spark4.lock
 
 clean: ## remove the environment and the lake of the demo
-	rm -rf .venv .venv-spark4 $(LAKE)
+	rm -rf .venv .venv-spark4 $(DEMO_LAKE)

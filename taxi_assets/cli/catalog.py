@@ -9,16 +9,22 @@ from dataclasses import asdict
 import click
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from glue_jobs.contracts import MONTHLY_TABLES, QUARANTINE, TABLES, TRIPS
-from taxi_assets.cli.options import check_month, existing_lake, lake_option, settings_of
-from taxi_assets.cli.output import err, out
+from taxi_assets.cli.options import (
+    check_month,
+    complete_months,
+    complete_tables,
+    existing_lake,
+    lake_option,
+    settings_of,
+)
+from taxi_assets.cli.output import err, folding_table, out
 
 
 @click.command()
-@click.argument("table")
-@click.argument("month")
+@click.argument("table", shell_complete=complete_tables)
+@click.argument("month", shell_complete=complete_months)
 @click.option("--to", "version", metavar="VERSION", help="Version to put back.  [default: the one before the live one]")
 @lake_option
 def rollback(table: str, month: str, version: str | None, lake: str | None) -> None:
@@ -72,7 +78,7 @@ def check(lake: str | None, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([asdict(fault) for fault in faults]))
     elif faults:
-        found = Table("table", "what differs", "repair")
+        found = folding_table("table", "what differs", "repair")
         for fault in faults:
             found.add_row(fault.table, escape(fault.problem), escape(fault.repair))
         out.print(found)
@@ -128,7 +134,7 @@ def maintain(lake: str | None, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([asdict(one) for one in done]))
         return
-    shown = Table("table", "files", "snapshots", "files deleted", "seconds")
+    shown = folding_table("table", "files", "snapshots", "files deleted", "seconds")
     for one in done:
         files = f"{one.files_before:,} → {one.files_after:,}"
         snapshots = f"{one.snapshots_before:,} → {one.snapshots_after:,}"
@@ -153,7 +159,7 @@ def deploy() -> None:
     if settings.profile is not Profile.AWS:
         raise click.UsageError("jobs of the local profile run from this checkout; set TAXI_PROFILE=aws and TAXI_LAKE")
     deployed = deploy(settings)
-    table = Table("Glue job", "Glue", "code before", "code now", title=f"{settings.lake}/scripts")
+    shown = folding_table("Glue job", "Glue", "code before", "code now", title=f"{settings.lake}/scripts")
     for one in deployed:
-        table.add_row(one.job, one.glue_version, one.before or "-", "unchanged" if one.before == one.now else one.now)
-    out.print(table)
+        shown.add_row(one.job, one.glue_version, one.before or "-", "unchanged" if one.before == one.now else one.now)
+    out.print(shown)

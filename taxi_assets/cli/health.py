@@ -1,19 +1,20 @@
-"""The commands about the installation: health, home."""
+"""The commands about the installation: health, home, ui."""
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import os
+import socket
 import sys
 from dataclasses import asdict
 from datetime import datetime, timezone
 
 import click
-from rich.box import SIMPLE
 from rich.markup import escape
-from rich.table import Table
 
-from taxi_assets.cli.options import lake_option, settings_of
-from taxi_assets.cli.output import out
+from taxi_assets.cli.options import is_synthetic, lake_option, landed_in, settings_of
+from taxi_assets.cli.output import fail, out
 
 
 @click.command()
@@ -37,13 +38,12 @@ def health(lake: str | None, as_json: bool) -> None:
         click.echo(json.dumps([asdict(line) for line in lines]))
     else:
         colours = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "red"}
-        table = Table("check", "", box=SIMPLE)
-        for name in ("found", "repair"):
-            table.add_column(name, overflow="fold")  # paths are there to be copied
+        width = max(len(line.check) for line in lines)
         for line in lines:
-            level = f"[{colours[line.level]}]{line.level.value}[/]"
-            table.add_row(line.check, level, escape(line.found), escape(line.repair))
-        out.print(table)
+            level = f"[{colours[line.level]}]{line.level.value:4}[/]"
+            out.print(f"{level}  {line.check:{width}}  {escape(line.found)}", soft_wrap=True, highlight=False)
+            if line.repair:
+                out.print(f"{'':{width + 6}}  → {escape(line.repair)}", soft_wrap=True, highlight=False)
     sys.exit(1 if any(line.level is Level.FAIL for line in lines) else 0)
 
 
@@ -54,3 +54,40 @@ def home(lake: str | None) -> None:
     from taxi_assets.operations.dagster_instance import dagster_home
 
     click.echo(dagster_home(settings_of(lake, None)).resolve())
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 lets others in.")
+@lake_option
+def ui(port: int, host: str, lake: str | None) -> None:
+    """The asset graph in a browser: Dagster's pages and daemon for this lake, until Ctrl-C.
+
+    \b
+      taxi-assets ui
+      taxi-assets ui --lake demo-lake --port 3001
+    """
+    from taxi_assets.operations.dagster_instance import WORKSPACE, dagster_home
+
+    settings = settings_of(lake, None)
+    if importlib.util.find_spec("dagster_webserver") is None:
+        fail("Dagster's pages are not installed. What to do: pip install 'nyc-taxi-lakehouse[ui]'.")
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except OSError as error:
+        raise click.UsageError(f"{host}:{port} cannot be listened on ({error.strerror}); try another --port") from error
+    link = f"http://{host}:{port}"
+    landed = landed_in(settings)
+    # What a button fetches is of the kind that the lake has.
+    source = {"TAXI_SOURCE": landed[-1].etag} if landed and is_synthetic(landed[-1].url) else {}
+    set_here = {"DAGSTER_HOME": str(dagster_home(settings).resolve()), "TAXI_LAKE": settings.lake}
+    out.print(f"{link}  (lake {escape(settings.lake)}; Ctrl-C ends it)", soft_wrap=True, highlight=False)
+    sys.stdout.flush()
+    # In this process's place, so that a signal to it reaches Dagster.
+    os.execve(  # noqa: S606 -- no shell is wanted
+        sys.executable,
+        [sys.executable, "-m", "dagster", "dev", "-w", str(WORKSPACE), "-h", host, "-p", str(port)],
+        {"TAXI_UI_URL": link, **source, **os.environ, **set_here},
+    )

@@ -5,20 +5,75 @@ Belongs here: turning what was typed into settings, a lake, months and tables. D
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from glue_jobs.contracts import CURATED_TABLES
+from glue_jobs.contracts import CURATED_TABLES, RAW_FILES, TABLES
+from glue_jobs.contracts.months import ranges
+from glue_jobs.contracts.raw import TRIPS_DATASET
+from taxi_assets.calendar import ended_months
 
 if TYPE_CHECKING:
+    from taxi_assets.lake.append_tables import LandedFile
     from taxi_assets.lake.lake import Lake
     from taxi_assets.settings import Settings
+
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 lake_option = click.option(
     "--lake", help="Folder of the lake, or s3://bucket with TAXI_PROFILE=aws.  [default: TAXI_LAKE, or ./lake]"
 )
+
+
+def complete_months(_: click.Context, __: click.Parameter, typed: str) -> list[str]:
+    """The months that begin with what was typed."""
+    return [month for month in ended_months(datetime.now(timezone.utc)) if month.startswith(typed)]
+
+
+def month_option(text: str) -> Callable[[Command], Command]:
+    """The option ``--month``, which has to be given."""
+    return click.option("--month", required=True, metavar="YYYY-MM", shell_complete=complete_months, help=text)
+
+
+def complete_tables(_: click.Context, __: click.Parameter, typed: str) -> list[str]:
+    """The tables whose name, or whose name with its layer, begins with what was typed."""
+    names = [*(name.partition(".")[2] for name in TABLES), *TABLES, *RAW_FILES] if typed else [*TABLES, *RAW_FILES]
+    return sorted({name for name in names if name.startswith(typed)})
+
+
+def landed_in(settings: Settings) -> list[LandedFile]:
+    """The trip files in force in the lake, one a month; none if there is no lake yet."""
+    from taxi_assets.settings import Profile
+
+    if settings.profile is Profile.LOCAL and not Path(settings.lake, "catalog.db").is_file():
+        return []
+    return existing_lake(settings.lake).ledger.all_current(TRIPS_DATASET)
+
+
+def is_synthetic(source: str) -> bool:
+    """Whether a source, or the address of a file that it gave, is the generator's."""
+    return source.partition(":")[0] == "synthetic"
+
+
+def refuse_other_kind(settings: Settings, given: str | None) -> None:
+    """click.UsageError if the lake's months are synthetic and the source is not, or the other way round.
+
+    Not if the source was ``given`` with this command: then it is wanted for this lake.
+    """
+    if given is not None:
+        return
+    others = [file for file in landed_in(settings) if is_synthetic(file.url) is not is_synthetic(settings.source)]
+    if others:
+        months = ", ".join(ranges(file.month for file in others))
+        raise click.UsageError(
+            f"the lake {settings.lake} has months from {others[-1].url} ({months}), "
+            f"and the source is {settings.source}: synthetic and real months would stand side by side. "
+            "Give another --lake, or name the --source if that is wanted"
+        )
 
 
 def settings_of(lake: str | None, source: str | None) -> Settings:
@@ -36,24 +91,22 @@ def settings_of(lake: str | None, source: str | None) -> Settings:
 
 def existing_lake(folder: str | None) -> Lake:
     """The lake in ``folder`` (default: of the settings); click.UsageError if there is none."""
-    from taxi_assets.lake.resource import LakeResource
+    from taxi_assets.lake.lake import Lake
     from taxi_assets.settings import Profile
 
     settings = settings_of(folder, None)
     if settings.profile is Profile.LOCAL and not Path(settings.lake, "catalog.db").is_file():
         raise click.UsageError(f"there is no lake in {settings.lake}; make one with: taxi-assets demo")
-    return LakeResource.of(settings).open()
+    return Lake.of(settings)
 
 
 def check_month(month: str) -> None:
     """click.UsageError if ``month`` is no month that the TLC has a usable file of."""
-    from taxi_assets.partitions import MONTHS
-
-    keys = MONTHS.get_partition_keys()
+    newest, *_, first = months = ended_months(datetime.now(timezone.utc))
     if month[:5] in ("2009-", "2010-"):
-        raise click.UsageError(f"files of {month[:4]} carry coordinates instead of taxi zones; begin with {keys[0]}")
-    if month not in keys:
-        raise click.UsageError(f"{month!r} is not a month from {keys[0]} to {keys[-1]}; write it as YYYY-MM")
+        raise click.UsageError(f"files of {month[:4]} carry coordinates instead of taxi zones; begin with {first}")
+    if month not in months:
+        raise click.UsageError(f"{month!r} is not a month from {first} to {newest}; write it as YYYY-MM")
 
 
 def tables_of(names: str | None) -> list[str] | None:

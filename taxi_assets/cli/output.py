@@ -10,7 +10,7 @@ import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import date, datetime, time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -25,29 +25,52 @@ from glue_jobs.reporting import parse_progress
 if TYPE_CHECKING:
     from taxi_assets.operations.run_month import MonthResult
 
-out = Console()
 
-err = Console(stderr=True)
+ROWS_ON_A_TERMINAL = 40
+"""Of an answer, unless somebody wants more."""
+
+
+_WIDER_THAN_ANYTHING = 10_000
+"""In a pipe or a file nothing is cut or folded; rich would take 80 columns."""
+
+out = Console(width=None if sys.stdout.isatty() else _WIDER_THAN_ANYTHING)
+
+err = Console(stderr=True, width=None if sys.stderr.isatty() else _WIDER_THAN_ANYTHING)
+
+
+def folding_table(*columns: str, **options: Any) -> Table:
+    """A table whose columns fold what is too wide for the terminal: names and versions are there to be copied."""
+    made = Table(**options)
+    for column in columns:
+        made.add_column(column, overflow="fold")
+    return made
 
 
 def as_json_text(value: Any) -> str:
-    """As JSON, which has no NaN and no infinity: those are null."""
-    return json.dumps(_finite(value), default=_json_value, allow_nan=False)
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _finite(part) for name, part in value.items()}
-    if isinstance(value, list):
-        return [_finite(part) for part in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    """As JSON, whatever DuckDB gives: no NaN and no infinity, those are null; keys of a map as their text."""
+    return json.dumps(_json_value(value), allow_nan=False)
 
 
 def _json_value(value: Any) -> Any:
-    """Money as a number (15 digits survive), dates and times by ISO 8601."""
+    """Decimals as numbers if none of their digits is lost, else as text; times by ISO 8601, bytes in hexadecimal."""
+    if value is None or isinstance(value, str | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {_key(key): _json_value(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_json_value(part) for part in value]
     if isinstance(value, Decimal):
-        return float(value)
-    return value.isoformat() if isinstance(value, date | datetime) else str(value)
+        return number if Decimal(repr(number := float(value))) == value else str(value)
+    if isinstance(value, date | datetime | time):
+        return value.isoformat()
+    return value.hex() if isinstance(value, bytes) else str(value)
+
+
+def _key(value: Any) -> str:
+    known = _json_value(value)
+    return known if isinstance(known, str) else str(value)
 
 
 def fail(message: str) -> NoReturn:
@@ -104,7 +127,7 @@ def print_result(result: MonthResult) -> None:
     ):
         facts.add_row(name, value)
     out.print(facts)
-    tables = Table("table", "rows", "version")
+    tables = folding_table("table", "rows", "version")
     for name, published in result.tables.items():
         tables.add_row(name, f"{published.rows:,}", published.version)
     out.print(tables)

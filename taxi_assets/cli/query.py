@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import sys
 from dataclasses import asdict
@@ -11,10 +10,9 @@ from itertools import groupby
 import click
 from rich.box import SIMPLE
 from rich.markup import escape
-from rich.table import Table
 
-from taxi_assets.cli.options import check_month, existing_lake, lake_option
-from taxi_assets.cli.output import as_json_text, fail, out
+from taxi_assets.cli.options import check_month, existing_lake, lake_option, month_option
+from taxi_assets.cli.output import ROWS_ON_A_TERMINAL, as_json_text, fail, folding_table, out
 
 _SAMPLE_COLUMNS = {
     "tpep_pickup_datetime": "pick-up",
@@ -32,7 +30,7 @@ def quarantine() -> None:
 
 
 @quarantine.command()
-@click.option("--month", required=True, metavar="YYYY-MM", help="A month that is staged.")
+@month_option("A month that is staged.")
 @click.option("--reason", metavar="RULE", help="Only rows with this reason, for example impossible_amount.")
 @click.option("--limit", type=click.IntRange(0), default=10, show_default=True, help="Rows to show.")
 @lake_option
@@ -54,12 +52,12 @@ def show(month: str, reason: str | None, limit: int, lake: str | None, as_json: 
         click.echo(as_json_text(asdict(found)))
         return
     title = f"{month}, {found.rows:,} rows quarantined, rules v{found.rules_version}"
-    table = Table("reason", "rows", "meaning", title=title)
+    table = folding_table("reason", "rows", "meaning", title=title)
     for name, rows in found.reasons.items():
         table.add_row(name, f"{rows:,}", REASONS[name].reason if name in REASONS else "a rule of an earlier version")
     out.print(table)
     for reasons, rows_of_it in groupby(found.samples, key=lambda row: row["quarantine_reasons"]):
-        samples = Table(*_SAMPLE_COLUMNS.values(), box=SIMPLE, title=reasons, title_justify="left")
+        samples = folding_table(*_SAMPLE_COLUMNS.values(), box=SIMPLE, title=reasons, title_justify="left")
         for row in rows_of_it:
             samples.add_row(*("" if row[name] is None else escape(str(row[name])) for name in _SAMPLE_COLUMNS))
         out.print(samples)
@@ -79,7 +77,7 @@ def status(lake: str | None, as_json: bool) -> None:
     if not months:
         out.print("Nothing is published yet. Begin with: taxi-assets demo")
         return
-    table = Table("month", "table", "rows", "version")
+    table = folding_table("month", "table", "rows", "version")
     for month in months:
         source = f"{month.source_rows:,}" if month.source_rows is not None else "-"
         table.add_row(month.month, "raw trips", source, f"sha256 {(month.source_sha256 or '-')[:16]}")
@@ -88,45 +86,42 @@ def status(lake: str | None, as_json: bool) -> None:
         table.add_section()
     out.print(table)
     for month in months:
-        for remark in month.remarks:
-            out.print(f"[yellow]{month.month}[/yellow] {remark}", soft_wrap=True)
+        for remark in (*month.remarks, *month.put_back):
+            out.print(f"[yellow]{month.month}[/yellow] {remark}", soft_wrap=True, highlight=False)
 
 
 @click.command()
 @click.argument("sql")
 @click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
+@click.option(
+    "--limit",
+    type=click.IntRange(0),
+    help=f"Rows to show, 0 for all.  [default: {ROWS_ON_A_TERMINAL} of a table on a terminal, else all]",
+)
 @lake_option
-def query(sql: str, form: str, lake: str | None) -> None:
+def query(sql: str, form: str, limit: int | None, lake: str | None) -> None:
     """Ask SQL (DuckDB's dialect) of the published versions. Read-only.
 
-    Tables: raw.trips, raw.zones, raw.files, staging.trips, staging.quarantine, curated.daily_metrics,
-    curated.location_analytics, curated.time_series_analysis, curated.customer_behavior,
-    curated.performance_summary, quality.check_history (what every check of every run has found),
-    quality.run_metrics (what every run has measured).
+    SHOW TABLES lists the tables, DESCRIBE gives one's columns with unit and meaning. Names need no layer: trips alone
+    is staging.trips. A table that is too wide for the terminal is shown a column a line.
 
     \b
-      taxi-assets query "SELECT quarantine_reasons, count(*) FROM staging.quarantine GROUP BY ALL"
-      taxi-assets query "FROM curated.daily_metrics" --format csv
+      taxi-assets query "SHOW TABLES"
+      taxi-assets query "DESCRIBE daily_metrics"
+      taxi-assets query "SELECT quarantine_reasons, count(*) FROM quarantine GROUP BY ALL"
+      taxi-assets query "FROM daily_metrics" --format csv
     """
     import duckdb
 
+    from taxi_assets.cli.answer import write
     from taxi_assets.lake.reading import run_query
 
+    if limit is None and form == "table" and sys.stdout.isatty():
+        limit = ROWS_ON_A_TERMINAL
     opened = existing_lake(lake)
     try:
         with opened.connect(sql) as connection:
             answer = run_query(connection, sql)
-            names, rows = list(answer.columns), answer.fetchall()
+            write(form, [column[0] for column in answer.description], answer.fetchmany, limit or None)
     except duckdb.Error as error:
         fail(str(error))
-    if form == "csv":
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(names)
-        writer.writerows(rows)
-    elif form == "json":
-        click.echo(as_json_text([dict(zip(names, row, strict=True)) for row in rows]))
-    else:
-        table = Table(*map(escape, names))
-        for row in rows:
-            table.add_row(*("" if value is None else escape(str(value)) for value in row))
-        out.print(table)

@@ -5,13 +5,22 @@ from __future__ import annotations
 import getpass
 import json
 import os
+import shlex
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from taxi_assets.cli.options import check_month, existing_lake, lake_option, settings_of, tables_of
+from taxi_assets.cli.options import (
+    check_month,
+    complete_months,
+    existing_lake,
+    lake_option,
+    month_option,
+    refuse_other_kind,
+    settings_of,
+    tables_of,
+)
 from taxi_assets.cli.output import err, out, print_result, progress_of
 
 if TYPE_CHECKING:
@@ -24,7 +33,7 @@ _DEMO_SOURCE = "synthetic:rows=50000,seed=1"
 
 
 @click.command()
-@click.option("--month", required=True, metavar="YYYY-MM", help="Month of the TLC's file.")
+@month_option("Month of the TLC's file.")
 @click.option("--source", help="https:// address, folder, or synthetic:rows=50000,seed=1.  [TAXI_SOURCE, or the TLC]")
 @lake_option
 @click.option("--tables", metavar="A,B", help="Only these curated tables.  [default: all five]")
@@ -46,12 +55,13 @@ def run(
     check_month(month)
     chosen = tables_of(tables)
     settings = settings_of(lake, source)
+    refuse_other_kind(settings, source)
     accepted = f"{_user()}: {accept_smaller}" if accept_smaller else ""
     _finish(_run_with_progress(settings, month, chosen, accept_smaller=accepted), as_json)
 
 
 @click.command()
-@click.option("--month", required=True, metavar="YYYY-MM", help="A month that is staged.")
+@month_option("A month that is staged.")
 @lake_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output, progress on standard error.")
 def replay(month: str, lake: str | None, as_json: bool) -> None:
@@ -69,8 +79,8 @@ def replay(month: str, lake: str | None, as_json: bool) -> None:
 
 
 @click.command()
-@click.option("--from", "first", required=True, metavar="YYYY-MM", help="First month.")
-@click.option("--to", "last", required=True, metavar="YYYY-MM", help="Last month.")
+@click.option("--from", "first", required=True, metavar="YYYY-MM", shell_complete=complete_months, help="First month.")
+@click.option("--to", "last", required=True, metavar="YYYY-MM", shell_complete=complete_months, help="Last month.")
 @click.option("--force", is_flag=True, help="Also the months that are published whole.")
 @click.option("--source", help="https:// address, folder, or synthetic:rows=50000,seed=1.  [TAXI_SOURCE, or the TLC]")
 @lake_option
@@ -85,14 +95,15 @@ def backfill(first: str, last: str, force: bool, source: str | None, lake: str |
       taxi-assets backfill --from 2023-01 --to 2024-12
       taxi-assets backfill --from 2024-02 --to 2024-02 --force
     """
-    from taxi_assets.lake.resource import LakeResource
+    from taxi_assets.lake.lake import Lake
     from taxi_assets.operations.backfill import backfill, least_cost, plan
 
     check_month(first)
     check_month(last)
     settings = settings_of(lake, source)
+    refuse_other_kind(settings, source)
     try:
-        chosen = plan(LakeResource.of(settings).open(), first, last, force)
+        chosen = plan(Lake.of(settings), first, last, force)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     cost = least_cost(settings, len(chosen.to_run))
@@ -116,24 +127,28 @@ def backfill(first: str, last: str, force: bool, source: str | None, lake: str |
 
 
 @click.command()
-@lake_option
-def demo(lake: str | None) -> None:
-    """Two synthetic months end to end, in seconds, without network or Java."""
+@click.option("--lake", default="demo-lake", show_default=True, help="Folder of the demo's own lake.")
+def demo(lake: str) -> None:
+    """Two synthetic months end to end, in seconds, without network or Java, in a lake of their own.
+
+    The default lake is left to real months, and a lake that has some is refused.
+    """
     settings = settings_of(lake, _DEMO_SOURCE)
+    refuse_other_kind(settings, None)
     for month in _DEMO_MONTHS:
         result = _run_with_progress(settings, month, None)
         print_result(result)
         if not result.succeeded:
             sys.exit(1)
-    at = f" --lake {lake}" if lake and Path(lake).resolve() != Path("lake").resolve() else ""
     out.print("\n[bold]Next[/bold]")
     for line in (
-        f"taxi-assets status{at}",
-        f'taxi-assets query "SELECT pickup_date, trips, net_revenue FROM curated.daily_metrics ORDER BY 1"{at}',
-        f'taxi-assets query "SELECT quarantine_reasons, count(*) AS trips FROM staging.quarantine GROUP BY ALL"{at}',
-        f"taxi-assets run --month 2024-03 --source {_DEMO_SOURCE}{at}",
-        f"taxi-assets rollback daily_metrics {_DEMO_MONTHS[-1]}{at}   (after a second run of that month)",
-        "make ui   (the asset graph, in a browser)",
+        f"export TAXI_LAKE={shlex.quote(settings.lake)}   (the lake that the next commands mean)",
+        "taxi-assets status",
+        'taxi-assets query "SELECT pickup_date, trips, net_revenue FROM daily_metrics ORDER BY 1"',
+        'taxi-assets query "SELECT quarantine_reasons, count(*) AS trips FROM quarantine GROUP BY ALL"',
+        f"taxi-assets run --month 2024-03 --source {_DEMO_SOURCE}",
+        f"taxi-assets rollback daily_metrics {_DEMO_MONTHS[-1]}   (after a second run of that month)",
+        "taxi-assets ui   (the asset graph, in a browser)",
     ):
         out.print(f"  {line}", soft_wrap=True, highlight=False)
     out.print("The command lies in .venv/bin; put it on your PATH with: . .venv/bin/activate")

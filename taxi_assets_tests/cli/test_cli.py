@@ -3,24 +3,31 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
-from glue_jobs.contracts import CURATED_TABLES, tlc
+from glue_jobs.contracts import CURATED_TABLES, RAW_FILES, TABLES, tlc
 from glue_jobs.reporting import parse_progress, progress_line
 from taxi_assets.cli import run as cli
 from taxi_assets.cli.main import main
+from taxi_assets.cli.options import refuse_other_kind
 from taxi_assets.lake.lake import Lake
 from taxi_assets.operations.run_month import MonthResult
+from taxi_assets.settings import TLC_SITE, Settings
 from taxi_assets_tests.conftest import MONTH
 from taxi_assets_tests.support.publishing_by_hand import publish_again
 
 COMMAND = Path(sys.executable).parent / "taxi-assets"
+TEXT: Any = {"capture_output": True, "text": True}
 
 
 def taxi_assets(*arguments: object) -> Result:
@@ -125,14 +132,115 @@ def test_rollback_takes_a_table_by_its_short_or_full_name(
 
 def test_demo_publishes_two_months_and_says_what_to_try_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cli, "_DEMO_SOURCE", "synthetic:rows=2000,seed=1")
-    shown = taxi_assets("demo", "--lake", tmp_path / "lake").output
+    lake = tmp_path / "lake"
+    shown = taxi_assets("demo", "--lake", lake).output
+    assert f"export TAXI_LAKE={lake}" in shown
     assert "taxi-assets query" in shown
-    months = json.loads(taxi_assets("status", "--lake", tmp_path / "lake", "--json").output)
+    months = json.loads(taxi_assets("status", "--lake", lake, "--json").output)
     assert [(month["month"], month["remarks"]) for month in months] == [("2024-01", []), ("2024-02", [])]
+    # A real month does not get in between, whichever command begins it; nor does the UI ask for one.
+    for command in (("run", "--month", MONTH), ("backfill", "--from", MONTH, "--to", MONTH, "--force")):
+        refused = taxi_assets(*command, "--lake", lake)
+        assert refused.exit_code == 2
+        assert "months from synthetic:rows=2000,seed=1/trip-data" in refused.stderr
+        assert "2024-01 to 2024-02" in refused.stderr
+        assert TLC_SITE in refused.stderr
+    monkeypatch.setattr("os.execve", lambda *started: pages.append(started))
+    pages: list[tuple[str, list[str], dict[str, str]]] = []
+    monkeypatch.setattr("socket.socket.bind", lambda *_: None)
+    link = taxi_assets("ui", "--lake", lake, "--port", "3999").output
+    assert "http://127.0.0.1:3999" in link
+    [(_, command_line, environment)] = pages
+    assert Path(command_line[command_line.index("-w") + 1]).is_file()
+    assert environment["TAXI_SOURCE"] == "synthetic:rows=2000,seed=1"
+    assert environment["TAXI_LAKE"] == str(lake)
+    assert environment["DAGSTER_HOME"] == str(lake / ".dagster")
+    assert environment["TAXI_UI_URL"] == "http://127.0.0.1:3999"
+
+
+def test_the_demo_does_not_replace_real_months(published: tuple[Path, MonthResult]) -> None:
+    refused = taxi_assets("demo", "--lake", published[0])
+    assert refused.exit_code == 2
+    assert f"{tlc.trip_file_name(MONTH)} ({MONTH}), and the source is synthetic:rows=50000,seed=1" in refused.stderr
+
+
+def test_a_source_that_was_named_is_not_refused(published: tuple[Path, MonthResult]) -> None:
+    settings = Settings(lake=str(published[0]), source="synthetic")
+    refuse_other_kind(settings, "synthetic")
+    refuse_other_kind(Settings(lake=str(published[0])), None)  # real, as the folder's
+    with pytest.raises(click.UsageError):
+        refuse_other_kind(settings, None)
+
+
+def test_the_ui_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        refused = taxi_assets("ui", "--lake", tmp_path, "--port", taken.getsockname()[1])
+    assert refused.exit_code == 2
+    assert "try another --port" in refused.stderr
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    without = taxi_assets("ui", "--lake", tmp_path)
+    assert without.exit_code == 1
+    assert "pip install 'nyc-taxi-lakehouse[ui]'" in without.stderr
+
+
+def test_query_and_status_do_not_load_what_they_do_not_need(published: tuple[Path, MonthResult]) -> None:
+    for arguments in (["status"], ["query", QUERY]):
+        code = (
+            "import sys; from taxi_assets.cli.main import main; "
+            f"main({[*arguments, '--lake', str(published[0])]!r}, standalone_mode=False); "
+            "print(sorted({'boto3', 'dagster', 'pyspark'} & sys.modules.keys()), file=sys.stderr)"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        assert done.stderr.strip() == "[]"
+
+
+def test_tables_are_told_from_the_contracts_without_a_lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    listed = json.loads(taxi_assets("tables", "--json").output)
+    assert {f"{row['layer']}.{row['table']}" for row in listed} == {*TABLES, *RAW_FILES}
+    for row in listed:
+        columns = json.loads(taxi_assets("tables", f"{row['layer']}.{row['table']}", "--json").output)
+        assert len(columns) == row["columns"] > 0
+    shown = taxi_assets("tables", "daily_metrics").output
+    assert "Mean trip_distance" in shown
+    assert "miles" in shown
+    assert taxi_assets("tables", "no_such_table").exit_code == 2
+    assert not list(tmp_path.iterdir())
+
+
+def test_months_and_tables_are_completed() -> None:
+    environment = {**os.environ, "_TAXI_ASSETS_COMPLETE": "bash_complete"}
+    for typed, place, expected in (
+        ("taxi-assets run --month 2024-1", 3, ["2024-12", "2024-11", "2024-10"]),
+        ("taxi-assets rollback dai", 2, ["daily_metrics"]),
+        ("taxi-assets tables raw.", 2, ["raw.files", "raw.trips", "raw.zones"]),
+    ):
+        asked = {**environment, "COMP_WORDS": typed, "COMP_CWORD": str(place)}
+        done = subprocess.run([COMMAND], env=asked, capture_output=True, text=True)
+        assert [line.removeprefix("plain,") for line in done.stdout.splitlines()] == expected
+
+
+def test_nothing_is_cut_in_a_pipe(published: tuple[Path, MonthResult]) -> None:
+    lake, result = published
+    for command in ("status", "health"):
+        done = subprocess.run([COMMAND, command, "--lake", lake], env={**os.environ, "COLUMNS": "20"}, **TEXT)
+        assert "…" not in done.stdout
+        if command == "status":
+            assert all(table.version in done.stdout for table in result.tables.values())
+        else:
+            assert f"{lake} answers; newest whole month {MONTH}" in done.stdout
+
+
+def test_the_module_is_the_command() -> None:
+    done = subprocess.run([sys.executable, "-m", "taxi_assets", "--help"], **TEXT)
+    assert done.stdout.startswith("Usage: taxi-assets [OPTIONS]")
+    assert all(f"{code} " in done.stdout.partition("Exit codes:")[2] for code in (0, 1, 2, 130))
 
 
 def test_every_command_explains_itself() -> None:
-    for command in ("run", "status", "health", "rollback", "query", "demo", "home"):
+    for command in ("run", "status", "health", "rollback", "query", "demo", "home", "ui"):
         shown = taxi_assets(command, "--help")
         assert shown.exit_code == 0
         assert "--lake" in shown.output
