@@ -66,6 +66,10 @@ def test_every_published_table_has_blocking_checks(defs: dg.Definitions) -> None
     assert blocking >= {f"curated/{name}" for name in CURATED} | {"raw/trips", "staging/trips", "staging/quarantine"}
 
 
+def test_the_workspace_beside_the_readme_is_that_of_the_package() -> None:
+    assert (ROOT / "workspace.yaml").read_text() == WORKSPACE.read_text()
+
+
 @pytest.mark.parametrize(
     "command",
     [

@@ -21,6 +21,7 @@ from glue_jobs.files import each_footer, parquet_files
 from taxi_assets.aws.raw_table import expected_columns, folder_of, has_todays_types
 from taxi_assets.lake.catalog import glue_columns, iceberg_schema, partition_spec
 from taxi_assets.lake.lake import Lake
+from taxi_assets.lake.publishing import Publisher
 
 _UPDATE = "taxi-assets catalog update"
 Progress = Callable[[str, int, int], None]
@@ -47,6 +48,7 @@ def check_catalog(lake: Lake, progress: Progress = lambda *_: None) -> list[Faul
         faults += _glue_faults(table, lake.catalog.columns_in_glue(table))
         if table.full_name in MONTHLY_TABLES:
             faults += _file_faults(table, iceberg, progress)
+            faults += _changes_by_others(table, lake.publisher)
     return faults + _raw_faults(lake)
 
 
@@ -111,6 +113,8 @@ def _file_faults(table: Table, iceberg: IcebergTable, progress: Progress) -> lis
     are not as published."""
     by_folder: dict[str, dict[str, int]] = defaultdict(dict)
     for task in iceberg.scan().plan_files():
+        if "/version=" not in task.file.file_path:
+            continue  # another program's, which counting rows tells
         version = task.file.file_path.partition("/version=")
         folder = f"{version[0]}/version={version[2].partition('/')[0]}"
         by_folder[folder][task.file.file_path] = task.file.record_count
@@ -127,6 +131,20 @@ def _file_faults(table: Table, iceberg: IcebergTable, progress: Progress) -> lis
         done += len(live)
         progress(table.full_name, done, total)
     return faults
+
+
+def _changes_by_others(table: Table, publisher: Publisher) -> list[Fault]:
+    """Months of which readers see other rows than were published."""
+    published = publisher.months(table)
+    return [
+        Fault(
+            table.full_name,
+            f"{month}: readers see {rows:,} rows, not the {published[month].rows if month in published else 0:,} that "
+            "were published: another program has changed it",
+            f"taxi-assets run --month {month}",
+        )
+        for month, rows in publisher.changed_by_others(table).items()
+    ]
 
 
 @dataclass(frozen=True)

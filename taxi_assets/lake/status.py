@@ -49,13 +49,14 @@ def lake_status(lake: Lake) -> list[MonthStatus]:
     """All months that were landed or published, in order."""
     landed = {file.month: file for file in lake.ledger.all_current(TRIPS_DATASET)}
     live = {name: lake.publisher.months(table) for name, table in MONTHLY_TABLES.items()}
-    months = sorted({*landed, *(month for entries in live.values() for month in entries)})
+    changed = {name: lake.publisher.changed_by_others(table) for name, table in MONTHLY_TABLES.items()}
+    months = sorted({*landed}.union(*live.values(), *changed.values()))
     found = []
     for month in months:
         tables = {name: entries[month] for name, entries in live.items() if month in entries}
         file = landed.get(month)
         sha256 = file.sha256 if file else None
-        remarks = _remarks(month, sha256, tables)
+        remarks = _remarks(month, sha256, tables) + _changed_by_others(month, changed, tables)
         found.append(MonthStatus(month, file.rows if file else None, sha256, tables, remarks, _put_back(month, tables)))
     return found
 
@@ -64,7 +65,7 @@ def _remarks(month: str, sha256: str | None, tables: dict[str, Publication]) -> 
     again = f"run {month} again"
     trips, quarantine = tables.get(TRIPS.full_name), tables.get(QUARANTINE.full_name)
     if trips is None:
-        return (f"landed, not staged: {again}",)
+        return (f"landed, not staged: {again}",) if sha256 else ()
     remarks = []
     put_back = trips.is_rollback
     if not put_back and sha256 is not None and trips.lineage.get("source_sha256") != sha256:
@@ -80,6 +81,18 @@ def _remarks(month: str, sha256: str | None, tables: dict[str, Publication]) -> 
         elif entry.lineage.get("staging_version") != trips.version and not (put_back or entry.is_rollback):
             remarks.append(f"{table.name} was computed from another version of staging: {again}")
     return tuple(remarks)
+
+
+def _changed_by_others(
+    month: str, changed: dict[str, dict[str, int]], tables: dict[str, Publication]
+) -> tuple[str, ...]:
+    """In which tables readers see other rows than were published."""
+    return tuple(
+        f"{name}: readers see {rows[month]:,} rows, not the {tables[name].rows if name in tables else 0:,} that were "
+        f"published: another program has changed it; run {month} again"
+        for name, rows in changed.items()
+        if month in rows
+    )
 
 
 def _put_back(month: str, tables: dict[str, Publication]) -> tuple[str, ...]:
