@@ -10,8 +10,10 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
 import re
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -78,6 +80,7 @@ def argument_parser(description: str) -> argparse.ArgumentParser:
     parser.add_argument("--spark-conf", type=json.loads, default={}, help="Spark properties, a JSON object")
     parser.add_argument("--log-format", choices=("text", "json"), default="text", help="of the lines on standard error")
     parser.add_argument("--dagster-run-id", default="", help="Dagster run that the log lines name")
+    parser.add_argument("--end-with-stdin", action="store_true", help="end when standard input closes")
     parser.add_argument("--JOB_RUN_ID", default="", help="Glue's name of the run; Glue gives it")
     return parser
 
@@ -109,6 +112,8 @@ def run_job(
     the process as it came.
     """
     arguments, _ = parser.parse_known_args()
+    if arguments.end_with_stdin:
+        threading.Thread(target=_end_with_stdin, daemon=True).start()
     warnings.filterwarnings("ignore", message="This process was not launched by a Dagster")
     with open_dagster_pipes(params_loader=_pipes_parameters(), message_writer=_message_writer()) as pipes:
         _send_logs(pipes, job, arguments)
@@ -132,6 +137,13 @@ def run_job(
         pipes.report_custom_message(report)
     if not _is_under_dagster():
         print(json.dumps(report), flush=True)
+
+
+def _end_with_stdin() -> None:
+    """End the process once standard input is closed: whoever started it is gone, however it ended."""
+    while os.read(0, 1):  # not sys.stdin, whose lock an interpreter that ends would wait for
+        pass
+    os._exit(1)
 
 
 class _PipesHandler(logging.Handler):

@@ -9,7 +9,9 @@ address and lives until its standard input closes, so that it cannot outlive a p
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
+import select
 import shlex
 import shutil
 import signal
@@ -17,15 +19,17 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
 from pathlib import Path
+from typing import IO
 from urllib.parse import urlsplit
 
 from glue_jobs.errors import Cause, PipelineError
+from taxi_assets.jobs.surroundings import for_jobs
 from taxi_assets.settings import SAIL, SPARK
 
 _SAIL_SETTINGS = {
@@ -42,8 +46,11 @@ _SAIL_SETTINGS = {
     # that the amounts 23.5 and NaN were read as 23.5 and 23.5.
     "SAIL_EXECUTION__COLLECT_STATISTICS": "false",
 }
-_CONNECT_VARIABLES = frozenset({"SPARK_REMOTE", "SPARK_LOCAL_REMOTE", "SPARK_CONNECT_MODE_ENABLED"})
+START_SECONDS = 600
+"""For the server to start, which takes one or two: so long only that a server that never starts is noticed."""
+_SECONDS_BETWEEN_WORDS = 10
 _CONNECT_PORT = 15002  # Spark Connect's own default
+_log = logging.getLogger(__name__)
 _COMMON_CONF = {"spark.sql.session.timeZone": "UTC", "spark.sql.parquet.compression.codec": "zstd"}
 _JVM_CONF = {
     "spark.master": "local[*]",
@@ -91,7 +98,8 @@ def _pyspark_of(python: str) -> str:
         return metadata.version("pyspark")
     ask = "from importlib import metadata; print(metadata.version('pyspark'))"
     try:
-        return subprocess.run([python, "-c", ask], capture_output=True, text=True, check=True).stdout.strip()
+        own = for_jobs(os.environ)
+        return subprocess.run([python, "-c", ask], capture_output=True, text=True, check=True, env=own).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return ""
 
@@ -113,16 +121,17 @@ class RunningEngine:
 
 @contextmanager
 def running_engine(
-    engine: str, environment: Mapping[str, str] | None = None, python: str = sys.executable
+    engine: str,
+    environment: Mapping[str, str] | None = None,
+    python: str = sys.executable,
+    say: Callable[[str], None] = _log.warning,
 ) -> Iterator[RunningEngine]:
     """Start ``engine`` for jobs that ``python`` runs if it needs to be, and stop it at the end.
 
-    ``environment`` is what the engine and its jobs start from, by default this process's.
-    Raises EngineUnavailable if it cannot be started or, for an address, reached.
+    ``environment`` is what the engine and its jobs start from, by default this process's. ``say`` hears what is waited
+    for. Raises EngineUnavailable if it cannot be started or, for an address, reached.
     """
-    # A session elsewhere in this process, or the user's shell, may have chosen another engine.
-    given = os.environ if environment is None else environment
-    foundation = {name: value for name, value in given.items() if name not in _CONNECT_VARIABLES}
+    given = for_jobs(os.environ if environment is None else environment)
     if engine == SPARK:
         if not _pyspark_of(python):
             raise EngineUnavailable(
@@ -130,13 +139,13 @@ def running_engine(
             )
         with _java(given, for_spark=_pyspark_of(python)) as java:
             # The JVM starts a Python of its own where rows come from one: by default any python3 of PATH.
-            yield RunningEngine(foundation | java | {"PYSPARK_PYTHON": python})
+            yield RunningEngine(given | java | {"PYSPARK_PYTHON": python})
     elif engine == SAIL:
-        with _sail_server(given) as (address, server):
-            yield RunningEngine(foundation | {"SPARK_REMOTE": address}, server)
+        with _sail_server(given, say) as (address, server):
+            yield RunningEngine(given | {"SPARK_REMOTE": address}, server)
     else:
         _reach(engine)
-        yield RunningEngine(foundation | {"SPARK_REMOTE": engine})
+        yield RunningEngine(given | {"SPARK_REMOTE": engine})
 
 
 def _reach(address: str) -> None:
@@ -149,7 +158,9 @@ def _reach(address: str) -> None:
 
 
 @contextmanager
-def _sail_server(environment: Mapping[str, str]) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+def _sail_server(
+    environment: Mapping[str, str], say: Callable[[str], None]
+) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     server = subprocess.Popen(
         [sys.executable, "-m", "taxi_assets.jobs.engine"],
         stdin=subprocess.PIPE,
@@ -161,6 +172,7 @@ def _sail_server(environment: Mapping[str, str]) -> Iterator[tuple[str, subproce
     assert server.stdin is not None
     assert server.stdout is not None
     try:
+        _wait_for_words(server.stdout, say)
         address = server.stdout.readline().strip()
         if not address:
             raise EngineUnavailable(
@@ -176,6 +188,19 @@ def _sail_server(environment: Mapping[str, str]) -> Iterator[tuple[str, subproce
             server.kill()
             server.wait()
         server.stdout.close()
+
+
+def _wait_for_words(stream: IO[str], say: Callable[[str], None]) -> None:
+    """Until the server has printed something, or has ended."""
+    waited = 0
+    while not select.select([stream], [], [], _SECONDS_BETWEEN_WORDS)[0]:
+        waited += _SECONDS_BETWEEN_WORDS
+        if waited >= START_SECONDS:
+            raise EngineUnavailable(
+                f"the embedded Spark engine (Sail) did not start within {START_SECONDS} s",
+                "see whether the machine is overloaded, then try again; TAXI_ENGINE=spark uses the JVM instead",
+            )
+        say(f"waiting for the embedded Spark engine (Sail) to start: {waited} of at most {START_SECONDS} s")
 
 
 @contextmanager

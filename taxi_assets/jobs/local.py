@@ -56,23 +56,24 @@ class LocalJobs(Jobs):
         """See ``Jobs``."""
         begun = time.monotonic()
         if self._running is None:
-            self._running = self._until_the_end.enter_context(running_engine(self.engine, python=self.python))
+            engine = running_engine(self.engine, python=self.python, say=context.log.info)
+            self._running = self._until_the_end.enter_context(engine)
         with dg.open_pipes_session(
             context=context.op_execution_context,
             context_injector=dg.PipesTempFileContextInjector(),
             message_reader=dg.PipesTempFileMessageReader(),
         ) as session:
-            command = [self.python, str(_SCRIPTS / f"{job}.py")]
+            command = [self.python, str(_SCRIPTS / f"{job}.py"), "--end-with-stdin"]
             options = as_options(arguments) | {"--spark-conf": json.dumps(self.spark.spark_config)}
             for option in (options | dict(session.get_bootstrap_cli_arguments())).items():
                 command += option
             end, last_lines = _run_to_end(command, self._running)
         report = report_of(job, session.get_custom_messages(), end, last_lines)
-        engine = describe(self.engine, self.python)
-        return JobRun(job, report, round(time.monotonic() - begun, 3), {"engine": engine}, {"engine": engine})
+        described = {"engine": describe(self.engine, self.python)}
+        return JobRun(job, report, round(time.monotonic() - begun, 3), described, described)
 
     def stop_lost(self, has_ended: Callable[[str], bool]) -> Sequence[str]:  # noqa: ARG002 -- none is ever left
-        """See ``Jobs``. A job of a worker that was killed ends with its engine, which ends with the worker."""
+        """See ``Jobs``. A worker that is killed closes the standard input of its job and engine, which then end."""
         return []
 
 
@@ -84,9 +85,11 @@ def _run_to_end(command: Sequence[str], engine: RunningEngine) -> tuple[str, str
     process = subprocess.Popen(
         command,
         env=_with_package(engine.environment),
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        errors="replace",  # a reader that stops at a byte would leave the job waiting for it
         start_new_session=True,
     )
     try:
@@ -107,8 +110,7 @@ def _run_to_end(command: Sequence[str], engine: RunningEngine) -> tuple[str, str
 
 def _with_package(environment: Mapping[str, str]) -> dict[str, str]:
     """``environment`` in which ``glue_jobs`` can be imported, also by a Python in which it is not installed."""
-    path = [str(_SCRIPTS.parent), *filter(None, [environment.get("PYTHONPATH")])]
-    return {**environment, "PYTHONPATH": os.pathsep.join(path)}
+    return {**environment, "PYTHONPATH": str(_SCRIPTS.parent)}
 
 
 def _pass_on(process: subprocess.Popen[str], last_lines: deque[str]) -> None:

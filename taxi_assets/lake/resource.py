@@ -1,13 +1,14 @@
 """The lake, and the source of its raw files, as Dagster resources."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import dagster as dg
 
 from taxi_assets.lake.duck import forget_copies
 from taxi_assets.lake.lake import Lake
+from taxi_assets.lost_runs import known_to_live
 from taxi_assets.settings import Profile, Settings
 
 
@@ -31,13 +32,14 @@ class LakeResource(dg.ConfigurableResource["LakeResource"]):
     @contextmanager
     def yield_for_execution(
         self,
-        context: dg.InitResourceContext,  # noqa: ARG002 -- Dagster passes it; the lake does not need it
+        context: dg.InitResourceContext,
     ) -> Iterator["LakeResource"]:
-        """Copies of files that checks have read end with the run."""
-        try:
+        """Copies of files that checks have read end with the run, which all others can tell to live until then."""
+        with ExitStack() as until_the_end:
+            until_the_end.callback(forget_copies)
+            if context.run is not None and context.instance is not None:  # a sensor has no run
+                until_the_end.enter_context(known_to_live(context.instance, context.run.run_id))
             yield self
-        finally:
-            forget_copies()
 
     def open(self) -> Lake:
         """The lake; a local folder is made if need be."""

@@ -32,6 +32,7 @@ from taxi_assets.lake.catalog_check import check_catalog
 from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.resource import LakeResource
 from taxi_assets.lake.status import freshness, lake_status
+from taxi_assets.lost_runs import ACTIVE, KILLED, is_lost
 from taxi_assets.metrics.names import ALARM_PREFIX
 from taxi_assets.operations.dagster_instance import (
     InstanceUnavailable,
@@ -51,7 +52,6 @@ LONGEST_RUN = timedelta(hours=12)
 GLUE_RUNS_SINCE = timedelta(days=1)
 _PARTITION_TAG = "dagster/partition"
 _SHOWN_OF_AN_ERROR = 300
-_ACTIVE = [DagsterRunStatus.QUEUED, DagsterRunStatus.STARTING, DagsterRunStatus.STARTED]
 
 
 class Level(str, Enum):
@@ -237,7 +237,7 @@ def runs_succeeded(subject: Subject) -> list[Finding]:
     instance, ui, findings = subject.instance, subject.settings.ui_url.rstrip("/"), []
     with subject.asking_dagster():
         active = _months_on_their_way(instance, subject.now)
-        failed = [(month, run, _why(instance, run.run_id)) for month, run in _failures(instance)]
+        failed = [(month, run, _why(instance, run)) for month, run in _failures(instance)]
     for month, failure, error in failed:
         said = f"{month or 'run of no month'}: run {failure.run_id[:8]} ({failure.job_name}) failed"
         why = _short(error)
@@ -361,17 +361,20 @@ AWS_CHECKS: tuple[tuple[str, Ask], ...] = (
 
 
 def _months_on_their_way(instance: dg.DagsterInstance, now: datetime) -> set[str]:
-    """Those that a run is at work on; one whose process was killed says so for ever, and is not counted."""
-    runs = instance.get_runs(dg.RunsFilter(statuses=_ACTIVE, updated_after=now - LONGEST_RUN))
-    return {run.tags[_PARTITION_TAG] for run in runs if _PARTITION_TAG in run.tags}
+    """Those that a run is at work on. One whose process was killed says so for ever: where that cannot be told, as of
+    another machine's, it is by its age."""
+    runs = instance.get_runs(dg.RunsFilter(statuses=ACTIVE, updated_after=now - LONGEST_RUN))
+    return {run.tags[_PARTITION_TAG] for run in runs if _PARTITION_TAG in run.tags and not is_lost(instance, run)}
 
 
 def _failures(instance: dg.DagsterInstance) -> Iterator[tuple[str, dg.DagsterRun]]:
     """For each month the newest failed run of which something was not made since."""
-    ended = dg.RunsFilter(statuses=[DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE])
+    ended = dg.RunsFilter(statuses=[DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, *ACTIVE])
     made: dict[str, set[str]] = {}
     told: set[str] = set()
     for run in instance.get_runs(ended, limit=RUNS_READ):  # the newest first
+        if not run.is_finished and not is_lost(instance, run):
+            continue
         month = run.tags.get(_PARTITION_TAG, "")
         since = made.setdefault(month, set())
         if run.status is DagsterRunStatus.SUCCESS:
@@ -399,11 +402,16 @@ def _keys(instance: dg.DagsterInstance, run: dg.DagsterRun, kind: DagsterEventTy
     return {event.asset_key.to_user_string() for event in events if event and event.asset_key}
 
 
-def _why(instance: dg.DagsterInstance, run_id: str) -> str:
-    """What the step that failed said; empty if the run ended otherwise."""
-    records = instance.get_records_for_run(run_id, of_type=DagsterEventType.STEP_FAILURE).records
-    events = [record.event_log_entry.dagster_event for record in records]
-    return next((why_failed(event).sentence for event in reversed(events) if event is not None), "")
+def _why(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str:
+    """What the step that failed said, or that the process was killed; empty if the run ended otherwise."""
+    if is_lost(instance, run):
+        return KILLED
+    for kind in (DagsterEventType.STEP_FAILURE, DagsterEventType.RUN_FAILURE):
+        records = instance.get_records_for_run(run.run_id, of_type=kind).records
+        for record in reversed(records):
+            if (event := record.event_log_entry.dagster_event) is not None:
+                return why_failed(event).sentence
+    return ""
 
 
 def _short(text: str) -> str:

@@ -20,6 +20,7 @@ from glue_jobs.contracts import CURATED_TABLES
 from taxi_assets.asset_keys import QUARANTINE_KEY, RAW_TRIPS, RAW_ZONES, STAGING_TRIPS, asset_key
 from taxi_assets.definitions import MONTH_JOB, build_definitions
 from taxi_assets.errors import why_failed
+from taxi_assets.lost_runs import report_lost
 from taxi_assets.operations.dagster_instance import dagster_home, open_instance
 from taxi_assets.settings import Settings
 
@@ -95,6 +96,7 @@ def run_month(
     selection += [STAGING_TRIPS, QUARANTINE_KEY]
     selection += [asset_key(CURATED_TABLES[name]) for name in tables or CURATED_TABLES]
     with open_instance(settings) as instance:
+        report_lost(instance)
         with _Follower(instance, run_id, listener):
             job.execute_in_process(
                 run_config={
