@@ -95,10 +95,16 @@ def run_and_publish(
         blamed = {answer.asset for answer in answers if answer.holds_back}
         refused = selected if work.together and blamed else blamed
         published: list[Published] = []
+        not_published: PipelineError | None = None
         try:
             published = work.publish(job_run, selected - refused) if selected - refused else []
+        except PipelineError as error:  # the answers are shown all the same: Dagster calls a check without one failed
+            not_published = error
         finally:
             put(context, metrics, [*points_of(answers, job_run), *_points_published(context, lake, published)])
+        if not_published is not None:
+            yield from (answer.result for answer in answers)
+            raise not_published
         for one in published:
             yield dg.MaterializeResult(
                 asset_key=one.key,

@@ -21,6 +21,7 @@ class MonthStatus:
     """One month: the raw file in force, what is live of each table, what does not fit, and what was put back.
 
     What does not fit because somebody put an earlier version back is not among ``remarks``: it is so on purpose.
+    ``fits`` is whether nothing is apart, on purpose or not.
     """
 
     month: str
@@ -28,7 +29,8 @@ class MonthStatus:
     source_sha256: str | None
     tables: dict[str, Publication]
     remarks: tuple[str, ...]
-    put_back: tuple[str, ...] = ()
+    put_back: tuple[str, ...]
+    fits: bool
 
     def as_json(self) -> dict[str, Any]:
         """The status as JSON types."""
@@ -56,43 +58,47 @@ def lake_status(lake: Lake) -> list[MonthStatus]:
         tables = {name: entries[month] for name, entries in live.items() if month in entries}
         file = landed.get(month)
         sha256 = file.sha256 if file else None
-        remarks = _remarks(month, sha256, tables) + _changed_by_others(month, changed, tables)
-        found.append(MonthStatus(month, file.rows if file else None, sha256, tables, remarks, _put_back(month, tables)))
+        rows = file.rows if file else None
+        remarks = _remarks(month, sha256, tables) | _changed_by_others(month, changed, tables)
+        put_back = _put_back(month, tables)
+        unwanted = tuple(remark for remark, on_purpose in remarks.items() if not on_purpose)
+        found.append(MonthStatus(month, rows, sha256, tables, unwanted, put_back, not remarks))
     return found
 
 
-def _remarks(month: str, sha256: str | None, tables: dict[str, Publication]) -> tuple[str, ...]:
+def _remarks(month: str, sha256: str | None, tables: dict[str, Publication]) -> dict[str, bool]:
+    """What does not fit, and whether that is because an earlier version was put back."""
     again = f"run {month} again"
     trips, quarantine = tables.get(TRIPS.full_name), tables.get(QUARANTINE.full_name)
     if trips is None:
-        return (f"landed, not staged: {again}",) if sha256 else ()
-    remarks = []
-    put_back = trips.is_rollback
-    if not put_back and sha256 is not None and trips.lineage.get("source_sha256") != sha256:
-        remarks.append(f"staging is of an earlier source file: {again}")
-    if not put_back and trips.lineage.get("contract_version") != str(TRIPS.version):
-        remarks.append(f"staging was written under an earlier contract: {again}")
+        return {f"landed, not staged: {again}": False} if sha256 else {}
+    remarks = {}
+    if sha256 is not None and trips.lineage.get("source_sha256") != sha256:
+        remarks[f"staging is of an earlier source file: {again}"] = trips.is_rollback
+    if trips.lineage.get("contract_version") != str(TRIPS.version):
+        remarks[f"staging was written under an earlier contract: {again}"] = trips.is_rollback
     if quarantine is None or quarantine.version != trips.version:
-        remarks.append(f"trips and quarantine are of different versions: {again}")
+        remarks[f"trips and quarantine are of different versions: {again}"] = False
     for table in CURATED_TABLES.values():
         entry = tables.get(table.full_name)
         if entry is None:
-            remarks.append(f"{table.name} is missing: {again}")
-        elif entry.lineage.get("staging_version") != trips.version and not (put_back or entry.is_rollback):
-            remarks.append(f"{table.name} was computed from another version of staging: {again}")
-    return tuple(remarks)
+            remarks[f"{table.name} is missing: {again}"] = False
+        elif entry.lineage.get("staging_version") != trips.version:
+            on_purpose = trips.is_rollback or entry.is_rollback
+            remarks[f"{table.name} was computed from another version of staging: {again}"] = on_purpose
+    return remarks
 
 
 def _changed_by_others(
     month: str, changed: dict[str, dict[str, int]], tables: dict[str, Publication]
-) -> tuple[str, ...]:
-    """In which tables readers see other rows than were published."""
-    return tuple(
+) -> dict[str, bool]:
+    """In which tables readers see other rows than were published; never on purpose."""
+    return {
         f"{name}: readers see {rows[month]:,} rows, not the {tables[name].rows if name in tables else 0:,} that were "
-        f"published: another program has changed it; run {month} again"
+        f"published: another program has changed it; run {month} again": False
         for name, rows in changed.items()
         if month in rows
-    )
+    }
 
 
 def _put_back(month: str, tables: dict[str, Publication]) -> tuple[str, ...]:

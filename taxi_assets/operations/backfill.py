@@ -68,7 +68,7 @@ def plan(lake: Lake, first: str, last: str, force: bool) -> Plan:
     good = (
         set()
         if force
-        else {one.month for one in lake_status(lake) if set(one.tables) == set(MONTHLY_TABLES) and not one.remarks}
+        else {one.month for one in lake_status(lake) if set(one.tables) == set(MONTHLY_TABLES) and one.fits}
     )
     return Plan(
         to_run=tuple(month for month in months if month not in good),

@@ -26,6 +26,9 @@ from taxi_assets.settings import Settings
 
 STEPS = ("ingest_raw", "stage_trips", "build_curated")
 _POLL_SECONDS = 0.2
+_TAGS = {".dagster/repository": "__repository__@nyc-taxi-lakehouse", "taxi/started_by": "command line"}
+"""The first is what the pages ask for (``dagster._core.storage.tags.REPOSITORY_LABEL_TAG``, name and location as in
+``workspace.yaml``): a run without it is on none of the pages of its job."""
 
 Listener = Callable[[str, str], None]
 """Called with a step's name and what it just said."""
@@ -107,6 +110,7 @@ def run_month(
                 partition_key=month,
                 asset_selection=selection,
                 run_id=run_id,
+                tags=_TAGS,
                 raise_on_error=False,
             )
         entries = instance.all_logs(run_id)

@@ -10,14 +10,18 @@ import dagster as dg
 import duckdb
 import pyarrow.parquet as pq
 import pytest
+import yaml
+from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY_NAME
+from dagster._core.storage.tags import REPOSITORY_LABEL_TAG
 
 from glue_jobs.contracts import CURATED_TABLES, TRIPS, tlc
 from glue_jobs.contracts.raw import TRIPS_DATASET
 from glue_jobs.files import parquet_files
 from taxi_assets.asset_keys import STAGING_TRIPS, asset_key
+from taxi_assets.definitions import MONTH_JOB
 from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.status import lake_status
-from taxi_assets.operations.dagster_instance import dagster_home
+from taxi_assets.operations.dagster_instance import WORKSPACE, dagster_home, open_instance
 from taxi_assets.operations.run_month import MonthResult
 from taxi_assets.settings import Settings
 from taxi_assets_tests.conftest import MONTH, write_source
@@ -39,6 +43,16 @@ def test_a_month_is_published_with_every_row_accounted_for(published: tuple[Path
     assert result.checks["passed"] >= 20
     assert set(result.seconds) == {"ingest_raw", "stage_trips", "build_curated", "total"}
     assert len(set(live_versions(lake, MONTH).values())) == 2  # staging's and curated's
+
+
+def test_the_run_is_found_where_the_pages_look_for_runs_of_the_job(published: tuple[Path, MonthResult]) -> None:
+    settings = Settings(lake=str(published[0]))
+    [location] = yaml.safe_load(WORKSPACE.read_text())["load_from"]
+    label = f"{SINGLETON_REPOSITORY_NAME}@{location['python_module']['location_name']}"
+    with open_instance(settings) as instance:
+        found = instance.get_runs(dg.RunsFilter(job_name=MONTH_JOB, tags={REPOSITORY_LABEL_TAG: label}))
+    assert [run.run_id for run in found] == [published[1].run_id]
+    assert found[0].tags["taxi/started_by"] == "command line"
 
 
 def test_money_adds_up_over_published_and_quarantined_rows(published: tuple[Path, MonthResult], source: Path) -> None:
