@@ -1,7 +1,7 @@
 """The command ``taxi-assets``.
 
-Belongs here: arguments, printing, exit codes (the epilog of --help). Does not:
-any work; imports of the heavy modules stand in the commands, so that --help answers at once.
+Belongs here: arguments, printing, exit codes (0 done, 1 the run or a check failed, 2 wrong usage, 130 interrupted).
+Does not: any work; imports of the heavy modules stand in the commands, so that --help answers at once.
 """
 
 from __future__ import annotations
@@ -16,32 +16,44 @@ import click
 from glue_jobs.errors import PipelineError
 from taxi_assets.cli.catalog import catalog, deploy, rollback
 from taxi_assets.cli.health import health, home, ui
-from taxi_assets.cli.output import fail
+from taxi_assets.cli.output import INTERRUPTED, fail
 from taxi_assets.cli.query import quarantine, query, status
 from taxi_assets.cli.run import backfill, demo, replay, run
 from taxi_assets.cli.tables import tables
 
 
 class _Commands(click.Group):
-    """Says in a sentence why a command cannot do its work."""
+    """Says in a sentence why a command cannot do its work, or that it was interrupted."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except Exception as error:  # AWS's types cannot be named without importing it; what is neither goes on
-            known = error if isinstance(error, PipelineError) else _of_aws(error)
+        except KeyboardInterrupt:
+            fail("interrupted; nothing is half published, readers see whole versions only. Type it again.", INTERRUPTED)
+        except BrokenPipeError:  # whoever read the output has enough; click ends the command
+            raise
+        except Exception as error:  # types that only heavy modules define; what is none of them goes on
+            known = error if isinstance(error, PipelineError) else _known(error)
             if known is None:
                 raise
             fail(str(known))
 
 
-def _of_aws(error: Exception) -> PipelineError | None:
-    """What an error that comes from AWS means; None for any other. Only a command that met AWS has imported it."""
-    if "botocore" not in sys.modules:
-        return None
-    from taxi_assets.aws.client import aws_error_in
+def _known(error: Exception) -> PipelineError | None:
+    """What an error means that comes from AWS or from the lake; None for any other.
 
-    return aws_error_in(error)
+    Only a command that met AWS or a lake has imported what tells it.
+    """
+    found: PipelineError | None = None
+    if "botocore" in sys.modules:
+        from taxi_assets.aws.client import aws_error_in
+
+        found = aws_error_in(error)
+    if found is None and "taxi_assets.lake.catalog" in sys.modules:
+        from taxi_assets.lake.catalog import lake_error_in
+
+        found = lake_error_in(error)
+    return found
 
 
 @click.group(

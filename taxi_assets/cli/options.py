@@ -91,11 +91,13 @@ def settings_of(lake: str | None, source: str | None) -> Settings:
 
 def existing_lake(folder: str | None) -> Lake:
     """The lake in ``folder`` (default: of the settings); click.UsageError if there is none."""
+    from taxi_assets.lake.catalog_file import refuse_what_is_no_catalog
     from taxi_assets.lake.lake import Lake
     from taxi_assets.settings import Profile
 
     settings = settings_of(folder, None)
     if settings.profile is Profile.LOCAL and not Path(settings.lake, "catalog.db").is_file():
+        refuse_what_is_no_catalog(Path(settings.lake))
         raise click.UsageError(f"there is no lake in {settings.lake}; make one with: taxi-assets demo")
     return Lake.of(settings)
 

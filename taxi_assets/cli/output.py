@@ -46,6 +46,10 @@ def folding_table(*columns: str, **options: Any) -> Table:
     return made
 
 
+INTERRUPTED = 130
+"""The exit code of a command that Ctrl-C ended, as shells have it."""
+
+
 def as_json_text(value: Any) -> str:
     """As JSON, whatever DuckDB gives: no NaN and no infinity, those are null; keys of a map as their text."""
     return json.dumps(_json_value(value), allow_nan=False)
@@ -73,10 +77,10 @@ def _key(value: Any) -> str:
     return known if isinstance(known, str) else str(value)
 
 
-def fail(message: str) -> NoReturn:
-    """Print an error and exit with code 1."""
+def fail(message: str, code: int = 1) -> NoReturn:
+    """Print an error and exit with ``code``."""
     err.print(f"[red]error:[/red] {escape(message)}", soft_wrap=True, highlight=False)
-    sys.exit(1)
+    sys.exit(code)
 
 
 @contextmanager

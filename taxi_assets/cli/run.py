@@ -21,7 +21,7 @@ from taxi_assets.cli.options import (
     settings_of,
     tables_of,
 )
-from taxi_assets.cli.output import err, out, print_result, progress_of
+from taxi_assets.cli.output import INTERRUPTED, err, out, print_result, progress_of
 
 if TYPE_CHECKING:
     from taxi_assets.operations.run_month import MonthResult
@@ -123,7 +123,7 @@ def backfill(first: str, last: str, force: bool, source: str | None, lake: str |
             print_result(result)
     for result in failed:
         err.print(f"[red]not published:[/red] {result.month}", highlight=False)
-    sys.exit(1 if failed else 0)
+    sys.exit(_exit_code(failed[-1]) if failed else 0)
 
 
 @click.command()
@@ -139,7 +139,7 @@ def demo(lake: str) -> None:
         result = _run_with_progress(settings, month, None)
         print_result(result)
         if not result.succeeded:
-            sys.exit(1)
+            sys.exit(_exit_code(result))
     out.print("\n[bold]Next[/bold]")
     for line in (
         f"export TAXI_LAKE={shlex.quote(settings.lake)}   (the lake that the next commands mean)",
@@ -180,4 +180,8 @@ def _finish(result: MonthResult, as_json: bool) -> None:
         click.echo(json.dumps(result.as_json()))
     else:
         print_result(result)
-    sys.exit(0 if result.succeeded else 1)
+    sys.exit(_exit_code(result))
+
+
+def _exit_code(result: MonthResult) -> int:
+    return 0 if result.succeeded else INTERRUPTED if result.interrupted else 1

@@ -85,13 +85,11 @@ class Ledger:
 
     def _entries(self, dataset: str, months: Collection[str] | None) -> list[LandedFile]:
         """The ledger's rows, the oldest first; of all months without ``months``."""
-        ledger = self._catalog.find(FILES)
-        if ledger is None or (months is not None and not months):
+        if months is not None and not months:
             return []
         named = "', '".join(sorted(months or ()))
         condition = f"dataset == '{dataset}'" + (f" and month in ('{named}')" if months is not None else "")
-        scan = ledger.scan(row_filter=condition)
-        rows = sorted(scan.to_arrow().to_pylist(), key=lambda row: row["landed_at"])
+        rows = sorted(self._catalog.rows(FILES, condition), key=lambda row: row["landed_at"])
         # The lake may have been moved since.
         return [LandedFile(**{**row, "path": self._paths.raw_file(row["path"])}) for row in rows]
 
@@ -121,15 +119,10 @@ class CheckHistory:
 
     def measures(self, asset: str, versions: Mapping[str, str]) -> dict[str, dict[str, float]]:
         """Measure to month to value, for the version that ``versions`` names for each month; the newest run's."""
-        history = self._catalog.find(CHECK_HISTORY)
-        if history is None:
-            return {}
-        scan = history.scan(
-            row_filter=f"asset == '{asset}' and measure != ''",
-            selected_fields=("month", "measure", "value", "version", "checked_at"),
-        )
+        columns = ("month", "measure", "value", "version", "checked_at")
+        rows = self._catalog.rows(CHECK_HISTORY, f"asset == '{asset}' and measure != ''", columns)
         found: dict[str, dict[str, float]] = {}
-        for row in sorted(scan.to_arrow().to_pylist(), key=lambda row: row["checked_at"]):
+        for row in sorted(rows, key=lambda row: row["checked_at"]):
             if versions.get(row["month"]) == row["version"]:
                 found.setdefault(row["measure"], {})[row["month"]] = row["value"]
         return found

@@ -8,9 +8,11 @@ from __future__ import annotations
 import contextlib
 import logging
 import random
+import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
+from typing import Any, TypeVar
 
 from pyiceberg.catalog import Catalog, load_catalog
 from pyiceberg.exceptions import (
@@ -19,7 +21,6 @@ from pyiceberg.exceptions import (
     NoSuchTableError,
     TableAlreadyExistsError,
 )
-from pyiceberg.exceptions import ValidationError as DamagedMetadata
 from pyiceberg.partitioning import PartitionField, PartitionSpec
 from pyiceberg.schema import Schema
 from pyiceberg.table import Table as IcebergTable
@@ -36,7 +37,7 @@ from pyiceberg.types import (
     StringType,
     TimestampType,
 )
-from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, SQLAlchemyError
 
 from glue_jobs.contracts import Table
 from glue_jobs.contracts.model import Column, Type
@@ -68,7 +69,13 @@ _PROPERTIES = {
 }
 _GLUE_TYPES = {"long": "bigint"}
 _ATTEMPTS = 12
+LOCKED_SECONDS = 60.0
+"""For another program to let go of ``catalog.db``; runs hold it for milliseconds."""
+SECONDS_IN_SILENCE = 2
+"""That SQLite waits by itself, before it is said what is waited for."""
+_SECONDS_BETWEEN_WORDS = 10
 _log = logging.getLogger(__name__)
+_Result = TypeVar("_Result")
 _FIRST_PARTITION_FIELD_ID = 1000
 """Iceberg's convention for the first id of a partition field."""
 
@@ -166,11 +173,33 @@ def _translated(table: Table, doing: str) -> Iterator[None]:
     try:
         yield
     except (*AWS_ERRORS, SQLAlchemyError) as error:
-        remedy = _remedy_of(error)
-        said = error.orig if isinstance(error, DBAPIError) else error  # SQLAlchemy adds the statement and a link
-        raise CatalogUnavailable(
-            f"{table.full_name} could not be {doing}: {said}. Readers see what they saw before", remedy
-        ) from error
+        problem = f"{table.full_name} could not be {doing}: {_said_by(error)}. Readers see what they saw before"
+        raise CatalogUnavailable(problem, _remedy_of(error)) from error
+
+
+@contextlib.contextmanager
+def reading(table: Table) -> Iterator[None]:
+    """For a block of PyIceberg's reading alone: CatalogUnavailable names the table whose metadata is damaged."""
+    with _translated(table, "read"):
+        try:
+            yield
+        except (PipelineError, NoSuchTableError, *AWS_ERRORS, SQLAlchemyError):
+            raise
+        except Exception as error:  # of damaged Avro came UnicodeDecodeError, zlib.error, SystemError, MemoryError …
+            problem = f"the metadata of {table.full_name} is damaged: {_said_by(error)}"
+            raise CatalogUnavailable(problem, _remedy_of(error)) from error
+
+
+def lake_error_in(error: Exception) -> CatalogUnavailable | None:
+    """What an error means that the lake's catalog, its files or the disk raised; None for any other."""
+    if isinstance(error, (OSError, SQLAlchemyError)) or type(error).__module__ == "pyiceberg.exceptions":
+        return CatalogUnavailable(_said_by(error), _remedy_of(error))
+    return None
+
+
+def _said_by(error: Exception) -> str:
+    """Without the statement and the link that SQLAlchemy adds."""
+    return " ".join(str(error.orig if isinstance(error, DBAPIError) else error).split())
 
 
 def _remedy_of(error: Exception) -> str:
@@ -179,6 +208,34 @@ def _remedy_of(error: Exception) -> str:
     if isinstance(error, SQLAlchemyError):
         return "see to catalog.db in the lake: that it is whole, can be written, and that no other program holds it"
     return "see to the disk; bring a file that is gone or damaged back from a backup"
+
+
+def when_unlocked(root: str, action: Callable[[], _Result]) -> _Result:
+    """What ``action`` returns, tried again while another program holds the ``catalog.db`` of the lake ``root``.
+
+    CatalogUnavailable if it does so for ``LOCKED_SECONDS``. ``action`` must be one that may be done from its beginning.
+    """
+    begun = time.monotonic()
+    last_said = begun - _SECONDS_BETWEEN_WORDS
+    while True:
+        try:
+            return action()
+        except (OperationalError, sqlite3.OperationalError) as error:
+            if "locked" not in str(getattr(error, "orig", error)):
+                raise
+            now = time.monotonic()
+            waited = now - begun
+            if waited >= LOCKED_SECONDS:
+                raise CatalogUnavailable(
+                    f"{root}/catalog.db has been locked by another program for {waited:.0f} s. Readers see what they "
+                    "saw before",
+                    "end that program, or its transaction, such as a database browser or a copy or backup of the file "
+                    f"(lsof {root}/catalog.db names it), then try again",
+                ) from error
+            if now - last_said >= _SECONDS_BETWEEN_WORDS:
+                last_said = now
+                said = "%s/catalog.db is locked by another program: waiting, %.0f of at most %.0f s"
+                _log.warning(said, root, waited, LOCKED_SECONDS)
 
 
 class LakeCatalog:
@@ -192,10 +249,10 @@ class LakeCatalog:
         self._paths = paths
         self._prefix = database_prefix
         try:
-            self._catalog: Catalog = load_catalog("lake", **dict(properties))
+            self._catalog: Catalog = when_unlocked(paths.root, lambda: load_catalog("lake", **dict(properties)))
         except (*AWS_ERRORS, SQLAlchemyError) as error:
-            said = error.orig if isinstance(error, DBAPIError) else error
-            if "already exists" not in str(said):
+            said = _said_by(error)
+            if "already exists" not in said:
                 problem = f"the catalog of the lake {paths.root} cannot be opened: {said}"
                 raise CatalogUnavailable(problem, _remedy_of(error)) from error
             # Two runs made a new lake's catalog at once; the other one's is there now.
@@ -205,6 +262,10 @@ class LakeCatalog:
         """The Iceberg table of a contract, at its newest state."""
         if (found := self.find(table)) is not None:
             return found
+        with _translated(table, "made"):
+            return when_unlocked(self._paths.root, lambda: self._create(table))
+
+    def _create(self, table: Table) -> IcebergTable:
         with contextlib.suppress(NamespaceAlreadyExistsError, IntegrityError):  # another run was quicker
             self._catalog.create_namespace_if_not_exists(self.database(table.layer))
         try:
@@ -221,14 +282,10 @@ class LakeCatalog:
     def find(self, table: Table) -> IcebergTable | None:
         """The Iceberg table of a contract, at its newest state; None if it has not been created."""
         try:
-            with _translated(table, "read"):
-                found = self._catalog.load_table(self._identifier(table))
+            with reading(table):
+                found = when_unlocked(self._paths.root, lambda: self._catalog.load_table(self._identifier(table)))
         except NoSuchTableError:
             return None
-        except (DamagedMetadata, ValueError) as error:  # a file of metadata that is no JSON, or not Iceberg's
-            raise CatalogUnavailable(
-                f"the metadata of {table.full_name} is damaged: {error}", _remedy_of(error)
-            ) from error
         if not is_below(found.metadata_location, self._paths.root):
             # In S3: the lake in a folder has been put right before (``relocation``).
             where = _root_of(found, table)
@@ -295,7 +352,7 @@ class LakeCatalog:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 with _translated(table, "written"):
-                    change(_evolved(self.open(table), table))
+                    when_unlocked(self._paths.root, lambda: change(_evolved(self.open(table), table)))
             except CommitFailedException as conflict:
                 if attempt == _ATTEMPTS:
                     raise TableBusy(
@@ -311,4 +368,11 @@ class LakeCatalog:
     def files(self, table: Table) -> list[str]:
         """URIs of the files that readers see now; none if the table does not exist."""
         found = self.find(table)
-        return sorted(task.file.file_path for task in found.scan().plan_files()) if found else []
+        with reading(table):
+            return sorted(task.file.file_path for task in found.scan().plan_files()) if found else []
+
+    def rows(self, table: Table, condition: str, columns: Sequence[str] = ("*",)) -> list[dict[str, Any]]:
+        """The rows that readers see now and for which Iceberg's ``condition`` holds; none if there is no table."""
+        found = self.find(table)
+        with reading(table):
+            return found.scan(condition, tuple(columns)).to_arrow().to_pylist() if found else []

@@ -19,7 +19,7 @@ from glue_jobs.contracts import MONTHLY_TABLES, TABLES, Table
 from glue_jobs.contracts.raw import TRIPS_DATASET
 from glue_jobs.files import each_footer, parquet_files
 from taxi_assets.aws.raw_table import expected_columns, folder_of, has_todays_types
-from taxi_assets.lake.catalog import glue_columns, iceberg_schema, partition_spec
+from taxi_assets.lake.catalog import glue_columns, iceberg_schema, partition_spec, reading
 from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.publishing import Publisher
 
@@ -112,7 +112,9 @@ def _file_faults(table: Table, iceberg: IcebergTable, progress: Progress) -> lis
     """Live files that are gone or damaged, and those whose rows, columns or Iceberg field ids (where they have any)
     are not as published."""
     by_folder: dict[str, dict[str, int]] = defaultdict(dict)
-    for task in iceberg.scan().plan_files():
+    with reading(table):
+        tasks = list(iceberg.scan().plan_files())
+    for task in tasks:
         if "/version=" not in task.file.file_path:
             continue  # another program's, which counting rows tells
         version = task.file.file_path.partition("/version=")

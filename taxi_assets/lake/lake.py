@@ -16,7 +16,8 @@ from glue_jobs.contracts import Table
 from glue_jobs.contracts.raw import TRIPS_DATASET
 from taxi_assets.aws.client import client, explained, glue_table_url, pyiceberg_s3_properties
 from taxi_assets.lake.append_tables import CheckHistory, Ledger, RunMetrics
-from taxi_assets.lake.catalog import CatalogUnavailable, LakeCatalog
+from taxi_assets.lake.catalog import SECONDS_IN_SILENCE, CatalogUnavailable, LakeCatalog
+from taxi_assets.lake.catalog_file import refuse_what_is_no_catalog
 from taxi_assets.lake.paths import LakePaths
 from taxi_assets.lake.publishing import Publisher
 from taxi_assets.lake.reading import open_views
@@ -65,7 +66,7 @@ class Lake:
         """A lake in a local folder, made if need be, with its catalog in ``catalog.db``.
 
         A folder that was copied or moved is a lake of its own from the first opening on. CatalogUnavailable if the
-        folder cannot be made, NotHere if the tables' files were not copied with the catalog.
+        folder cannot be made or its ``catalog.db`` is none, NotHere if the tables' files were not copied with it.
         """
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -74,10 +75,11 @@ class Lake:
                 f"the lake {folder} cannot be made: {error}", "check TAXI_LAKE and the disk"
             ) from error
         root = str(folder.resolve())
+        refuse_what_is_no_catalog(Path(root))
         if before := relocate_folder(root):
             _log.warning("This lake lay in %s: its catalog now speaks of %s", before, root)
-        # Concurrent runs share the catalog; SQLite's default of five seconds is short on a busy disk.
-        return cls(root, {"type": "sql", "uri": f"sqlite:///{root}/catalog.db?timeout=60", "warehouse": root})
+        uri = f"sqlite:///{root}/catalog.db?timeout={SECONDS_IN_SILENCE}"
+        return cls(root, {"type": "sql", "uri": uri, "warehouse": root})
 
     @classmethod
     def in_s3(cls, root: str, region: str, database_prefix: str) -> Lake:

@@ -21,7 +21,7 @@ from pyiceberg.table import Table as IcebergTable
 
 from glue_jobs.contracts import LOGS, TABLES, Table
 from glue_jobs.files import open_file_system
-from taxi_assets.lake.catalog import LakeCatalog
+from taxi_assets.lake.catalog import LakeCatalog, reading
 from taxi_assets.lake.records import Record, known_versions, records, unrecorded
 
 RETENTION = timedelta(days=30)
@@ -48,15 +48,16 @@ class Maintained:
 def maintain(catalog: LakeCatalog, now: datetime, retention: timedelta = RETENTION) -> Iterator[Maintained]:
     """Maintain every table that exists, one after the other.
 
-    TableBusy if others commit to a table all the time; CatalogUnavailable if AWS refuses. What was done
-    until then stays, and the rest is done by the next call.
+    TableBusy if others commit to a table all the time; CatalogUnavailable if AWS refuses, or metadata is damaged. What
+    was done until then stays, and the rest is done by the next call.
     """
     for table in TABLES.values():
         begun = time.monotonic()
         before = catalog.find(table)
         if before is None:
             continue
-        files_before = _live_files(before)
+        with reading(table):
+            files_before = _live_files(before)
         if table.full_name in LOGS:
             compact(catalog, table)
         expire(catalog, table, now - retention)
@@ -145,7 +146,8 @@ def delete_unreferenced(catalog: LakeCatalog, table: Table, now: datetime) -> in
         for path, modified in _files_below(f"{location}/{folder}")
     }
     iceberg = catalog.open(table)
-    needed = _needed(iceberg)
+    with reading(table):
+        needed = _needed(iceberg)
     if not needed & old.keys():
         return 0  # the listing names files in another way than the table does: nothing can be told from it
     gone = [path for path, is_old in old.items() if is_old and path not in needed]

@@ -19,7 +19,7 @@ from pyiceberg.table import Table as IcebergTable
 from glue_jobs.contracts import Table
 from glue_jobs.errors import Cause, PipelineError
 from glue_jobs.files import parquet_files, parquet_rows
-from taxi_assets.lake.catalog import LakeCatalog
+from taxi_assets.lake.catalog import LakeCatalog, reading
 from taxi_assets.lake.paths import LakePaths
 from taxi_assets.lake.records import (
     MONTH,
@@ -139,7 +139,8 @@ class Publisher:
                 "name one of the others with --to" if others else again,
             )
         [chosen] = candidates
-        files = _files(iceberg, kept[chosen]) if chosen in kept else None
+        with reading(table):
+            files = _files(iceberg, kept[chosen]) if chosen in kept else None
         if files is None:
             raise NoSuchVersion(
                 f"{table.full_name}: version {chosen} of {month} has expired: its snapshot or its files were removed, "

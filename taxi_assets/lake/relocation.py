@@ -53,7 +53,7 @@ def relocate_folder(root: str) -> str | None:
         return _relocate(database, root)
     except (sqlite3.Error, OSError) as error:
         raise NotHere(
-            f"the lake {root} was copied or moved, and its catalog.db cannot be brought up to date: {error}",
+            f"whether the lake {root} was copied or moved cannot be settled in its catalog.db: {error}",
             "make the folder writable for this once, see that no other program holds catalog.db, and try again",
         ) from error
 
@@ -77,14 +77,16 @@ def _relocate(database: Path, root: str) -> str | None:
 
 
 def _strays(connection: sqlite3.Connection, root: str) -> list[tuple[int, str, str, str, str | None]]:
-    """Tables whose metadata lies elsewhere; none in a file that is no catalog, which is for PyIceberg to refuse."""
+    """Tables whose metadata lies elsewhere."""
     try:
         rows = connection.execute(
             "SELECT rowid, table_namespace, table_name, metadata_location, previous_metadata_location"
             " FROM iceberg_tables"
         ).fetchall()
-    except sqlite3.DatabaseError:
-        return []
+    except sqlite3.OperationalError as error:
+        if "no such table" in str(error):  # another process is making the catalog
+            return []
+        raise
     return [row for row in rows if not is_below(row[3], root)]
 
 

@@ -89,7 +89,7 @@ def least_cost(settings: Settings, months: int) -> float:
 def backfill(months: Sequence[str], run: Callable[[str], MonthResult]) -> Iterator[Progress]:
     """Run the months in order, and say how it stands after each.
 
-    A month that fails does not hold the others; after ``MAX_FAILURES_IN_A_ROW`` the rest is left.
+    A month that fails does not hold the others; after ``MAX_FAILURES_IN_A_ROW``, or an interrupt, the rest is left.
     """
     progress = Progress(left=tuple(months))
     while progress.left:
@@ -97,6 +97,8 @@ def backfill(months: Sequence[str], run: Callable[[str], MonthResult]) -> Iterat
         progress.results.append(run(month))
         progress.left = tuple(rest)
         yield progress
+        if progress.results[-1].interrupted:
+            return
         last = progress.results[-MAX_FAILURES_IN_A_ROW:]
         if len(last) == MAX_FAILURES_IN_A_ROW and not any(result.succeeded for result in last):
             return

@@ -29,6 +29,7 @@ from taxi_assets.aws.glue import failed_runs
 from taxi_assets.errors import why_failed
 from taxi_assets.jobs.code import build
 from taxi_assets.lake.catalog_check import check_catalog
+from taxi_assets.lake.catalog_file import refuse_what_is_no_catalog
 from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.resource import LakeResource
 from taxi_assets.lake.status import freshness, lake_status
@@ -104,7 +105,17 @@ class Subject:
     def lake(self) -> Lake:
         """The lake; NoLake if there is none."""
         self._look_for_a_lake()
-        return LakeResource.of(self.settings).open()
+        if isinstance(self._opened_lake, PipelineError):
+            raise self._opened_lake
+        return self._opened_lake
+
+    @cached_property
+    def _opened_lake(self) -> Lake | PipelineError:
+        # Once: a catalog.db that another program holds is waited for.
+        try:
+            return LakeResource.of(self.settings).open()
+        except PipelineError as error:
+            return error
 
     @cached_property
     def instance(self) -> dg.DagsterInstance:
@@ -129,6 +140,7 @@ class Subject:
     def _look_for_a_lake(self) -> None:
         root = self.settings.lake
         if self.settings.profile is Profile.LOCAL and not Path(root, "catalog.db").is_file():
+            refuse_what_is_no_catalog(Path(root))
             raise NoLake(f"there is no lake in {root}", "check TAXI_LAKE, or make one: taxi-assets demo")
 
 

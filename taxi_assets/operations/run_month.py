@@ -17,6 +17,7 @@ import dagster as dg
 from dagster import DagsterEventType, EventLogEntry
 
 from glue_jobs.contracts import CURATED_TABLES
+from glue_jobs.errors import Cause
 from taxi_assets.asset_keys import QUARANTINE_KEY, RAW_TRIPS, RAW_ZONES, STAGING_TRIPS, asset_key
 from taxi_assets.definitions import MONTH_JOB, build_definitions
 from taxi_assets.errors import why_failed
@@ -67,6 +68,7 @@ class MonthResult:
     engine: str = ""
     run_id: str = ""
     error: str = ""
+    interrupted: bool = False
 
     @property
     def succeeded(self) -> bool:
@@ -178,7 +180,8 @@ def _take_in(result: MonthResult, entry: EventLogEntry) -> None:
     elif event.event_type == DagsterEventType.STEP_FAILURE or (
         event.event_type == DagsterEventType.RUN_FAILURE and not result.error
     ):
-        result.error = str(why_failed(event))
+        why = why_failed(event)
+        result.error, result.interrupted = str(why), why.cause is Cause.INTERRUPTED
 
 
 def _take_in_materialization(result: MonthResult, materialization: dg.AssetMaterialization) -> None:

@@ -1,7 +1,7 @@
 """Jobs do not outlive the Dagster runs that they work for, nor runs the processes that execute them.
 
-Belongs here: telling which Dagster runs have ended. Does not: stopping their jobs (``jobs``), or telling
-which lost their process (``lost_runs``).
+Belongs here: looking, and whose jobs are to be stopped. Does not: stopping them (``jobs``), or telling which runs have
+lost their process (``lost_runs``).
 
 A worker that is interrupted stops its Glue run itself. One that is killed, or lost with its machine, cannot: once its
 Dagster run has ended (run monitoring sees to that, or somebody in the UI), this sensor stops what it left running.

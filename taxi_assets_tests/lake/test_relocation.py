@@ -165,7 +165,7 @@ def test_a_copy_whose_catalog_cannot_be_written_is_refused(original: Path, tmp_p
         connection.execute(
             "CREATE TRIGGER sealed BEFORE UPDATE ON iceberg_tables BEGIN SELECT RAISE(ABORT, 'sealed'); END"
         )
-    with pytest.raises(NotHere, match=r"was copied or moved, and its catalog\.db cannot be brought up to date: sealed"):
+    with pytest.raises(NotHere, match=r"copied or moved cannot be settled in its catalog\.db: sealed"):
         Lake.in_folder(copy)
 
 
