@@ -5,17 +5,22 @@ Belongs here: what the jobs need to know of files before and after Spark touches
 
 from __future__ import annotations
 
+import base64
 import csv
 import io
 import os
+import re
 import shutil
+import tempfile
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import fs
 
@@ -25,6 +30,8 @@ from glue_jobs.errors import InputError
 Found = TypeVar("Found")
 
 _S3 = "s3://"
+_PANDAS_INDEX = re.compile(r"__index_level_\d+__")
+_ONCE_AN_INDEX = re.compile(r"Unnamed: \d+(\.\d+)?|index|level_\d+")
 _READERS = 16
 """Footers read at once: each is some 30 ms away in S3, and a month of trips has up to 124."""
 _PART_BYTES = 16 << 20
@@ -125,11 +132,8 @@ def parquet_schema(uri: str) -> dict[str, str]:
 
     InputError if there is no such file, if a name stands twice, or if the files of the folder differ.
     """
-    system, path = open_file_system(uri)
-    files = [uri] if system.get_file_info(path).type == fs.FileType.File else parquet_files(uri)
-    if not files:
-        raise InputError(f"{uri} does not exist", "land the month again (asset raw/trips)")
-    fields = each_footer(files, lambda file: [(field.name, str(field.type)) for field in file.schema_arrow])
+    files = _files_of(uri)
+    fields = each_footer(files, lambda file: [(field.name, str(_of_values(field.type))) for field in file.schema_arrow])
     schemas = [dict(found) for found in fields]
     if len(schemas[0]) < len(fields[0]):
         twice = sorted({name for name, _ in fields[0] if [other for other, _ in fields[0]].count(name) > 1})
@@ -140,6 +144,76 @@ def parquet_schema(uri: str) -> dict[str, str]:
     if different := [file for file, schema in zip(files, schemas, strict=True) if schema != schemas[0]]:
         raise InputError(f"{', '.join(different)} have other columns than {files[0]}", "make one file of them")
     return schemas[0]
+
+
+def _of_values(kind: pa.DataType) -> pa.DataType:
+    """The type of the values: a dictionary (pandas' categorical) is Arrow's way to hold them, not Parquet's."""
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
+
+
+def index_columns(uri: str) -> frozenset[str]:
+    """Columns of one Parquet file, or of all Parquet files of a folder, that are an index of pandas, by the footers.
+
+    Those that pandas' own metadata names, those with the name that pandas gives an index without one, and, of names
+    that an index gets on its way through CSV or ``reset_index``, those that count the rows from 0 on.
+    """
+    return frozenset.intersection(*each_footer(_files_of(uri), _index_of))
+
+
+def _index_of(file: pq.ParquetFile) -> frozenset[str]:
+    schema = file.schema_arrow
+    told = (schema.pandas_metadata or {}).get("index_columns", [])
+    named = {name for name in told if isinstance(name, str)} & set(schema.names)
+    own = {name for name in schema.names if _PANDAS_INDEX.fullmatch(name)}
+    others = {name for name in schema.names if _ONCE_AN_INDEX.fullmatch(name) and _counts_rows(file.metadata, name)}
+    return frozenset(named | own | others)
+
+
+def _files_of(uri: str) -> list[str]:
+    """The Parquet file, or those of the folder; InputError if there is none."""
+    system, path = open_file_system(uri)
+    files = [uri] if system.get_file_info(path).type == fs.FileType.File else parquet_files(uri)
+    if not files:
+        raise InputError(f"{uri} does not exist", "land the month again (asset raw/trips)")
+    return files
+
+
+@contextmanager
+def with_plain_columns(uri: str, beside: str) -> Iterator[str]:
+    """``uri`` or, if it is a local file with categoricals of pandas, a copy without, beside the path ``beside``.
+
+    Sail takes Arrow's dictionaries for types of Parquet. JVM Spark does not see them, and it alone reads ``s3://``.
+    """
+    is_local = not uri.startswith(_S3) and Path(uri).is_file()
+    told = (pq.read_metadata(uri).metadata or {}).get(b"ARROW:schema") if is_local else None
+    # Of categorical numbers, PyArrow tells only here that they are some.
+    kinds = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(told))).types if told else []
+    if not any(map(pa.types.is_dictionary, kinds)):
+        yield uri
+        return
+    Path(beside).parent.mkdir(parents=True, exist_ok=True)
+    with pq.ParquetFile(uri) as file, tempfile.TemporaryDirectory(prefix=".plain-", dir=Path(beside).parent) as folder:
+        schema = pa.schema([field.with_type(_of_values(field.type)) for field in file.schema_arrow])
+        copy = f"{folder}/{Path(uri).name}"
+        with pq.ParquetWriter(copy, schema, store_schema=False) as writer:
+            for number in range(file.num_row_groups):
+                writer.write_table(file.read_row_group(number).cast(schema))
+        yield copy
+
+
+def _counts_rows(footer: pq.FileMetaData, name: str) -> bool:
+    """Whether the statistics of the whole-numbered column ``name`` are those of 0, 1, 2 …"""
+    before = 0
+    for number in range(footer.num_row_groups):
+        group = footer.row_group(number)
+        columns = (group.column(position) for position in range(group.num_columns))
+        found = next((column.statistics for column in columns if column.path_in_schema == name), None)
+        if found is None or not found.has_min_max or found.null_count != 0 or not isinstance(found.min, int):
+            return False
+        if (found.min, found.max) != (before, before + group.num_rows - 1):
+            return False
+        before += group.num_rows
+    return before > 0
 
 
 def read_zones(uri: str) -> list[tuple[int, str, str, str]]:
@@ -165,6 +239,12 @@ def parse_zones(content: bytes, file: str) -> list[tuple[int, str, str, str]]:
     if sorted(row[0] for row in rows) != list(range(1, tlc.ZONE_COUNT + 1)):
         raise InputError(f"{file} does not list zones 1 to {tlc.ZONE_COUNT} once each", remedy)
     return rows
+
+
+def error_page(head: bytes) -> str:
+    """What a server says instead of a file, by its first bytes: "a web page", "a JSON answer"; empty if neither."""
+    begins = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+    return {b"<": "a web page", b"{": "a JSON answer", b"[": "a JSON answer"}.get(begins, "")
 
 
 def land(local: Path, uri: str, sha256: str) -> None:

@@ -23,7 +23,7 @@ from glue_jobs.contracts import raw, tlc
 from glue_jobs.contracts.eras import era_of
 from glue_jobs.contracts.months import month_bounds
 from glue_jobs.errors import InputError, SourceUnavailable
-from glue_jobs.files import land, parquet_schema, parse_zones
+from glue_jobs.files import error_page, index_columns, land, parquet_schema, parse_zones
 from glue_jobs.reporting import Reporter, argument_parser, progress_line, run_job
 from glue_jobs.reports import INGEST_RAW, IngestReport, Landed, VerifiedTrips
 from glue_jobs.sources import Fetched, Progress, open_source, open_trip_source
@@ -31,6 +31,22 @@ from glue_jobs.transforms.normalise import ARROW_TYPES, FileLayout, drift_of, la
 
 _log = logging.getLogger("glue_jobs.ingest_raw")  # run as a script, __name__ is "__main__"
 _FETCH_AGAIN = "fetch the file again from the source; if it is the same there, wait for the TLC to correct it"
+_UNPACK = "unpack it, and put the Parquet file in its place"
+_WRITE_AS_PARQUET = "put the TLC's Parquet file in its place"
+_NOT_PARQUET = (
+    (b"\x1f\x8b", "a gzip archive", _UNPACK),
+    (b"PK\x03\x04", "a ZIP archive or an Excel file", _UNPACK),
+    (b"BZh", "a bzip2 archive", _UNPACK),
+    (b"\xfd7zXZ\x00", "an xz archive", _UNPACK),
+    (b"\x28\xb5\x2f\xfd", "a zstd archive", _UNPACK),
+    (b"version https://git-lfs", "a pointer of Git LFS, not the file", "run git lfs pull where the file comes from"),
+    (b"PARE", "encrypted Parquet", "write it again without encryption"),
+    (b"ARROW1", "an Arrow (Feather) file", _WRITE_AS_PARQUET),
+    (b"ORC", "an ORC file", _WRITE_AS_PARQUET),
+    (b"Obj\x01", "an Avro file", _WRITE_AS_PARQUET),
+    (b"SQLite format 3", "an SQLite database", _WRITE_AS_PARQUET),
+)
+"""What files begin with, what those are, and what to do about one."""
 
 
 def ingest(arguments: argparse.Namespace, reporter: Reporter) -> IngestReport:
@@ -80,13 +96,13 @@ def verify_trips(path: Path, url: str, month: str) -> VerifiedTrips:
     """
     _verify_is_parquet(path, url)
     try:
-        schema = parquet_schema(str(path))
+        schema, index = parquet_schema(str(path)), index_columns(str(path))
         rows = pq.read_metadata(path).num_rows
     except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{url} is a broken Parquet file ({error})", _FETCH_AGAIN) from error
+        raise _not_read(url, "is a broken Parquet file", error) from error
     if rows == 0:
         raise InputError(f"{url} is a Parquet file without rows", _FETCH_AGAIN)
-    layout = layout_of(schema, url)
+    layout = layout_of(schema, url, index)
     inside, first, last = _decode(path, url, layout, month)
     if inside <= rows / 2:
         raise InputError(
@@ -95,7 +111,7 @@ def verify_trips(path: Path, url: str, month: str) -> VerifiedTrips:
             f"it is another month's file; put the file of {month} in its place",
         )
     era = era_of(month)
-    drift = drift_of(schema, era)
+    drift = drift_of({name: kind for name, kind in schema.items() if name not in layout.index}, era)
     for what, columns in (("new", drift.new), ("missing", drift.missing), ("changed", drift.changed)):
         if columns:
             _log.warning("%s: %s columns, measured by the files since %s: %s", url, what, era.since, columns)
@@ -105,6 +121,7 @@ def verify_trips(path: Path, url: str, month: str) -> VerifiedTrips:
         "absent_columns": list(layout.absent),
         "unknown_columns": layout.strangers,
         "unreadable_columns": list(layout.unreadable),
+        "index_columns": list(layout.index),
         "era": era.since,
         "new_columns": list(drift.new),
         "missing_columns": list(drift.missing),
@@ -129,8 +146,14 @@ def _decode(path: Path, url: str, layout: FileLayout, month: str) -> tuple[int, 
             inside += pc.sum(pc.and_(after, before)).as_py() or 0
             seen.extend(bound for bound in pc.min_max(pickups).as_py().values() if bound is not None)
     except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{url} has a readable footer but broken data ({error})", _FETCH_AGAIN) from error
+        raise _not_read(url, "has a readable footer but broken data", error) from error
     return inside, min(seen, default=None), max(seen, default=None)
+
+
+def _not_read(url: str, broken: str, error: Exception) -> InputError:
+    if "crypt" in str(error):  # encrypted columns may have a plain footer
+        return InputError(f"{url} is encrypted Parquet", "write it again without encryption")
+    return InputError(f"{url} {broken} ({error})", _FETCH_AGAIN)
 
 
 def _cast_exactly(columns: pa.Table, layout: FileLayout, url: str) -> pa.ChunkedArray:
@@ -141,6 +164,8 @@ def _cast_exactly(columns: pa.Table, layout: FileLayout, url: str) -> pa.Chunked
             continue
         name = layout.read[column.name][0]
         values, target = columns.column(name), ARROW_TYPES[column.type]
+        if pa.types.is_dictionary(values.type):  # as pandas writes a categorical
+            values = values.cast(values.type.value_type)
         try:
             cast = values.cast(target, safe=True)
         except pa.ArrowInvalid as error:
@@ -155,14 +180,23 @@ def _cast_exactly(columns: pa.Table, layout: FileLayout, url: str) -> pa.Chunked
 
 def _verify_is_parquet(path: Path, url: str) -> None:
     with path.open("rb") as file:
-        head = file.read(64)
+        head = file.read(256)
         file.seek(max(0, path.stat().st_size - 4))
         tail = file.read(4)
-    if head.lstrip()[:1] == b"<":
+    if page := error_page(head):
         # The source is unwell and answers so for any file: not what it has for this month.
-        raise SourceUnavailable(f"{url} is a web page, not Parquet: it begins with {head[:40]!r}", _FETCH_AGAIN)
+        raise SourceUnavailable(f"{url} is {page}, not Parquet: it begins with {head[:40]!r}", _FETCH_AGAIN)
+    if not head:
+        raise InputError(f"{url} is empty (0 bytes)", _FETCH_AGAIN)
+    for magic, what, remedy in _NOT_PARQUET:
+        if head.startswith(magic):
+            raise InputError(f"{url} is {what}, not plain Parquet", remedy)
     if not head.startswith(b"PAR1"):
-        raise InputError(f"{url} is not Parquet: it begins with {head[:16]!r}", _FETCH_AGAIN)
+        first_line = head.partition(b"\n")[0]
+        is_csv = first_line.isascii() and any(mark in first_line for mark in (b",", b";", b"\t")) and b"\0" not in head
+        what = "a CSV file" if is_csv else "something else"
+        remedy = _WRITE_AS_PARQUET if is_csv else _FETCH_AGAIN
+        raise InputError(f"{url} is not Parquet but {what}: it begins with {head[:40]!r}", remedy)
     if tail != b"PAR1":
         raise InputError(f"{url} is cut off: {path.stat().st_size} bytes without a Parquet footer", _FETCH_AGAIN)
 

@@ -42,6 +42,7 @@ class VerifiedTrips(TypedDict):
     absent_columns: list[str]
     unknown_columns: list[str]
     unreadable_columns: list[str]
+    index_columns: list[str]
     era: str
     new_columns: list[str]
     missing_columns: list[str]

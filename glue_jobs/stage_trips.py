@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 
-from glue_jobs.files import parquet_schema, read_zones
+from glue_jobs.files import index_columns, parquet_schema, read_zones, with_plain_columns
 from glue_jobs.reporting import Reporter, run_job
 from glue_jobs.reports import STAGE_TRIPS, StageReport
 from glue_jobs.session import spark_session
@@ -29,10 +29,15 @@ from glue_jobs.transforms.normalise import layout_of, normalise
 
 def stage(arguments: argparse.Namespace, reporter: Reporter) -> StageReport:
     """Stage one month. InputError if the file cannot be used."""
+    with with_plain_columns(arguments.trips, arguments.trips_out) as file:
+        return _stage(arguments, reporter, file)
+
+
+def _stage(arguments: argparse.Namespace, reporter: Reporter, file: str) -> StageReport:
     spark = spark_session(STAGE_TRIPS, arguments.spark_conf)
     month = arguments.month
-    layout = layout_of(parquet_schema(arguments.trips), arguments.trips)
-    source = spark.read.schema(layout.schema).parquet(arguments.trips)
+    layout = layout_of(parquet_schema(arguments.trips), arguments.trips, index_columns(arguments.trips))
+    source = spark.read.schema(layout.schema).parquet(file)
     rows = keyed(normalise(source, layout))
     with reporter.phase("look for repeated rows"):
         # Rows that seem identical may differ in a column that could not be read.

@@ -20,8 +20,9 @@ FILES = Table(
     layer="raw",
     name="files",
     description=(
-        "Ledger of the source files landed in the lake, one row for each content that a month's source was found "
-        "to have. The latest row of a dataset and month is the file in force."
+        "Ledger of the source files landed in the lake: a row for each content that a month's source was found to "
+        "have, and a row for each that was refused after it was landed. In force is the last file of a dataset and "
+        "month that no later row refuses."
     ),
     columns=(
         Column(1, "month", Type.STRING, "Month of the file, YYYY-MM", nullable=False),
@@ -33,9 +34,12 @@ FILES = Table(
         Column(7, "bytes", Type.BIGINT, "Size of the file", unit="bytes", nullable=False),
         Column(8, "rows", Type.BIGINT, "Rows in the file", unit="rows", nullable=False),
         Column(9, "physical_schema", Type.STRING, "Columns and types as found in the file, a JSON object"),
-        Column(10, "run_id", Type.STRING, "Dagster run that landed it", nullable=False),
-        Column(11, "landed_at", Type.TIMESTAMP_NTZ, "When it was landed, UTC", nullable=False),
+        Column(10, "run_id", Type.STRING, "Dagster run that landed or refused it", nullable=False),
+        Column(11, "landed_at", Type.TIMESTAMP_NTZ, "When it was landed or refused, UTC", nullable=False),
+        Column(12, "refused_because", Type.STRING, "Why the file was refused; null in a row that says it was landed"),
+        Column(13, "refused_by", Type.STRING, "Version of the jobs' code that refused it; null as above"),
     ),
     partition_by=("month",),
     grain=("month", "dataset", "landed_at"),
+    version=2,
 )

@@ -1,7 +1,8 @@
 """The TLC's site, or any server in its layout.
 
-Facts it rests on: a month that is not yet published answers 403, and so does throttling; a month that has long
-been there tells the two apart. Files are 50 to 80 MB and served with an ETag and byte ranges.
+Facts it rests on: a month that is not yet published answers 403 (404 from other servers), and so does throttling; the
+zone lookup, which every source gives with every month, tells the two apart, whichever months a mirror has. Files are
+50 to 80 MB and served with an ETag and byte ranges.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ import requests
 
 from glue_jobs.contracts import tlc
 from glue_jobs.errors import NotPublishedYet, SourceUnavailable
+from glue_jobs.files import error_page
 from glue_jobs.sources.base import Fetched, Progress, Seen, Sighting
 
-KNOWN_GOOD_MONTH = "2024-01"
 ATTEMPTS = 5
 TIMEOUT_SECONDS = (10, 60)
 """To connect, and between two pieces of a body."""
@@ -71,6 +72,10 @@ class HttpSource:
                     self._refuse(url, response.status_code, month)
                     etag = response.headers.get("ETag", "")
                     _receive(response, destination, progress)
+                    if instead := _instead_of_a_file(destination):
+                        destination.unlink()
+                        problem = f"the server answered {response.status_code} with {instead}"
+                        continue
                     return Fetched(url=url, etag=_tag_of(response.headers))
             except (requests.RequestException, _BrokenOff) as error:
                 problem = f"the transfer failed ({error})"
@@ -79,7 +84,7 @@ class HttpSource:
         )
 
     def look(self, months: Sequence[str], deadline_seconds: float) -> dict[str, Sighting]:
-        """See ``Source``. A HEAD for each month, and one for a month that is known to be there if a 403 came."""
+        """See ``Source``. A HEAD for each month, and one for the zone lookup if a 403 or 404 came."""
         ends = time.monotonic() + deadline_seconds
         seen: dict[str, Sighting] = {}
         refusal_means: Sighting | None = None
@@ -99,14 +104,13 @@ class HttpSource:
         return seen
 
     def _what_refusal_means(self, session: requests.Session, url: str, status: int, ends: float) -> Sighting:
-        known_good = f"{self._root}/{tlc.trip_file_path(KNOWN_GOOD_MONTH)}"
-        probe = _head(session, known_good, ends)
+        probe = _head(session, f"{self._root}/{tlc.ZONE_FILE_PATH}", ends)
         if isinstance(probe, str):
             return Sighting(Seen.UNREACHABLE, url, why=probe)
         if probe.status_code == 200:
-            return Sighting(Seen.NOT_PUBLISHED, url, why=f"it answers {status} while {KNOWN_GOOD_MONTH} is there")
+            return Sighting(Seen.NOT_PUBLISHED, url, why=f"it answers {status} while the zone lookup is there")
         state = Seen.THROTTLED if probe.status_code in (403, 429) else Seen.UNREACHABLE
-        return Sighting(state, url, why=f"it answers {status}, and {KNOWN_GOOD_MONTH} {probe.status_code}")
+        return Sighting(state, url, why=f"it answers {status}, and the zone lookup {probe.status_code}")
 
     def _request(self, url: str, destination: Path, etag: str) -> requests.Response:
         headers = dict(_AS_IT_IS)
@@ -118,21 +122,28 @@ class HttpSource:
         """Raise what a status other than 200 and 206 means."""
         if status in (200, 206):
             return
-        if status == 403 and month:
-            known_good = f"{self._root}/{tlc.trip_file_path(KNOWN_GOOD_MONTH)}"
-            probe = requests.head(known_good, timeout=TIMEOUT_SECONDS)
+        if status in (403, 404) and month:
+            probe = requests.head(f"{self._root}/{tlc.ZONE_FILE_PATH}", timeout=TIMEOUT_SECONDS)
             if probe.status_code == 200:
                 raise NotPublishedYet(
-                    f"{month} is not published yet: {url} answers 403 while {KNOWN_GOOD_MONTH} is there",
+                    f"{month} is not published yet: {url} answers {status} while the zone lookup is there",
                     "wait; the TLC publishes a month 38 to 63 days after it ends",
                 )
-            raise SourceUnavailable(
-                f"{self._root} refuses us: {url} answers 403 and so does {KNOWN_GOOD_MONTH} ({probe.status_code})",
-                "wait an hour and run the month again; the site throttles eager readers",
-            )
+            if status == 403:
+                raise SourceUnavailable(
+                    f"{self._root} refuses us: {url} answers 403, and the zone lookup {probe.status_code}",
+                    "wait an hour and run the month again; the site throttles eager readers",
+                )
         raise SourceUnavailable(
             f"{url} answers {status}", "check the address of the source (TAXI_SOURCE) and the month"
         )
+
+
+def _instead_of_a_file(path: Path) -> str:
+    """What a server that is unwell has sent with a status that says that it is well; empty if it is a file."""
+    with path.open("rb") as file:
+        head = file.read(64)
+    return error_page(head) if head else "nothing"
 
 
 def _head(session: requests.Session, url: str, ends: float) -> requests.Response | str:
@@ -154,6 +165,8 @@ def _sighting_of(url: str, answer: requests.Response | str) -> Sighting:
         return Sighting(Seen.UNREACHABLE, url, why=f"it answers {answer.status_code}")
     if answer.headers.get("Content-Type", "").startswith("text/html"):
         return Sighting(Seen.UNREACHABLE, url, why="a web page is in its place")
+    if answer.headers.get("Content-Type", "").startswith("application/json"):
+        return Sighting(Seen.UNREACHABLE, url, why="a JSON answer is in its place")
     return Sighting(Seen.THERE, url, _tag_of(answer.headers), int(answer.headers.get("Content-Length", 0)))
 
 

@@ -5,7 +5,7 @@ Belongs here: names, physical types, missing columns, columns that nobody knows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -57,8 +57,9 @@ class FileLayout:
 
     ``read`` gives, for each contract column that the file has, its name and Spark type in the file;
     ``absent`` the contract columns that it lacks; ``unknown`` name and Spark type of the columns that the contract
-    does not know, ``unreadable`` those among them whose type not every engine here reads (they stay in raw only), and
-    ``empty`` those without type and value.
+    does not know, ``unreadable`` those among them whose type not every engine here reads (they stay in raw only),
+    ``empty`` those without type and value, and ``index`` those that are pandas' index: a number for a row, which tells
+    two copies of it apart and is no part of it. They stay in raw only, too.
     """
 
     read: Mapping[str, tuple[str, str]]
@@ -66,10 +67,11 @@ class FileLayout:
     unknown: Mapping[str, str] = field(default_factory=dict)
     unreadable: tuple[str, ...] = ()
     empty: tuple[str, ...] = ()
+    index: tuple[str, ...] = ()
 
     @property
     def strangers(self) -> list[str]:
-        """The names of all columns that the contract does not know."""
+        """The names of all columns that the contract does not know; an index is known."""
         return [*self.unknown, *self.unreadable, *self.empty]
 
     @property
@@ -87,17 +89,18 @@ class Drift:
     changed: Mapping[str, str]
 
 
-def layout_of(physical: Mapping[str, str], file: str) -> FileLayout:
-    """Match a file's physical columns (name to Arrow type) with the contract.
+def layout_of(physical: Mapping[str, str], file: str, index: Collection[str] = ()) -> FileLayout:
+    """Match a file's physical columns (name to Arrow type) with the contract; ``index`` are pandas' index columns.
 
     Raises InputError, naming ``file``, for files with coordinates (2009-2010), for a required column that is
     missing or holds nothing, for a name that stands twice and for a type that cannot hold what the contract says.
     """
     by_name = {name.lower(): name for name in physical}
     if len(by_name) < len(physical):
-        twice = sorted(name for name in physical if by_name[name.lower()] != name)
+        lower = [name.lower() for name in physical]
+        twice = sorted((name for name in physical if lower.count(name.lower()) > 1), key=str.lower)
         raise InputError(
-            f"{file} has columns that differ only by case, {', '.join(twice)} among them",
+            f"{file} has columns that differ only by case: {', '.join(twice)}",
             "find out which of them holds the values; the TLC's files have each name once",
         )
     if coordinates := sorted(tlc.COORDINATE_COLUMNS & by_name.keys()):
@@ -120,6 +123,8 @@ def layout_of(physical: Mapping[str, str], file: str) -> FileLayout:
                 read[column.name] = (name, _spark_type(column, name, physical[name], file))
     known = {column.name for column in tlc.TRIP_COLUMNS}
     others = {name: physical[name] for lower, name in by_name.items() if lower not in known}
+    numbering = tuple(name for name in others if name in index)
+    others = {name: kind for name, kind in others.items() if name not in index}
     strangers = {name: _any_spark_type(kind) if name else "" for name, kind in others.items() if kind != NULL}
     return FileLayout(
         read=read,
@@ -127,6 +132,7 @@ def layout_of(physical: Mapping[str, str], file: str) -> FileLayout:
         unknown={name: kind for name, kind in strangers.items() if kind},
         unreadable=tuple(name for name, kind in strangers.items() if not kind),
         empty=tuple(name for name, kind in others.items() if kind == NULL),
+        index=numbering,
     )
 
 
@@ -151,9 +157,26 @@ def _spark_type(column: SourceColumn, name: str, arrow_type: str, file: str) -> 
     if arrow_type not in readable:
         raise InputError(
             f"{file}: column {name} is of type {arrow_type}, expected one of {', '.join(readable)}",
-            "fetch the file again; if the TLC has changed the type, extend glue_jobs/transforms/normalise.py",
+            _how_to_write(column, name, arrow_type),
         )
     return readable[arrow_type]
+
+
+def _how_to_write(column: SourceColumn, name: str, arrow_type: str) -> str:
+    """What to do about a column of a type that cannot be read: for times, the lines of pandas that make it one."""
+    if column.kind is not Kind.TIMESTAMP or not arrow_type.startswith("timestamp["):
+        return "write the column in one of these types; if the TLC has changed it, extend transforms/normalise.py"
+    steps = []
+    if "tz=" in arrow_type:
+        steps.append(
+            f"df[{name!r}] = df[{name!r}].dt.tz_convert('America/New_York').dt.tz_localize(None) "
+            "(without tz_convert if the times are New York's wall clock already)"
+        )
+    steps.append("df.to_parquet(path, coerce_timestamps='us', allow_truncated_timestamps=True)")
+    return (
+        "write the file with wall-clock times in microseconds, without a zone and not as INT96 or nanoseconds: "
+        f"df = pd.read_parquet(path); {'; '.join(steps)}"
+    )
 
 
 def _any_spark_type(arrow_type: str) -> str:

@@ -58,7 +58,9 @@ class Work(Generic[ReportT, Subject]):
 
     ``folders`` and ``readers_see`` say for each asset, or for the first of those that go together, where its files are
     and what readers see of the month if it is refused. With ``together``, one asset that is refused holds back all.
-    ``publish`` commits the assets that it is given, one right after the other.
+    ``publish`` commits the assets that it is given, one right after the other. ``refused`` hears why, if what the job
+    was given is refused, by the job or by checks. ``found`` and ``look`` say of a refused version what is in it, and
+    how to look at it.
     """
 
     job: Job[ReportT]
@@ -71,6 +73,9 @@ class Work(Generic[ReportT, Subject]):
     readers_see: Mapping[dg.AssetKey, str]
     together: bool = True
     cause: Cause = Cause.DATA
+    refused: Callable[[str], None] = lambda _: None
+    found: Callable[[ReportT], str] = lambda _: ""
+    look: str = ""
 
 
 def run_and_publish(
@@ -89,7 +94,12 @@ def run_and_publish(
     with failing_the_step():
         lake = resource.open()
         work = prepare(lake)
-        job_run = jobs.run(context, work.job, work.arguments)
+        try:
+            job_run = jobs.run(context, work.job, work.arguments)
+        except PipelineError as error:
+            if error.cause is Cause.DATA:
+                work.refused(error.problem)
+            raise
         answers = ask_all(work.checks, work.subject(job_run.report), selected)
         record_answers(context, lake, answers, work.version(job_run.report))
         blamed = {answer.asset for answer in answers if answer.holds_back}
@@ -113,6 +123,7 @@ def run_and_publish(
                 data_version=dg.DataVersion(one.data_version) if one.data_version else None,
             )
         if refused:
+            work.refused(f"checks failed: {_failed(answers)}")
             yield from (answer.result for answer in answers if answer.asset in refused)
             raise _refusal(month, answers, work, job_run, refused, published)
 
@@ -187,13 +198,20 @@ def _refusal(
     published: Sequence[Published],
 ) -> PipelineError:
     """Which checks failed, what readers see meanwhile, and where to look."""
-    names = "; ".join(answer.in_words for answer in answers if answer.holds_back)
+    found = work.found(job_run.report)
     seen = "; ".join(text for key, text in work.readers_see.items() if key in refused)
     folders = ", ".join(folder for key, folder in work.folders(job_run.report).items() if key in refused)
     others = f". Published: {', '.join(one.key.path[-1] for one in published)}" if published else ""
     return PipelineError(
-        f"{month} was not published, because checks failed: {names}. Readers still see {seen}{others}",
-        f"look at the checks' metadata and at the files in {folders}, repair the cause, then run the month again",
+        f"{month} was not published, because checks failed: {_failed(answers)}{found}. "
+        f"Readers still see {seen}{others}",
+        f"look at the checks' metadata and at {work.look or f'the files in {folders}'}, repair the cause, "
+        "then run the month again",
         cause=work.cause,
         facts=job_run.metadata,
     )
+
+
+def _failed(answers: Sequence[Answer]) -> str:
+    """The blocking checks that failed, with what they found."""
+    return "; ".join(answer.in_words for answer in answers if answer.holds_back)

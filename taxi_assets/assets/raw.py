@@ -9,9 +9,10 @@ import pandas as pd
 
 from glue_jobs.contracts import FILES, tlc
 from glue_jobs.contracts.raw import TRIPS_DATASET, ZONES_DATASET
-from glue_jobs.errors import Cause, PipelineError
+from glue_jobs.errors import Cause
 from glue_jobs.reports import INGEST_RAW, IngestReport
 from taxi_assets.asset_keys import RAW_TRIPS, RAW_ZONES, SOURCE_TRIPS, SOURCE_ZONES
+from taxi_assets.assets.ledger import show_in_catalog
 from taxi_assets.assets.policies import policy
 from taxi_assets.assets.publish import Published, Result, Work, run_and_publish
 from taxi_assets.assets.specs import OWNERS, RUNS_POOL, markdown_table, seconds_table
@@ -103,12 +104,13 @@ def _work(context: dg.AssetExecutionContext, lake: Lake, places: Mapping[str, st
         zones = lake.ledger.record(month, ZONES_DATASET, report["zones"], context.run_id)
         of_both = {"seconds": seconds_table(report["seconds"]), **job_run.metadata}
         drift = {
-            "in_catalog": _show_in_catalog(context, lake, month),
+            "in_catalog": show_in_catalog(context, lake, month),
             "era": report["trips"]["era"],
             "new_columns": report["trips"]["new_columns"],
             "missing_columns": report["trips"]["missing_columns"],
             "changed_types": report["trips"]["changed_types"],
             "unknown_columns": report["trips"]["unknown_columns"],
+            "index_columns": report["trips"]["index_columns"],
         }
         return [
             Published(
@@ -128,18 +130,6 @@ def _work(context: dg.AssetExecutionContext, lake: Lake, places: Mapping[str, st
         readers_see={RAW_TRIPS: before.path if before else "nothing of it, as before"},
         cause=Cause.LANDING,
     )
-
-
-def _show_in_catalog(context: dg.AssetExecutionContext, lake: Lake, month: str) -> bool:
-    """Whether the catalog's plain table over the raw files shows the month; the month is landed all the same."""
-    try:
-        return lake.show_raw(month)
-    except PipelineError as error:
-        context.log.warning(
-            f"raw.trips does not show {month} yet: {error.problem}. "
-            f"What to do: {error.remedy}, then taxi-assets catalog update"
-        )
-        return False
 
 
 def _file_metadata(file: LandedFile) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The staging layer: clean trips, and the quarantine of unusable rows."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -13,6 +13,7 @@ from glue_jobs.contracts.rules import RULES, Tier, fingerprint
 from glue_jobs.errors import Cause, PipelineError
 from glue_jobs.reports import REPLAY_QUARANTINE, STAGE_TRIPS, WrittenReport
 from taxi_assets.asset_keys import QUARANTINE_KEY, RAW_TRIPS, RAW_ZONES, STAGING_TRIPS, asset_key
+from taxi_assets.assets.ledger import refuse
 from taxi_assets.assets.publish import Published, Result, Work, run_and_publish
 from taxi_assets.assets.specs import (
     RUNS_POOL,
@@ -25,6 +26,7 @@ from taxi_assets.assets.specs import (
 from taxi_assets.checks.staging.registry import CHECKS
 from taxi_assets.checks.staging.subject import StagedMonth
 from taxi_assets.jobs.base import JobRun, Jobs
+from taxi_assets.lake.append_tables import LandedFile
 from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.paths import new_version
 from taxi_assets.lake.publishing import Publication
@@ -60,15 +62,14 @@ def stage_trips(
     metrics: dg.ResourceParam[Metrics],
 ) -> Iterator[Result]:
     """Clean, judge and enrich the month; publish trips and quarantine if the checks pass."""
-    yield from run_and_publish(
-        context, jobs, lake, metrics, lambda opened: _work(opened, context.partition_key, context.run_id, config)
-    )
+    yield from run_and_publish(context, jobs, lake, metrics, lambda opened: _work(context, opened, config))
 
 
-def _work(lake: Lake, month: str, run_id: str, config: StagingConfig) -> Work[WrittenReport, StagedMonth]:
+def _work(context: dg.AssetExecutionContext, lake: Lake, config: StagingConfig) -> Work[WrittenReport, StagedMonth]:
+    month, run_id = context.partition_key, context.run_id
     trips_file, zones_file = (lake.ledger.current(month, dataset) for dataset in (TRIPS_DATASET, ZONES_DATASET))
     if trips_file is None or zones_file is None:
-        raise PipelineError(f"{month} is not landed", "materialize raw/trips for it", cause=Cause.ORDER)
+        raise _no_file(lake, month)
     live = {table.name: lake.publisher.live(table, month) for table in (TRIPS, QUARANTINE)}
     version = new_version(run_id)
     trips_out, quarantine_out = (lake.paths.version(table, month, version) for table in (TRIPS, QUARANTINE))
@@ -138,7 +139,40 @@ def _work(lake: Lake, month: str, run_id: str, config: StagingConfig) -> Work[Wr
         publish=publish,
         folders=lambda _: {STAGING_TRIPS: trips_out, QUARANTINE_KEY: quarantine_out},
         readers_see={STAGING_TRIPS: readers_see(before)},
+        refused=lambda because: refuse(context, lake, _not_published([trips_file, zones_file], before), because),
+        found=lambda report: _reasons_in_words(report["quarantine_reasons"]),
+        look=f"the rows (taxi-assets quarantine show --month {month} --version {version}; trips: {trips_out})",
     )
+
+
+def _no_file(lake: Lake, month: str) -> PipelineError:
+    history = lake.ledger.history(TRIPS_DATASET, [month])[month]
+    last = history[-1] if history else None
+    if last is None or last.refused_because is None:
+        return PipelineError(f"{month} is not landed", "materialize raw/trips for it", cause=Cause.ORDER)
+    return PipelineError(
+        f"the file of {month} was refused on {last.landed_at:%Y-%m-%d}: {last.refused_because}",
+        f"when the source has another file, or what refused it was corrected: taxi-assets run --month {month}",
+        cause=Cause.ORDER,
+    )
+
+
+def _not_published(files: Sequence[LandedFile], live: Publication | None) -> list[LandedFile]:
+    """Those to refuse: the trip file unless readers see it staged, and a zone lookup that came with it.
+
+    A first month has no lookup to go back to, so that its own stays.
+    """
+    trips, zones = files
+    if live is None:
+        return [trips]
+    if live.lineage.get("source_sha256") == trips.sha256:
+        return []
+    return [trips] if live.lineage.get("zones_sha256") == zones.sha256 else [trips, zones]
+
+
+def _reasons_in_words(reasons: Mapping[str, int]) -> str:
+    said = ", ".join(f"{name} {rows:,}" for name, rows in sorted(reasons.items(), key=lambda one: (-one[1], one[0])))
+    return f". Its quarantine: {said}" if said else ""
 
 
 def _metadata(

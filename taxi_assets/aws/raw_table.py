@@ -51,7 +51,7 @@ class RawTripsTable:
     def put(self, file: LandedFile) -> bool:
         """Make ``file`` the content of its month; False, and no partition, if its types are not today's."""
         if not has_todays_types(json.loads(file.physical_schema)):
-            self._drop(file.month)
+            self.drop(file.month)
             return False
         self._create()
         partition = self._partition(file)
@@ -100,7 +100,9 @@ class RawTripsTable:
         except self._glue.exceptions.AlreadyExistsException:
             return  # another run was quicker
 
-    def _drop(self, month: str) -> None:
+    @explained("the plain table over the raw files could not be written")
+    def drop(self, month: str) -> None:
+        """Show nothing of ``month``."""
         if month in self.locations():
             self._glue.delete_partition(**self._names, PartitionValues=month.split("-"))
 

@@ -57,6 +57,8 @@ def _columns_are_known(landed: LandedMonth) -> Outcome:
     kept = [name for name in unknown if name not in unreadable]
     said = [f"kept beside each row, in extra_columns: {', '.join(kept)}"] if kept else []
     said += [f"kept in the raw file only, for their type: {', '.join(unreadable)}"] if unreadable else []
+    index = landed.trips["index_columns"]
+    said += [f"pandas' index, no part of a row: {', '.join(index)}"] if index else []
     return Outcome(
         not unknown,
         "columns of the contract only",

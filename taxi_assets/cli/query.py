@@ -32,10 +32,11 @@ def quarantine() -> None:
 @quarantine.command()
 @month_option("A month that is staged.")
 @click.option("--reason", metavar="RULE", help="Only rows with this reason, for example impossible_amount.")
+@click.option("--version", metavar="VERSION", help="Of this version, also of a refused one.  [default: the live one]")
 @click.option("--limit", type=click.IntRange(0), default=10, show_default=True, help="Rows to show.")
 @lake_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output, whole rows.")
-def show(month: str, reason: str | None, limit: int, lake: str | None, as_json: bool) -> None:
+def show(month: str, reason: str | None, version: str | None, limit: int, lake: str | None, as_json: bool) -> None:
     """How many rows of a month are quarantined for which reason, and some of them.
 
     \b
@@ -45,13 +46,14 @@ def show(month: str, reason: str | None, limit: int, lake: str | None, as_json: 
     from taxi_assets.lake.quarantine import REASONS, report
 
     check_month(month)
-    found = report(existing_lake(lake), month, reason, limit)
+    found = report(existing_lake(lake), month, reason, limit, version)
     if reason is not None and reason not in (known := REASONS | found.reasons):
         raise click.UsageError(f"there is no reason {reason}; choose from {', '.join(known)}")
     if as_json:
         click.echo(as_json_text(asdict(found)))
         return
-    title = f"{month}, {found.rows:,} rows quarantined, rules v{found.rules_version}"
+    judged = f"rules v{found.rules_version}" if found.rules_version else f"version {found.version}, which is not live"
+    title = f"{month}, {found.rows:,} rows quarantined, {judged}"
     table = folding_table("reason", "rows", "meaning", title=title)
     for name, rows in found.reasons.items():
         table.add_row(name, f"{rows:,}", REASONS[name].reason if name in REASONS else "a rule of an earlier version")
@@ -87,7 +89,10 @@ def status(lake: str | None, as_json: bool) -> None:
     out.print(table)
     for month in months:
         for remark in (*month.remarks, *month.put_back):
-            out.print(f"[yellow]{month.month}[/yellow] {remark}", soft_wrap=True, highlight=False)
+            out.print(f"[yellow]{month.month}[/yellow] {escape(remark)}", soft_wrap=True, highlight=False)
+        if month.refused and month.source_sha256:
+            said = f"a newer file is not in force: {month.refused}"
+            out.print(f"[yellow]{month.month}[/yellow] {escape(said)}", soft_wrap=True)
 
 
 @click.command()

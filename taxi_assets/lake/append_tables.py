@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -20,7 +20,7 @@ from taxi_assets.lake.paths import LakePaths
 
 @dataclass(frozen=True)
 class LandedFile:
-    """One row of the ledger."""
+    """One row of the ledger: a file that was landed or, with ``refused_because``, one that was refused."""
 
     month: str
     dataset: str
@@ -33,6 +33,27 @@ class LandedFile:
     physical_schema: str
     run_id: str
     landed_at: datetime
+    refused_because: str | None = None
+    refused_by: str | None = None
+
+
+def in_force(history: Sequence[LandedFile]) -> LandedFile | None:
+    """Of a month's rows, the oldest first: the last file that no later row refuses; None if there is none."""
+    refused: set[str] = set()
+    for row in reversed(history):
+        if row.refused_because is None and row.sha256 not in refused:
+            return row
+        if row.refused_because is not None:
+            refused.add(row.sha256)
+    return None
+
+
+def refusal_since(history: Sequence[LandedFile], current: LandedFile | None) -> LandedFile | None:
+    """The last row of ``history``, rows of one content, if it refuses it and is newer than ``current``."""
+    last = history[-1] if history else None
+    if last is None or last.refused_because is None or (current is not None and current.landed_at > last.landed_at):
+        return None
+    return last
 
 
 class Ledger:
@@ -66,21 +87,25 @@ class Ledger:
         _append(self._catalog, FILES, [landed.__dict__])
         return landed
 
+    def refuse(self, file: LandedFile, because: str, code: str, run_id: str) -> None:
+        """Enter that ``file`` was refused by the jobs' ``code``: what was in force before it is so again."""
+        row = replace(file, run_id=run_id, landed_at=_now(), refused_because=because, refused_by=code)
+        _append(self._catalog, FILES, [row.__dict__])
+
     def current(self, month: str, dataset: str) -> LandedFile | None:
-        """The file in force for a month; None if none was landed."""
+        """The file in force for a month; None if none was landed, or all were refused."""
         return next((file for file in self.all_current(dataset, month)), None)
 
     def all_current(self, dataset: str, month: str | None = None) -> list[LandedFile]:
         """The files in force, one a month, in order."""
-        entries = self._entries(dataset, None if month is None else [month])
-        latest = {file.month: file for file in entries}
-        return [latest[month] for month in sorted(latest)]
+        histories = self.history(dataset, None if month is None else [month])
+        return [file for _, rows in sorted(histories.items()) if (file := in_force(rows)) is not None]
 
-    def history(self, dataset: str, months: Collection[str]) -> dict[str, list[LandedFile]]:
-        """All that was landed of each of ``months``, in the order of time: the last one is in force."""
-        found: dict[str, list[LandedFile]] = {month: [] for month in months}
+    def history(self, dataset: str, months: Collection[str] | None = None) -> dict[str, list[LandedFile]]:
+        """All that was landed and refused of each of ``months``, or of every month, in the order of time."""
+        found: dict[str, list[LandedFile]] = {month: [] for month in months or ()}
         for file in self._entries(dataset, months):
-            found[file.month].append(file)
+            found.setdefault(file.month, []).append(file)
         return found
 
     def _entries(self, dataset: str, months: Collection[str] | None) -> list[LandedFile]:

@@ -97,8 +97,12 @@ class Lake:
 
     def show_raw(self, month: str) -> bool:
         """Have the catalog's ``raw.trips`` point at the month's file in force; False if it cannot, or there is none."""
-        file = self.ledger.current(month, TRIPS_DATASET)
-        return self.raw_trips is not None and file is not None and self.raw_trips.put(file)
+        if self.raw_trips is None:
+            return False
+        if (file := self.ledger.current(month, TRIPS_DATASET)) is None:
+            self.raw_trips.drop(month)
+            return False
+        return self.raw_trips.put(file)
 
     def links(self, table: Table) -> dict[str, Any]:
         """The table's name in the catalog, and the address of its page there if it has one."""

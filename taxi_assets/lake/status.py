@@ -5,6 +5,7 @@ Belongs here: comparing what the snapshots say. Does not: printing (``cli``), or
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from glue_jobs.contracts import CURATED_TABLES, MONTHLY_TABLES, QUARANTINE, TRIPS
 from glue_jobs.contracts.raw import TRIPS_DATASET
 from taxi_assets.calendar import due_months, end_of
+from taxi_assets.lake.append_tables import LandedFile, in_force
 from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.publishing import Publication
 
@@ -21,7 +23,8 @@ class MonthStatus:
     """One month: the raw file in force, what is live of each table, what does not fit, and what was put back.
 
     What does not fit because somebody put an earlier version back is not among ``remarks``: it is so on purpose.
-    ``fits`` is whether nothing is apart, on purpose or not.
+    ``fits`` is whether nothing is apart, on purpose or not. ``refused`` says of the file that was landed last
+    that it was refused, when and why; else it is empty.
     """
 
     month: str
@@ -31,6 +34,7 @@ class MonthStatus:
     remarks: tuple[str, ...]
     put_back: tuple[str, ...]
     fits: bool
+    refused: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """The status as JSON types."""
@@ -49,21 +53,31 @@ class MonthStatus:
 
 def lake_status(lake: Lake) -> list[MonthStatus]:
     """All months that were landed or published, in order."""
-    landed = {file.month: file for file in lake.ledger.all_current(TRIPS_DATASET)}
+    landed = lake.ledger.history(TRIPS_DATASET)
     live = {name: lake.publisher.months(table) for name, table in MONTHLY_TABLES.items()}
     changed = {name: lake.publisher.changed_by_others(table) for name, table in MONTHLY_TABLES.items()}
     months = sorted({*landed}.union(*live.values(), *changed.values()))
     found = []
     for month in months:
         tables = {name: entries[month] for name, entries in live.items() if month in entries}
-        file = landed.get(month)
+        file, refused = in_force(landed.get(month, [])), _refused(landed.get(month, []))
         sha256 = file.sha256 if file else None
         rows = file.rows if file else None
-        remarks = _remarks(month, sha256, tables) | _changed_by_others(month, changed, tables)
+        if file or tables:
+            remarks = _remarks(month, sha256, tables)
+        else:
+            remarks = {f"nothing is published: {refused}": False} if refused else {}
+        remarks |= _changed_by_others(month, changed, tables)
         put_back = _put_back(month, tables)
         unwanted = tuple(remark for remark, on_purpose in remarks.items() if not on_purpose)
-        found.append(MonthStatus(month, rows, sha256, tables, unwanted, put_back, not remarks))
+        found.append(MonthStatus(month, rows, sha256, tables, unwanted, put_back, not remarks, refused))
     return found
+
+
+def _refused(history: Sequence[LandedFile]) -> str:
+    if not history or (last := history[-1]).refused_because is None:
+        return ""
+    return f"the file {last.sha256[:16]} was refused on {last.landed_at:%Y-%m-%d}: {last.refused_because}"
 
 
 def _remarks(month: str, sha256: str | None, tables: dict[str, Publication]) -> dict[str, bool]:

@@ -121,6 +121,12 @@ def again(runs: Sequence[EarlierRun], code: str, now: datetime, undone: Sequence
     return Again(False, following, f"{latest.name} {ends.get(latest.outcome, 'is on its way')}")
 
 
+def undone_by(moment: datetime, runs: Sequence[EarlierRun]) -> list[EarlierRun]:
+    """Those that had landed a content before ``moment`` (UTC without a zone), when it was replaced or refused."""
+    at = moment.replace(tzinfo=timezone.utc)
+    return [run for run in runs if run.outcome is Outcome.SUCCEEDED and run.ended < at]
+
+
 def _outcome(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Outcome:
     if run.status is DagsterRunStatus.FAILURE:
         return Outcome.FAILED if all(error.may_pass for error in _failures(instance, run.run_id)) else Outcome.REFUSED

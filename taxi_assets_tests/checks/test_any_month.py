@@ -106,6 +106,24 @@ def test_that_holds_for_a_month_of_each_era_and_each_change_of_the_clock_that_is
     )
 
 
+@pytest.mark.usefixtures("in_process")
+def test_an_index_of_pandas_hides_no_duplicate_and_categoricals_are_staged_as_their_values(tmp_path: Path) -> None:
+    month = "2024-03"
+    rows = [plausible(month), {**plausible(month), "trip_distance": 7.0}]
+    Month(month, [*rows, rows[0], rows[0]]).write(tmp_path / "plain.parquet")
+    frame = pq.read_table(tmp_path / "plain.parquet").to_pandas().set_index([[4, 7, 8, 9]])
+    frame = frame.astype({"VendorID": "category", "store_and_fwd_flag": "category"})
+    frame.to_parquet(tmp_path / "f.parquet", coerce_timestamps="us")
+    assert "__index_level_0__" in pq.read_schema(tmp_path / "f.parquet").names
+    (tmp_path / "zones.csv").write_bytes(make_zones())
+    staged, plain = (
+        stage(month, tmp_path / f"{name}.parquet", tmp_path / "zones.csv", tmp_path / name) for name in ("f", "plain")
+    )
+    assert staged.facts["quarantine_reasons"] == {"exact_duplicate": 2}
+    assert failed(staged) == {}
+    assert_same_rows(staged, plain)
+
+
 def test_every_kind_of_row_can_be_generated_in_the_types_of_every_era(tmp_path: Path) -> None:
     for month in ERA_MONTHS:
         Month(month, [plausible(month), reversal(plausible(month), 3)]).write(tmp_path / "f.parquet")

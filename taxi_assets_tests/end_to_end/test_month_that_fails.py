@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 import signal
 import threading
@@ -11,20 +13,24 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 
 from glue_jobs.contracts import tlc
-from glue_jobs.contracts.raw import TRIPS_DATASET
+from glue_jobs.contracts.raw import TRIPS_DATASET, ZONES_DATASET
 from glue_jobs.reports import Job
 from glue_jobs.sources.synthetic import make_month
+from taxi_assets.cli.main import main
 from taxi_assets.jobs.base import JobRun
+from taxi_assets.jobs.code import running_version
 from taxi_assets.jobs.local import LocalJobs
 from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.status import lake_status
 from taxi_assets.operations.run_month import MonthResult, run_month
 from taxi_assets.settings import Settings
-from taxi_assets_tests.conftest import MONTH
+from taxi_assets_tests.conftest import MONTH, write_source
 from taxi_assets_tests.support.mutants import run_mutant
 from taxi_assets_tests.support.publishing_by_hand import live_versions, publish_again
 
@@ -77,7 +83,8 @@ def test_a_failed_check_leaves_the_previous_version_live(
     run: Run, source: Path, lake_to_change: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = live_versions(lake_to_change, MONTH)
-    once_staged(monkeypatch, lambda trips: next(trips.rglob("*.parquet")).unlink())
+    landed = Lake.in_folder(lake_to_change).ledger.current(MONTH, TRIPS_DATASET)
+    once_staged(monkeypatch, lose_a_file)
     result = run(lake_to_change, source)
     assert not result.succeeded
     assert "staging/trips: every_row_is_accounted_for" in result.failed_checks
@@ -86,6 +93,70 @@ def test_a_failed_check_leaves_the_previous_version_live(
     assert result.tables == {}
     assert result.published_rows is None  # no materialization was recorded
     assert live_versions(lake_to_change, MONTH) == before
+    # Readers see this very file staged: the new version is refused, not the file.
+    assert Lake.in_folder(lake_to_change).ledger.current(MONTH, TRIPS_DATASET) == landed
+
+
+def another_source(folder: Path) -> Path:
+    """Another content of the month, with seven rows twice, and another zone lookup."""
+    file = write_source(folder, MONTH, seed=7, days=3)
+    table = pq.read_table(file)
+    pq.write_table(pa.concat_tables([table, table.slice(0, 7)]), file)
+    with (folder / tlc.ZONE_FILE_PATH).open("a") as lookup:
+        lookup.write("\n")
+    return folder
+
+
+def lose_a_file(trips: Path) -> None:
+    next(trips.rglob("*.parquet")).unlink()
+
+
+def test_a_file_that_staging_refuses_gives_its_place_back_to_the_last_good_one(
+    run: Run, lake_to_change: Path, engine: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    lake = Lake.in_folder(lake_to_change)
+    before = live_versions(lake_to_change, MONTH)
+    good = [lake.ledger.current(MONTH, dataset) for dataset in (TRIPS_DATASET, ZONES_DATASET)]
+    once_staged(monkeypatch, lose_a_file)
+    result = run(lake_to_change, another_source(tmp_path / "source"))
+    assert not result.succeeded
+    assert live_versions(lake_to_change, MONTH) == before
+    assert [lake.ledger.current(MONTH, dataset) for dataset in (TRIPS_DATASET, ZONES_DATASET)] == good
+    landed, refused = lake.ledger.history(TRIPS_DATASET)[MONTH][-2:]
+    assert (refused.sha256, refused.run_id, refused.refused_by) == (landed.sha256, result.run_id, running_version())
+    [month] = lake_status(lake)
+    assert month.remarks == ()
+    assert month.refused.startswith(f"the file {landed.sha256[:16]} was refused on ")
+    assert "every_row_is_accounted_for" in month.refused
+    said = re.search(r"Its quarantine: (.*?)\. Readers.*taxi-assets (quarantine show .* --version \S+);", result.error)
+    assert said is not None, result.error
+    counts = [int(reason.rpartition(" ")[2]) for reason in said[1].split(", ")]
+    assert counts == sorted(counts, reverse=True)
+    assert counts[0] >= 7 > counts[-1]
+    shown = CliRunner().invoke(main, [*said[2].split(), "--lake", str(lake_to_change), "--json"])
+    assert [f"{name} {rows:,}" for name, rows in json.loads(shown.stdout)["reasons"].items()] == said[1].split(", ")
+    settings = Settings(lake=str(lake_to_change), engine=engine)
+    replayed = run_month(settings, MONTH, ["daily_metrics"], lambda *_: None, replay=True)
+    assert replayed.succeeded, replayed.error
+
+
+def test_a_month_that_never_had_a_good_file_says_so_until_it_has_one(
+    run: Run, source: Path, engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "lake"
+    once_staged(monkeypatch, lose_a_file)
+    assert not run(folder, source).succeeded
+    lake = Lake.in_folder(folder)
+    [month] = lake_status(lake)
+    assert month.source_sha256 is None
+    assert month.remarks[0].startswith("nothing is published: the file ")
+    replayed = run_month(Settings(lake=str(folder), engine=engine), MONTH, None, lambda *_: None, replay=True)
+    assert f"the file of {MONTH} was refused on" in replayed.error
+    assert f"taxi-assets run --month {MONTH}" in replayed.error
+    again = run(folder, source, tables=["daily_metrics"])  # the same content, found good
+    assert again.succeeded, again.error
+    [month] = lake_status(lake)
+    assert (month.source_rows, month.refused) == (again.source_rows, "")
 
 
 def test_an_engine_that_cannot_be_reached_is_named_without_a_traceback(source: Path, tmp_path: Path) -> None:

@@ -1,7 +1,12 @@
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -93,3 +98,93 @@ def test_the_zone_lookup_has_every_zone_once() -> None:
 def test_another_file_is_no_zone_lookup(content: bytes) -> None:
     with pytest.raises(InputError, match=r"zones\.csv"):
         parse_zones(content, "zones.csv")
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "remedy"),
+    [
+        (
+            pa.timestamp("ns"),
+            {},
+            r"^write the file .*: df = pd\.read_parquet\(path\); df\.to_parquet",
+        ),
+        (pa.timestamp("ns"), {"use_deprecated_int96_timestamps": True}, "not as INT96 or nanoseconds"),
+        (pa.timestamp("us", "UTC"), {}, r"df\['tpep_dropoff_datetime'\]\.dt\.tz_convert\('America/New_York'\)"),
+    ],
+    ids=["nanoseconds", "INT96", "instants"],
+)
+def test_times_that_are_no_wall_clock_in_microseconds_are_refused_with_the_lines_that_write_them_so(
+    tmp_path: Path, kind: pa.DataType, options: dict[str, bool], remedy: str
+) -> None:
+    pq.write_table(with_times_as(kind), tmp_path / "f.parquet", **options)
+    with pytest.raises(InputError, match=r"the url: column tpep_.*_datetime is of type timestamp") as refused:
+        verify_trips(tmp_path / "f.parquet", "the url", "2024-02")
+    assert re.search(remedy, refused.value.remedy)
+
+
+def with_times_as(kind: pa.DataType) -> pa.Table:
+    table, name = make_month("2024-02", 500, 1), "tpep_dropoff_datetime"
+    return table.set_column(table.column_names.index(name), name, table.column(name).cast(kind))
+
+
+def test_the_lines_of_such_a_remedy_make_a_file_that_is_accepted(tmp_path: Path) -> None:
+    path, name = tmp_path / "f.parquet", "tpep_dropoff_datetime"
+    pq.write_table(with_times_as(pa.timestamp("ns", "UTC")), path)
+    with pytest.raises(InputError) as refused:
+        verify_trips(path, "the url", "2024-02")
+    lines = re.sub(r" \(without [^)]*\)", "", refused.value.remedy.partition(": ")[2])
+    exec(lines, {"pd": pd, "path": path})
+    verify_trips(path, "the url", "2024-02")
+    # 5 hours earlier than UTC in February
+    first = [make_month("2024-02", 500, 1)[name][0].as_py(), pq.read_table(path)[name][0].as_py()]
+    assert first[0] - first[1] == timedelta(hours=5)
+
+
+def test_categoricals_of_pandas_are_accepted_as_what_they_are_of(tmp_path: Path) -> None:
+    frame = make_month("2024-02", 500, 1).to_pandas()
+    for name in ("store_and_fwd_flag", "VendorID", "payment_type", "RatecodeID"):
+        frame[name] = frame[name].astype("category")
+    frame.to_parquet(tmp_path / "f.parquet", coerce_timestamps="us", allow_truncated_timestamps=True)
+    facts = verify_trips(tmp_path / "f.parquet", "the url", "2024-02")
+    assert facts["physical_schema"]["store_and_fwd_flag"] in ("string", "large_string")
+    assert facts["unknown_columns"] == []
+
+
+FILTERED = [*range(3, 506), 900]
+"""An index from which rows were taken; pandas writes one that is a range into its metadata alone."""
+
+
+def frame_with(**columns: Any) -> pd.DataFrame:
+    frame: pd.DataFrame = make_month("2024-02", 500, 1).to_pandas()
+    with_more: pd.DataFrame = frame.assign(**columns)
+    return with_more
+
+
+INDEXED: list[tuple[str, Callable[[], pd.DataFrame], str]] = [
+    ("without a name", lambda: frame_with().set_index(pd.Index(FILTERED)), "__index_level_0__"),
+    ("with a name", lambda: frame_with(trip_id=FILTERED).set_index("trip_id"), "trip_id"),
+    ("by way of CSV", lambda: frame_with(**{"Unnamed: 0": range(504)}), "Unnamed: 0"),
+    ("reset", lambda: frame_with().reset_index(), "index"),
+]
+
+
+@pytest.mark.parametrize(("make", "name"), [one[1:] for one in INDEXED], ids=[one[0] for one in INDEXED])
+def test_an_index_of_pandas_is_known_for_one(tmp_path: Path, make: Callable[[], pd.DataFrame], name: str) -> None:
+    make().to_parquet(tmp_path / "f.parquet", coerce_timestamps="us", row_group_size=100)
+    facts = verify_trips(tmp_path / "f.parquet", "the url", "2024-02")
+    assert (facts["index_columns"], facts["unknown_columns"], facts["new_columns"]) == ([name], [], [])
+
+
+@pytest.mark.parametrize(
+    "values", [[5, *range(1, 504)], [None, *range(1, 504)], [str(n) for n in range(504)]], ids=["gap", "null", "texts"]
+)
+def test_a_column_that_is_only_called_as_an_index_is_data(tmp_path: Path, values: list[object]) -> None:
+    frame_with(index=values).to_parquet(tmp_path / "f.parquet", coerce_timestamps="us")
+    facts = verify_trips(tmp_path / "f.parquet", "the url", "2024-02")
+    assert (facts["index_columns"], facts["unknown_columns"]) == ([], ["index"])
+
+
+def test_a_column_of_the_contract_is_data_even_if_it_is_the_index(tmp_path: Path) -> None:
+    frame_with().set_index("VendorID").to_parquet(tmp_path / "f.parquet", coerce_timestamps="us")
+    facts = verify_trips(tmp_path / "f.parquet", "the url", "2024-02")
+    assert (facts["index_columns"], "vendorid" in facts["absent_columns"]) == ([], False)

@@ -4,6 +4,7 @@ import argparse
 import hashlib
 import os
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,11 +18,21 @@ from glue_jobs.reporting import Reporter
 from glue_jobs.reports import IngestReport
 from glue_jobs.sources import Seen, Sighting, Source, http, open_source, open_trip_source
 from glue_jobs.sources.folder import FolderSource
-from glue_jobs.sources.http import ATTEMPTS, KNOWN_GOOD_MONTH, HttpSource
+from glue_jobs.sources.http import ATTEMPTS, HttpSource
 from glue_jobs.sources.inbox import InboxSource
 from glue_jobs.sources.synthetic import DIRT_PER_MILLION, SyntheticSource, make_month
 from taxi_assets_tests.conftest import MONTH, write_source
-from taxi_assets_tests.support.tlc_site import Behaviour, Stopwatch, TlcSite, break_off, serving, slow, status, web_page
+from taxi_assets_tests.support.tlc_site import (
+    Behaviour,
+    Stopwatch,
+    TlcSite,
+    break_off,
+    send,
+    serving,
+    slow,
+    status,
+    web_page,
+)
 
 
 def sha256(path: Path) -> str:
@@ -90,16 +101,44 @@ def test_a_lasting_fault_of_the_server_is_an_error_that_says_so(folder: Path, tm
             HttpSource(site.address, pause_seconds=0).fetch_trips(MONTH, tmp_path / "got", ignore)
 
 
-def test_a_403_while_a_known_month_is_there_means_not_published_yet(folder: Path, tmp_path: Path) -> None:
-    write_source(folder, KNOWN_GOOD_MONTH, rows=100)
-    with serving(folder) as site, pytest.raises(NotPublishedYet, match="2026-09 is not published yet"):
-        HttpSource(site.address).fetch_trips("2026-09", tmp_path / "got", ignore)
+@pytest.mark.parametrize("code", [403, 404])
+def test_a_refusal_while_the_zone_lookup_is_there_means_not_published_yet(
+    folder: Path, tmp_path: Path, code: int
+) -> None:
+    with serving(folder) as site:
+        site.misbehave = [status(code)]
+        with pytest.raises(NotPublishedYet, match="2026-09 is not published yet"):
+            HttpSource(site.address).fetch_trips("2026-09", tmp_path / "got", ignore)
 
 
-def test_a_403_for_a_known_month_too_means_throttling(folder: Path, tmp_path: Path) -> None:
-    with serving(folder) as site, pytest.raises(InputError, match="refuses us") as refused:
-        HttpSource(site.address).fetch_trips("2026-09", tmp_path / "got", ignore)
+def test_a_403_for_the_zone_lookup_too_means_throttling(folder: Path, tmp_path: Path) -> None:
+    with serving(folder) as site:
+        site.always = status(403)
+        with pytest.raises(InputError, match="refuses us") as refused:
+            HttpSource(site.address).fetch_trips("2026-09", tmp_path / "got", ignore)
     assert not isinstance(refused.value, NotPublishedYet)
+
+
+def json_error(handler: BaseHTTPRequestHandler) -> bool:
+    """Answer 200 with an error in JSON, as a gateway does."""
+    body = b'{"error": "try again later"}'
+    send(handler, 200, body, with_body=handler.command == "GET", content_type="application/json")
+    return True
+
+
+@pytest.mark.parametrize(("instead", "what"), [(web_page, "a web page"), (json_error, "a JSON answer")])
+def test_a_page_with_status_200_is_waited_out_as_a_fault_of_the_server_is(
+    folder: Path, tmp_path: Path, instead: Behaviour, what: str
+) -> None:
+    with serving(folder) as site:
+        source = HttpSource(site.address, pause_seconds=0)
+        site.misbehave = [instead] * (ATTEMPTS - 1)
+        source.fetch_trips(MONTH, tmp_path / "got", ignore)
+        assert sha256(tmp_path / "got") == sha256(folder / tlc.trip_file_path(MONTH))
+        site.always = instead
+        with pytest.raises(SourceUnavailable, match=f"the server answered 200 with {what}") as refused:
+            source.fetch_zones(tmp_path / "zones", ignore)
+        assert refused.value.may_pass
 
 
 def test_another_status_names_the_address(folder: Path, tmp_path: Path) -> None:
@@ -169,8 +208,7 @@ def test_a_synthetic_month_has_the_columns_of_its_era(month: str, name: str, kin
 
 @pytest.fixture
 def site(folder: Path) -> Iterator[TlcSite]:
-    """A site with ``MONTH`` and the known month."""
-    write_source(folder, KNOWN_GOOD_MONTH, rows=100)
+    """A site with ``MONTH``, as a mirror that never had another."""
     with serving(folder) as site:
         yield site
 
@@ -183,8 +221,8 @@ def test_a_look_tells_what_is_there_and_what_is_not_yet_and_reads_no_file(site: 
     seen = HttpSource(site.address).look(["2026-09", "2026-08", MONTH], 600)
     assert states(seen) == {"2026-09": "not published", "2026-08": "not published", MONTH: "there"}
     assert seen[MONTH].bytes == (site.folder / tlc.trip_file_path(MONTH)).stat().st_size
-    assert seen["2026-09"].why == f"it answers 403 while {KNOWN_GOOD_MONTH} is there"
-    assert [method for method, _, _ in site.requests] == ["HEAD"] * 4  # the known month once
+    assert seen["2026-09"].why == "it answers 403 while the zone lookup is there"
+    assert [method for method, _, _ in site.requests] == ["HEAD"] * 4  # the zone lookup once
 
 
 def test_the_tag_of_a_look_is_the_tag_of_what_is_fetched(site: TlcSite, tmp_path: Path) -> None:
@@ -216,11 +254,12 @@ def test_without_an_etag_size_and_time_are_the_tag(headers: dict[str, str], tag:
 @pytest.mark.parametrize(
     ("behaviour", "state", "why"),
     [
-        (status(403), Seen.THROTTLED, f"it answers 403, and {KNOWN_GOOD_MONTH} 403"),
+        (status(403), Seen.THROTTLED, "it answers 403, and the zone lookup 403"),
         (status(429), Seen.THROTTLED, "it answers 429"),
         (status(503), Seen.UNREACHABLE, "it answers 503"),
-        (status(404), Seen.UNREACHABLE, f"it answers 404, and {KNOWN_GOOD_MONTH} 404"),
+        (status(404), Seen.UNREACHABLE, "it answers 404, and the zone lookup 404"),
         (web_page, Seen.UNREACHABLE, "a web page is in its place"),
+        (json_error, Seen.UNREACHABLE, "a JSON answer is in its place"),
     ],
 )
 def test_a_site_that_is_unwell_is_asked_no_further(site: TlcSite, behaviour: Behaviour, state: Seen, why: str) -> None:
@@ -251,7 +290,7 @@ def test_a_look_ends_at_its_deadline(site: TlcSite, monkeypatch: pytest.MonkeyPa
     watch = Stopwatch(seconds=200)
     watch.start(monkeypatch, site)
     seen = HttpSource(site.address).look([f"2023-{number:02}" for number in range(1, 13)], 700)
-    assert len(seen) == 3  # and a look at a month that is known to be there, because the first is refused
+    assert len(seen) == 3  # and a look at the zone lookup, because the first is refused
     assert len(site.requests) == 4
     assert watch.now == 800
 
@@ -316,7 +355,7 @@ def test_bad_data_and_a_source_that_cannot_be_read_are_told_apart(
         return refused.value.cause
 
     assert cause("2024-03") == Cause.SOURCE
-    for behaviour in (status(403), status(429), status(503), status(404), web_page):
+    for behaviour in (status(403), status(429), status(503), status(404), web_page, json_error):
         site.always = behaviour
         assert cause() == Cause.SOURCE
     site.always = None

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pyarrow.parquet.encryption as pe
 import pytest
+from pyarrow import csv
 
 from glue_jobs.contracts import tlc
 from glue_jobs.errors import InputError
@@ -46,6 +50,41 @@ def missing(path: Path) -> None:
     path.unlink()
 
 
+def beginning_with(content: bytes, name: str) -> Callable[[Path], None]:
+    def spoil(path: Path) -> None:
+        path.write_bytes(content)
+
+    spoil.__name__ = name
+    return spoil
+
+
+def gzipped(path: Path) -> None:
+    path.write_bytes(gzip.compress(path.read_bytes()))
+
+
+def as_csv(path: Path) -> None:
+    csv.write_csv(pq.read_table(path), path)
+
+
+def with_encrypted_columns(path: Path) -> None:
+    """Its footer is plain, so that it begins as any Parquet file does."""
+    factory = pe.CryptoFactory(lambda _: _NoKeys())
+    keys = pe.EncryptionConfiguration("footer", column_keys={"key": ["VendorID"]}, plaintext_footer=True)
+    properties = factory.file_encryption_properties(pe.KmsConnectionConfig(), keys)
+    with pq.ParquetWriter(path, (table := pq.read_table(path)).schema, encryption_properties=properties) as writer:
+        writer.write_table(table)
+
+
+class _NoKeys(pe.KmsClient):  # type: ignore[misc]
+    """Keys that are their own names."""
+
+    def wrap_key(self, key: bytes, name: str) -> bytes:
+        return base64.b64encode(key + name.encode())
+
+    def unwrap_key(self, key: bytes, name: str) -> bytes:
+        return base64.b64decode(key)[: -len(name)]
+
+
 SPOILT: list[tuple[Callable[[Path], None], str, str]] = [
     (html, "is a web page, not Parquet", "fetch the file again"),
     (truncated, "is cut off", "fetch the file again"),
@@ -53,6 +92,18 @@ SPOILT: list[tuple[Callable[[Path], None], str, str]] = [
     (without_pickup_time, "lacks the column tpep_pickup_datetime", "check that it is a yellow-taxi trip file"),
     (of_another_month, "is not the file of 2024-02: 0 of its", "it is another month's file"),
     (of_a_neighbouring_month, "is not the file of 2024-02", "it is another month's file"),
+    (beginning_with(b"", "no_bytes"), "is empty (0 bytes)", "fetch the file again"),
+    (gzipped, "is a gzip archive", "unpack it"),
+    (beginning_with(b"PK\x03\x04rest", "zipped"), "is a ZIP archive", "unpack it"),
+    (as_csv, "is not Parquet but a CSV file", "put the TLC's Parquet file in its place"),
+    (
+        beginning_with(b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 5\n", "of_git_lfs"),
+        "is a pointer of Git LFS",
+        "run git lfs pull",
+    ),
+    (beginning_with(b'{"message": "Forbidden"}', "json"), "is a JSON answer, not Parquet", "fetch the file again"),
+    (beginning_with(b"PARE rest PARE", "encrypted"), "is encrypted Parquet", "write it again without encryption"),
+    (with_encrypted_columns, "is encrypted Parquet", "write it again without encryption"),
     (missing, "does not exist", "put the file of 2024-02 there"),
 ]
 

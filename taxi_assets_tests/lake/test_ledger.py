@@ -2,9 +2,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
 
 from glue_jobs.contracts import FILES
 from glue_jobs.contracts.raw import TRIPS_DATASET
+from taxi_assets.lake import append_tables
 from taxi_assets.lake.lake import Lake
 from taxi_assets_tests.support.tiny_table import facts
 
@@ -37,3 +41,42 @@ def test_runs_that_land_different_months_at_once_all_get_their_entry(open_lake: 
 
 def test_a_month_that_was_never_landed_has_no_file(open_lake: Callable[[], Lake]) -> None:
     assert open_lake().ledger.current("2024-02", TRIPS_DATASET) is None
+
+
+def test_a_file_that_is_refused_gives_its_place_back_to_the_last_good_one(
+    open_lake: Callable[[], Lake],
+) -> None:
+    ledger = open_lake().ledger
+
+    def current() -> str | None:
+        file = open_lake().ledger.current("2024-02", TRIPS_DATASET)
+        return file.sha256 if file else None
+
+    def land_and_refuse(content: str) -> None:
+        ledger.refuse(ledger.record("2024-02", TRIPS_DATASET, facts(content), "run"), "too few rows", "code", "run 2")
+
+    land_and_refuse("bad")
+    assert current() is None
+    assert open_lake().ledger.all_current(TRIPS_DATASET) == []
+    ledger.record("2024-02", TRIPS_DATASET, facts("good"), "run")
+    land_and_refuse("bad")  # the same content again
+    land_and_refuse("worse")
+    assert current() == "good"
+    ledger.record("2024-02", TRIPS_DATASET, facts("bad"), "run")  # judged again
+    assert current() == "bad"
+    rows = open_lake().ledger.history(TRIPS_DATASET)["2024-02"]
+    assert [(row.sha256, row.refused_because) for row in rows if row.refused_by == "code"] == [
+        (content, "too few rows") for content in ("bad", "bad", "worse")
+    ]
+
+
+def test_a_ledger_of_before_files_could_be_refused_is_read_and_extended(lake: Lake) -> None:
+    first_contract = replace(FILES, columns=FILES.columns[:11], version=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(append_tables, "FILES", first_contract)
+        lake.ledger.record("2024-02", TRIPS_DATASET, facts("good"), "run")
+    assert "refused_because" not in lake.catalog.open(first_contract).schema().column_names
+    file = lake.ledger.current("2024-02", TRIPS_DATASET)
+    assert file is not None
+    lake.ledger.refuse(lake.ledger.record("2024-02", TRIPS_DATASET, facts("bad"), "run"), "why", "code", "run")
+    assert lake.ledger.current("2024-02", TRIPS_DATASET) == file

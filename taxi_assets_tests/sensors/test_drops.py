@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -198,6 +199,17 @@ def test_the_same_bytes_dropped_again_are_asked_for_again() -> None:
 
 def test_a_drop_that_the_ledger_has_is_settled_even_if_its_run_is_forgotten() -> None:
     assert decided(ledger=[landed("e1", 1)]) == (False, True)
+
+
+@pytest.mark.parametrize("runs", [[run(drop(), Outcome.SUCCEEDED, 1.5)], []], ids=["its run", "forgotten"])
+def test_a_drop_that_staging_refused_is_asked_for_again_only_when_the_code_has_changed(runs: list[EarlierRun]) -> None:
+    def history(code: str) -> list[LandedFile]:
+        return [landed("e1", 1.5), replace(landed("e1", 1), refused_because="why", refused_by=code)]
+
+    assert decided(*runs, ledger=history(CODE)) == (False, True)
+    assert decide_drop(drop(), [], runs, history(CODE), CODE, NOW).again.why == "it was refused: why"
+    assert decided(*runs, ledger=history("code 0"))[0]
+    assert decided(*runs, ledger=[*history("code 0"), landed("e1", 0.5)]) == (False, True)
 
 
 def test_a_run_tells_what_drop_it_was_asked_for() -> None:

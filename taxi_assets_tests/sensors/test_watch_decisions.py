@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -18,6 +19,10 @@ CODE = "code 1"
 def landed(tag: str, url: str = URL, hours_ago: float = 24) -> LandedFile:
     at = (NOW - timedelta(hours=hours_ago)).replace(tzinfo=None)
     return LandedFile("2024-02", "nyc_taxi", url, "/f", tag, tag, 5, 1, "{}", "r", at)
+
+
+def refused(tag: str, hours_ago: float, code: str = CODE) -> LandedFile:
+    return replace(landed(tag, hours_ago=hours_ago), refused_because="is_small (1 row)", refused_by=code)
 
 
 def run(outcome: Outcome, hours_ago: float = 1, attempt: int = 1, content: str = "A", code: str = CODE) -> EarlierRun:
@@ -126,3 +131,40 @@ def test_numbers_go_on_after_runs_were_deleted() -> None:
 
 def test_failures_of_another_content_do_not_count() -> None:
     assert decided(run(Outcome.FAILED, 0.1, content="B"), run(Outcome.REFUSED, content="C")).request
+
+
+@pytest.mark.parametrize("good", [[], [landed("G", hours_ago=90)]], ids=["no good file", "a good file"])
+def test_a_file_that_staging_refused_is_not_fetched_again_until_other_code_would_judge_it(
+    good: list[LandedFile],
+) -> None:
+    """Its run has landed it; who asked for that run, or whether it is remembered, does not matter."""
+    history = [*good, landed("A", hours_ago=50), refused("A", hours_ago=49)]
+    for runs in ([run(Outcome.SUCCEEDED, 50)], []):
+        found = decided(*runs, ledger=history)
+        assert (found.state, found.request) == (MonthState.REFUSED, False)
+        assert found.why == "refused on 2024-05-30, by the same code as today's: is_small (1 row)"
+        by_other_code = [*history[:-1], refused("A", hours_ago=49, code="code 0")]
+        again = decided(*runs, ledger=by_other_code)
+        state = MonthState.REPUBLISHED if good else MonthState.NEW
+        assert again == Decision(state, "it was refused, but by other code", True, 1 + len(runs))
+        assert not decided(run(Outcome.ACTIVE, 0.1, 2), *runs, ledger=by_other_code).request
+        assert not decided(run(Outcome.FAILED, 0.1, 2), *runs, ledger=by_other_code).request
+        landed_again = [*by_other_code, landed("A", hours_ago=1)]
+        assert decided(run(Outcome.SUCCEEDED, 1, 2), *runs, ledger=landed_again).state is MonthState.UNCHANGED
+        assert decided(*runs, ledger=[*landed_again, refused("A", 0.5)]).state is MonthState.REFUSED
+
+
+def test_while_the_last_good_file_is_at_the_source_it_is_unchanged_whatever_else_was_refused() -> None:
+    assert decided(ledger=[landed("A"), landed("B", "elsewhere"), refused("B", 2)]).state is MonthState.UNCHANGED
+
+
+def test_another_content_is_landed_after_a_refused_one() -> None:
+    assert decided(ledger=[landed("B", hours_ago=50), refused("B", 49)]) == Decision(
+        MonthState.NEW, "it was not run yet", True, 1
+    )
+
+
+def test_a_file_put_in_the_place_of_a_refused_one_by_hand_stays_whatever_code_comes() -> None:
+    by_hand = landed("H", "s3://lake/raw/inbox/yellow_tripdata_2024-02.parquet", hours_ago=2)
+    history = [landed("A", hours_ago=50), refused("A", 49, "code 0"), by_hand]
+    assert decided(run(Outcome.SUCCEEDED, 50), ledger=history).state is MonthState.UNCHANGED

@@ -6,19 +6,17 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from glue_jobs.contracts import tlc
-from glue_jobs.sources.http import KNOWN_GOOD_MONTH
 from taxi_assets.sensors.earlier_runs import Outcome, earlier_runs
 from taxi_assets.sensors.watch_source.decisions import MonthState
 from taxi_assets.sensors.watch_source.sensor import WATCHER, read_cursor, source_watcher
 from taxi_assets.settings import Settings
 from taxi_assets_tests.conftest import MONTH, write_source
 from taxi_assets_tests.support.daemon import Clock, Daemon, execute, location_with
-from taxi_assets_tests.support.tlc_site import Behaviour, serving, web_page
+from taxi_assets_tests.support.tlc_site import Behaviour, serving, status
 
 
 def test_a_month_is_landed_then_refused_then_landed_anew(tmp_path: Path, engine: str) -> None:
     folder = tmp_path / "site"
-    write_source(folder, KNOWN_GOOD_MONTH, rows=500)
     trips = write_source(folder, MONTH, rows=500)
     with serving(folder) as site:
         settings = Settings(lake=str(tmp_path / "lake"), source=site.address, engine=engine, watch_from=MONTH)
@@ -45,7 +43,7 @@ def test_a_month_is_landed_then_refused_then_landed_anew(tmp_path: Path, engine:
         assert state() is MonthState.REPUBLISHED
 
         write_source(folder, MONTH, rows=600, seed=2)
-        site.always = _only_for_get(web_page)  # the file is there by its HEAD
+        site.always = _only_for_get(status(404))  # the file is there by its HEAD
         assert not landed()
         assert earlier_runs(daemon.instance, MONTH)[0].outcome is Outcome.FAILED
         site.always = None

@@ -12,7 +12,7 @@ from typing import Any
 
 from glue_jobs.contracts import QUARANTINE, TRIPS
 from glue_jobs.contracts.months import days_of
-from glue_jobs.files import parquet_schema
+from glue_jobs.files import index_columns, parquet_schema
 from glue_jobs.transforms.normalise import FileLayout, layout_of
 from taxi_assets.checks.session import Session
 from taxi_assets.checks.staging.profile import profile_of
@@ -52,7 +52,7 @@ class StagedMonth:
     @cached_property
     def layout(self) -> FileLayout:
         """How the source file maps to the contract."""
-        return layout_of(parquet_schema(self.source), self.source)
+        return layout_of(parquet_schema(self.source), self.source, index_columns(self.source))
 
     @cached_property
     def profile(self) -> dict[str, float]:

@@ -15,8 +15,8 @@ from urllib.parse import unquote_plus
 
 from glue_jobs.contracts import tlc
 from glue_jobs.sources.folder import tag_of
-from taxi_assets.lake.append_tables import LandedFile
-from taxi_assets.sensors.earlier_runs import CONTENT_TAG, MONTH_TAG, Again, EarlierRun, Outcome, again
+from taxi_assets.lake.append_tables import LandedFile, in_force, refusal_since
+from taxi_assets.sensors.earlier_runs import CONTENT_TAG, MONTH_TAG, Again, EarlierRun, Outcome, again, undone_by
 
 DROP_TAG, FILE_TAG, TIME_TAG = "taxi/drop", "taxi/dropped_file", "taxi/dropped_at"
 """Tags of a run: what tells the drop from any other, the file, and when it was dropped."""
@@ -134,11 +134,17 @@ def decide_drop(
     ``landed`` the ledger's history of it.
     """
     own = [run for run in runs if run.tags.get(DROP_TAG) == drop.key]
-    verdict = again(own, code, now)
+    at = drop.at.astimezone(timezone.utc).replace(tzinfo=None)
+    since = [file for file in landed if file.etag == drop.tag and file.landed_at >= at]
+    refusal = refusal_since(since, in_force(landed))
+    undone = undone_by(refusal.landed_at, own) if refusal else []
+    verdict = again([run for run in own if run not in undone], code, now, undone)
     dropped = [other for other in (*others, *filter(None, map(drop_of, runs))) if other.month == drop.month]
     if newer := next((other for other in dropped if (other.at, other.key) > (drop.at, drop.key)), None):
         return DropDecision(True, Again(False, verdict.attempt, f"{newer.uri} was dropped later"))
-    if any(file.etag == drop.tag and file.landed_at.replace(tzinfo=timezone.utc) >= drop.at for file in landed):
+    if refusal is not None and refusal.refused_by == code:
+        return DropDecision(True, Again(False, verdict.attempt, f"it was refused: {refusal.refused_because}"))
+    if since and refusal is None:
         return DropDecision(True, Again(False, verdict.attempt, "it is landed"))
     return DropDecision(any(run.outcome is not Outcome.NOT_LAUNCHED for run in own), verdict)
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime
 from enum import Enum
 
 from glue_jobs.sources import Seen, Sighting
-from taxi_assets.lake.append_tables import LandedFile
-from taxi_assets.sensors.earlier_runs import EarlierRun, Outcome, again
+from taxi_assets.lake.append_tables import LandedFile, in_force, refusal_since
+from taxi_assets.sensors.earlier_runs import EarlierRun, Outcome, again, undone_by
 
 
 class MonthState(str, Enum):
@@ -21,6 +21,7 @@ class MonthState(str, Enum):
     NOT_PUBLISHED = "not published"
     NEW = "new"
     UNCHANGED = "unchanged"
+    REFUSED = "refused"
     REPUBLISHED = "republished"
     THROTTLED = "throttled"
     UNREACHABLE = "unreachable"
@@ -51,41 +52,35 @@ def decide(
     ``landed`` is the ledger's history of it, the oldest first, ``runs`` those that sensors asked for, the newest first,
     ``code`` the version of the code that would judge the file.
     """
-    in_force = landed[-1] if landed else None
+    current = in_force(landed)
     if sighting.state in _NOT_SEEN:
-        gone = in_force is not None and in_force.url == sighting.url and sighting.state is Seen.NOT_PUBLISHED
+        gone = current is not None and current.url == sighting.url and sighting.state is Seen.NOT_PUBLISHED
         return Decision(_NOT_SEEN[sighting.state], sighting.why + ("; it was there before" if gone else ""))
-    if in_force is not None and is_in_force(sighting, landed):
-        return Decision(MonthState.UNCHANGED, f"landed on {in_force.landed_at:%Y-%m-%d}")
-    if in_force is not None and in_force.url != sighting.url and _was_landed(sighting, landed):
-        return Decision(MonthState.UNCHANGED, f"{in_force.url} was put in its place by hand")
-    state = MonthState.NEW if in_force is None else MonthState.REPUBLISHED
+    if current is not None and is_in_force(sighting, landed):
+        return Decision(MonthState.UNCHANGED, f"landed on {current.landed_at:%Y-%m-%d}")
+    of_sighting = [file for file in landed if (file.url, file.etag) == (sighting.url, sighting.tag)]
+    refusal = refusal_since(of_sighting, current)
+    if refusal is not None and refusal.refused_by == code:
+        said = f"refused on {refusal.landed_at:%Y-%m-%d}, by the same code as today's: {refusal.refused_because}"
+        return Decision(MonthState.REFUSED, said)
+    if current is not None and current.url != sighting.url and of_sighting and refusal is None:
+        return Decision(MonthState.UNCHANGED, f"{current.url} was put in its place by hand")
+    state = MonthState.NEW if current is None else MonthState.REPUBLISHED
     active = next((run for run in runs if run.outcome is Outcome.ACTIVE), None)
     if active is not None:
         return Decision(state, f"{active.name} of the month is on its way")
     of_content = [run for run in runs if run.content == sighting.tag]
-    undone = [run for run in of_content if _is_undone(run, in_force, sighting)]
+    replaced = refusal or (current if current is not None and current.url == sighting.url else None)
+    undone = undone_by(replaced.landed_at, of_content) if replaced is not None else []
     valid = [run for run in of_content if run not in undone]
     if valid and valid[0].outcome is Outcome.SUCCEEDED:
         return Decision(MonthState.UNCHANGED, f"{valid[0].name} found the bytes that are in force, under another tag")
     verdict = again(valid, code, now, undone)
-    return Decision(state, verdict.why, verdict.request, verdict.attempt)
+    why = "it was refused, but by other code" if refusal is not None and not valid else verdict.why
+    return Decision(state, why, verdict.request, verdict.attempt)
 
 
 def is_in_force(sighting: Sighting, landed: Sequence[LandedFile]) -> bool:
-    """Whether the content that was seen is the one that was landed last."""
-    return bool(landed) and landed[-1].etag == sighting.tag
-
-
-def _was_landed(sighting: Sighting, landed: Sequence[LandedFile]) -> bool:
-    return any(file.url == sighting.url and file.etag == sighting.tag for file in landed)
-
-
-def _is_undone(run: EarlierRun, in_force: LandedFile | None, sighting: Sighting) -> bool:
-    """Whether what a run has landed was later replaced from the same place: its content has come back since."""
-    return (
-        run.outcome is Outcome.SUCCEEDED
-        and in_force is not None
-        and in_force.url == sighting.url
-        and run.ended < in_force.landed_at.replace(tzinfo=timezone.utc)
-    )
+    """Whether the content that was seen is the one in force."""
+    current = in_force(landed)
+    return current is not None and current.etag == sighting.tag

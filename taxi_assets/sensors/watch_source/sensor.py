@@ -223,8 +223,8 @@ def in_words(months: Sequence[str], watch: Watched, decisions: Mapping[str, Deci
             f"{len(members)} months" if state == MonthState.UNCHANGED.value and len(members) > 3 else ", ".join(members)
         )
         said.append(f"{state}: {named}")
-    open_ones = (MonthState.NEW, MonthState.REPUBLISHED, MonthState.THROTTLED, MonthState.UNREACHABLE)
-    waiting = [f"{month}: {one.why}" for month, one in decisions.items() if one.state in open_ones]
+    in_order = (MonthState.UNCHANGED, MonthState.NOT_PUBLISHED)
+    waiting = [f"{month}: {one.why}" for month, one in decisions.items() if one.state not in in_order]
     return "; ".join(said) + "".join(f". {text}" for text in waiting)
 
 
