@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from glue_jobs.contracts import QUARANTINE, TRIPS, tlc
+from glue_jobs.contracts.rules import RULES_VERSION
 from taxi_assets.cli.main import main
 from taxi_assets.lake.lake import Lake
 from taxi_assets.operations.run_month import MonthResult
@@ -26,7 +27,7 @@ def test_quarantine_show_counts_by_reason_and_shows_samples(published: tuple[Pat
     lake, result = published
     shown = taxi_assets("quarantine", "show", "--month", MONTH, "--lake", lake)
     assert shown.exit_code == 0, shown.output
-    assert f"{MONTH}, {result.quarantined_rows} rows quarantined, rules v2" in shown.output
+    assert f"{MONTH}, {result.quarantined_rows} rows quarantined, rules v{RULES_VERSION}" in shown.output
     for reason, rows in result.quarantine_reasons.items():
         assert any(reason in line and f" {rows} " in line for line in shown.output.splitlines())
     assert "Longer than 24 hours" in shown.output

@@ -6,6 +6,7 @@ from pathlib import Path
 import dagster as dg
 import pyarrow.parquet as pq
 
+from glue_jobs.contracts.rules import RULES_VERSION
 from taxi_assets.asset_keys import CHECK_HISTORY_KEY, STAGING_TRIPS
 from taxi_assets.lake.lake import Lake
 from taxi_assets.operations.dagster_instance import dagster_home
@@ -47,7 +48,7 @@ def test_every_check_of_a_run_is_in_the_history(published: tuple[Path, MonthResu
             "SELECT count(*), count(value), count(DISTINCT measure) FROM quality.check_history WHERE measure <> ''"
         ).fetchall()
     checks = sum(result.checks.values())
-    assert answers == [(checks, checks, True, 2, checks, checks, checks)]
+    assert answers == [(checks, checks, True, RULES_VERSION, checks, checks, checks)]
     assert measures[0][0] == measures[0][1] == measures[0][2] > 40
 
 
