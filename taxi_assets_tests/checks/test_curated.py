@@ -113,7 +113,7 @@ def test_every_check_says_what_it_expects_what_it_found_and_how_to_see_the_rows(
     assert len(answers) >= 45
     with duckdb.connect() as connection:
         for answer in answers:
-            assert answer.outcome.passed, answer
+            assert answer.outcome.passed == (answer.name != "every_day_has_trips"), answer  # the month has three days
             assert answer.outcome.expected
             assert answer.outcome.actual
             metadata = answer.result.metadata

@@ -150,7 +150,8 @@ def test_categoricals_of_pandas_are_accepted_as_what_they_are_of(tmp_path: Path)
     assert facts["unknown_columns"] == []
 
 
-FILTERED = [*range(3, 506), 900]
+ROWS = make_month("2024-02", 500, 1).num_rows
+FILTERED = [*range(3, ROWS + 2), 900]
 """An index from which rows were taken; pandas writes one that is a range into its metadata alone."""
 
 
@@ -163,7 +164,7 @@ def frame_with(**columns: Any) -> pd.DataFrame:
 INDEXED: list[tuple[str, Callable[[], pd.DataFrame], str]] = [
     ("without a name", lambda: frame_with().set_index(pd.Index(FILTERED)), "__index_level_0__"),
     ("with a name", lambda: frame_with(trip_id=FILTERED).set_index("trip_id"), "trip_id"),
-    ("by way of CSV", lambda: frame_with(**{"Unnamed: 0": range(504)}), "Unnamed: 0"),
+    ("by way of CSV", lambda: frame_with(**{"Unnamed: 0": range(ROWS)}), "Unnamed: 0"),
     ("reset", lambda: frame_with().reset_index(), "index"),
 ]
 
@@ -176,7 +177,9 @@ def test_an_index_of_pandas_is_known_for_one(tmp_path: Path, make: Callable[[], 
 
 
 @pytest.mark.parametrize(
-    "values", [[5, *range(1, 504)], [None, *range(1, 504)], [str(n) for n in range(504)]], ids=["gap", "null", "texts"]
+    "values",
+    [[5, *range(1, ROWS)], [None, *range(1, ROWS)], [str(n) for n in range(ROWS)]],
+    ids=["gap", "null", "texts"],
 )
 def test_a_column_that_is_only_called_as_an_index_is_data(tmp_path: Path, values: list[object]) -> None:
     frame_with(index=values).to_parquet(tmp_path / "f.parquet", coerce_timestamps="us")

@@ -104,8 +104,9 @@ def test_a_month_of_one_process_is_read_by_another(month: Month, instance: dg.Da
     checks = instance.event_log_storage.get_latest_asset_check_execution_by_key(
         list(build_definitions(Settings()).resolve_asset_graph().asset_check_keys)
     )
-    assert len(checks) == month.checks_passed > 0
-    assert {check.status for check in checks.values()} == {AssetCheckExecutionRecordStatus.SUCCEEDED}
+    passed = [one for one in checks.values() if one.status == AssetCheckExecutionRecordStatus.SUCCEEDED]
+    assert len(passed) == month.checks_passed > 0
+    assert {key.name for key, one in checks.items() if one not in passed} == {"every_day_has_trips"}  # it has three
 
 
 def test_what_a_run_printed_is_read_from_s3(month: Month, instance: dg.DagsterInstance, aws: AwsEmulator) -> None:

@@ -14,9 +14,15 @@ import duckdb
 
 from taxi_assets.checks.check import Check
 
+NEEDS_A_WHOLE_MONTH = {"trips: every_day_has_trips"}
+"""Months of tests have a few days; ``test_completeness`` asks about the others."""
+
 
 def failed(checks: list[Check[Any]], subject: object) -> set[str]:
-    return {f"{one.asset.path[-1]}: {one.name}" for one in checks if not one.evaluate(subject).outcome.passed}
+    """The checks that fail, but for those that only a month with all its days passes."""
+    answers = [one.evaluate(subject) for one in checks]
+    names = {f"{one.asset.path[-1]}: {one.name}" for one in answers if not one.outcome.passed}
+    return names - NEEDS_A_WHOLE_MONTH
 
 
 def rewrite(folder: Path, select: str) -> None:
