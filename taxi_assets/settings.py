@@ -14,8 +14,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ModelWrapValidatorHandler, SecretStr, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from typing_extensions import Self
+
+from glue_jobs.errors import PipelineError
 
 TLC_SITE = "https://d37ci6vzurychx.cloudfront.net"
 """Where the TLC publishes its trip records."""
@@ -35,17 +38,17 @@ class Settings(BaseSettings):
     """Settings of one process, each set from outside by ``TAXI_`` and its name.
 
     ``lake``: folder of the lake, ``s3://bucket`` or ``s3://bucket/prefix`` with the profile ``aws``. ``source``:
-    https:// address or folder in the TLC's layout, or ``synthetic:rows=50000,seed=1``. ``engine``, for the profile
-    ``local``: ``sail``, ``spark`` (JVM) or a Spark Connect address ``sc://host:port``; ``jobs_python``, for it too: the
-    Python that runs the jobs, whose PySpark is the Spark of ``spark``. ``watch``: whether the source is watched by
-    itself (with the profile ``aws`` unless told otherwise), from the month ``watch_from`` on (else the twelve newest),
-    every ``watch_minutes``. The others are for the profile ``aws``: ``drop_queue_url``, the SQS queue that hears of
-    files dropped into the lake's inbox;
-    ``region``; ``glue_job_prefix`` and ``database_prefix``, which the names of Glue jobs and catalog databases begin
-    with; version, worker type and number of workers of the Glue jobs, their longest run in minutes, seconds between two
-    looks at a run, how often an attempt that failed for a passing cause is repeated, and the price of a DPU-hour in
-    USD. For both: ``ui_url``, where Dagster's pages are; ``alert_topic_arn``, the SNS topic of alerts (empty: a folder
-    of the lake); ``slack_webhook_url``, a secret, for a copy of them; ``heartbeat_url``, a secret too, that is called
+    https:// address in the TLC's layout, folder with its files, or ``synthetic:rows=50000,seed=1``. ``engine``, for
+    the profile ``local``: ``sail``, ``spark`` (JVM) or a Spark Connect address ``sc://host:port``; ``jobs_python``,
+    for it too: the Python that runs the jobs, whose PySpark is the Spark of ``spark``. ``watch``: whether the
+    source is watched by itself (with the profile ``aws`` unless told otherwise), from the month ``watch_from`` on
+    (else the twelve newest), every ``watch_minutes``. The others are for the profile ``aws``: ``drop_queue_url``,
+    the SQS queue that hears of files dropped into the lake's inbox; ``region``; ``glue_job_prefix`` and
+    ``database_prefix``, which the names of Glue jobs and catalog databases begin with; version, worker type and
+    number of workers of the Glue jobs, their longest run in minutes, seconds between two looks at a run, how often
+    an attempt that failed for a passing cause is repeated, and the price of a DPU-hour in USD. For both:
+    ``ui_url``, where Dagster's pages are; ``alert_topic_arn``, the SNS topic of alerts (empty: a folder of the
+    lake); ``slack_webhook_url``, a secret, for a copy of them; ``heartbeat_url``, a secret too, that is called
     every five minutes while the daemon is alive. A pydantic ValidationError names the variable that is wrong.
     """
 
@@ -93,7 +96,8 @@ class Settings(BaseSettings):
         except ValidationError as error:
             faults = [(".".join(map(str, fault["loc"])), fault["msg"], fault["input"]) for fault in error.errors()]
             said = [f"TAXI_{where.upper()}: {told}, not {value!r}" if where else told for where, told, value in faults]
-            raise ValueError("; ".join(text.removeprefix("Value error, ") for text in said)) from None
+            text = "; ".join(part.removeprefix("Value error, ") for part in said)
+            raise _wrong(text) from None
 
     @model_validator(mode="before")
     @classmethod
@@ -101,12 +105,10 @@ class Settings(BaseSettings):
         lake = str(given.get("lake", "lake"))
         if given.get("profile", Profile.LOCAL) in (Profile.AWS, Profile.AWS.value):
             if not _S3_ROOT.fullmatch(lake.rstrip("/")):
-                raise ValueError(
-                    f"TAXI_LAKE: {lake!r} is not s3://bucket or s3://bucket/prefix, as TAXI_PROFILE=aws needs"
-                )
+                raise _wrong(f"TAXI_LAKE: {lake!r} is not s3://bucket or s3://bucket/prefix, as TAXI_PROFILE=aws needs")
             return {**given, "lake": lake.rstrip("/")}
         if "://" in lake:
-            raise ValueError(f"TAXI_LAKE: {lake} is not a folder; for a lake in S3 set TAXI_PROFILE=aws as well")
+            raise _wrong(f"TAXI_LAKE: {lake} is not a folder; for a lake in S3 set TAXI_PROFILE=aws as well")
         return {**given, "lake": str(_folder(lake))}
 
     @model_validator(mode="before")
@@ -115,7 +117,7 @@ class Settings(BaseSettings):
         # Not resolved: an environment's python is a link to one that knows nothing of the environment.
         python = Path(given.get("jobs_python", sys.executable)).expanduser().absolute()
         if not (python.is_file() and os.access(python, os.X_OK)):
-            raise ValueError(
+            raise _wrong(
                 f"TAXI_JOBS_PYTHON: {python} is no executable file; give the path of a Python that has PySpark, "
                 "for example .venv-spark4/bin/python (make spark4)"
             )
@@ -125,32 +127,44 @@ class Settings(BaseSettings):
     def _webhook_by_tls(self) -> Self:
         # Not a pattern of the field: its fault would show the value.
         if self.slack_webhook_url and not self.slack_webhook_url.get_secret_value().startswith("https://"):
-            raise ValueError("TAXI_SLACK_WEBHOOK_URL does not begin with https://")
+            raise _wrong("TAXI_SLACK_WEBHOOK_URL does not begin with https://")
         return self
 
     @model_validator(mode="after")
     def _known_engine(self) -> Self:
         if self.engine not in (SAIL, SPARK) and not self.engine.startswith("sc://"):
-            raise ValueError(f"TAXI_ENGINE: {self.engine!r} is none of {SAIL}, {SPARK}, sc://host:port")
+            raise _wrong(f"TAXI_ENGINE: {self.engine!r} is none of {SAIL}, {SPARK}, sc://host:port")
         return self
 
     @model_validator(mode="after")
     def _source_within_reach(self) -> Self:
         if not self.source.strip():
-            raise ValueError("TAXI_SOURCE is empty: give a https:// address, a folder, or synthetic")
+            raise _wrong("TAXI_SOURCE is empty: give a https:// address, a folder, or synthetic")
         remote = self.source.startswith(("https://", "http://", "synthetic"))
         if self.profile is Profile.AWS and not remote:
-            raise ValueError(
+            raise _wrong(
                 f"TAXI_SOURCE: {self.source} is a folder of this machine, which Glue jobs do not see "
                 "(TAXI_PROFILE=aws); give a https:// address or synthetic"
             )
+        if self.source != TLC_SITE:
+            from glue_jobs.sources import open_source  # with all that sources need
+
+            try:
+                open_source(self.source)
+            except PipelineError as error:
+                raise _wrong(f"TAXI_SOURCE: {error.problem}; {error.remedy}") from error
         return self
+
+
+def _wrong(text: str) -> PydanticCustomError:
+    """No ValueError: pydantic would say that it is one, before the sentence."""
+    return PydanticCustomError("settings", "{text}", {"text": text})
 
 
 def _folder(lake: str) -> Path:
     resolved = Path(lake).expanduser().resolve()
     if resolved.exists() and not resolved.is_dir():
-        raise ValueError(f"TAXI_LAKE: {resolved} is a file; give a folder, it is made if it does not exist")
+        raise _wrong(f"TAXI_LAKE: {resolved} is a file; give a folder, it is made if it does not exist")
     if wild := sorted(set("*?[]{}") & set(str(resolved))):
-        raise ValueError(f"TAXI_LAKE: {resolved} has {' '.join(wild)} in it, which engines take for a pattern")
+        raise _wrong(f"TAXI_LAKE: {resolved} has {' '.join(wild)} in it, which engines take for a pattern")
     return resolved

@@ -6,6 +6,8 @@ not: checking or landing it (``ingest_raw``).
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from glue_jobs.errors import SourceUnavailable
 from glue_jobs.sources.base import Fetched, Progress, Seen, Sighting, Source, TripSource
 from glue_jobs.sources.folder import FolderSource
@@ -13,16 +15,28 @@ from glue_jobs.sources.http import HttpSource
 from glue_jobs.sources.inbox import INBOX, InboxSource
 from glue_jobs.sources.synthetic import SyntheticSource
 
-__all__ = ["Fetched", "Progress", "Seen", "Sighting", "Source", "TripSource", "open_source", "open_trip_source"]
+__all__ = [
+    "Fetched",
+    "Progress",
+    "Seen",
+    "Sighting",
+    "Source",
+    "TripSource",
+    "open_source",
+    "open_trip_source",
+    "require_source",
+]
 
 
 def open_source(spec: str) -> Source:
     """The source that ``spec`` names.
 
     ``https://…`` is a site in the TLC's layout, ``synthetic`` or ``synthetic:rows=50000,seed=1`` the generator,
-    anything else a folder in the TLC's layout. SourceUnavailable if it is none of these.
+    anything else a folder (``FolderSource`` says what it may look like). SourceUnavailable if it is none of these.
     """
     if spec.startswith(("http://", "https://")):
+        if not urlsplit(spec).hostname:
+            raise SourceUnavailable(f"{spec} names no host", "give the whole address, for example https://example.org")
         return HttpSource(spec)
     if spec == "synthetic" or spec.startswith("synthetic:"):
         return SyntheticSource.from_spec(spec)
@@ -31,6 +45,13 @@ def open_source(spec: str) -> Source:
             f"{spec} is no source", "give a https:// address, a folder, or synthetic:rows=50000,seed=1"
         )
     return FolderSource(spec)
+
+
+def require_source(spec: str) -> None:
+    """SourceUnavailable if ``spec`` is no source, or a folder that no month can come from; a site is not asked."""
+    source = open_source(spec)
+    if isinstance(source, FolderSource):
+        source.require()
 
 
 def open_trip_source(spec: str) -> TripSource:

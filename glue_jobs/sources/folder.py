@@ -1,4 +1,4 @@
-"""A folder laid out like the TLC's site."""
+"""A folder with the TLC's files."""
 
 from __future__ import annotations
 
@@ -6,23 +6,62 @@ import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from glue_jobs.contracts import tlc
 from glue_jobs.errors import NotPublishedYet, SourceUnavailable
 from glue_jobs.sources.base import Fetched, Progress, Seen, Sighting
 
+_FILE = "file:"
+_TRIP_FOLDER, _TRIP_FILES = "trip-data", "yellow_tripdata_*.parquet"
+
 
 class FolderSource:
-    """Files below ``root``: ``trip-data/yellow_tripdata_YYYY-MM.parquet`` and ``misc/taxi_zone_lookup.csv``."""
+    """Files below the folder ``spec``, a path (also with ``~``) or ``file://`` URI: laid out like the TLC's site, with
+    ``trip-data/yellow_tripdata_YYYY-MM.parquet`` and ``misc/taxi_zone_lookup.csv``, or with both files directly in it.
 
-    def __init__(self, root: str) -> None:
-        self._root = Path(root.removeprefix("file://")).resolve()
+    The site's ``trip-data`` itself is understood as well.
+    """
+
+    def __init__(self, spec: str) -> None:
+        path = unquote(urlsplit(spec).path) if spec.startswith(_FILE) else spec
+        try:
+            given = Path(path).expanduser().resolve()
+        except RuntimeError as error:  # ~somebody
+            raise SourceUnavailable(f"{spec} is no folder ({error})", "give the whole path") from error
+        is_part = given.name == _TRIP_FOLDER and (given.parent / tlc.ZONE_FILE_PATH).is_file()
+        self._root = given.parent if is_part else given
+
+    def require(self) -> None:
+        """SourceUnavailable if the folder is not one that months can be landed from."""
+        if self._root.is_file():
+            raise SourceUnavailable(f"{self._root} is a file", f"give the folder that it is in: {self._root.parent}")
+        if not self._root.is_dir():
+            raise SourceUnavailable(f"{self._root} does not exist", "check the path, or mount what it is on")
+        if not any(self._trips_folder.glob(_TRIP_FILES)):
+            raise SourceUnavailable(
+                f"{self._root} has no trip files",
+                f"put them there, called {_TRIP_FILES.replace('*', 'YYYY-MM')}, or give another folder",
+            )
+        if not self._zones.is_file():
+            raise SourceUnavailable(f"{self._zones} does not exist", "put the TLC's zone lookup there")
+
+    @property
+    def _trips_folder(self) -> Path:
+        as_on_site = self._root / _TRIP_FOLDER
+        is_flat = not as_on_site.is_dir() and any(self._root.glob(_TRIP_FILES))
+        return self._root if is_flat else as_on_site
+
+    @property
+    def _zones(self) -> Path:
+        flat = self._root / tlc.ZONE_FILE_NAME
+        return flat if flat.is_file() else self._root / tlc.ZONE_FILE_PATH
 
     def fetch_trips(self, month: str, destination: Path, progress: Progress) -> Fetched:
         """See ``Source``."""
-        path = self._root / tlc.trip_file_path(month)
+        path = self._trips_folder / tlc.trip_file_name(month)
         if not path.is_file():
-            there = sorted(found.name for found in path.parent.glob("yellow_tripdata_*.parquet"))
+            there = sorted(found.name for found in self._trips_folder.glob(_TRIP_FILES))
             raise NotPublishedYet(
                 f"{path} does not exist; the folder has {', '.join(there) or 'no trip files'}",
                 f"put the file of {month} there, or choose another month or source",
@@ -31,16 +70,15 @@ class FolderSource:
 
     def fetch_zones(self, destination: Path, progress: Progress) -> Fetched:
         """See ``Source``."""
-        path = self._root / tlc.ZONE_FILE_PATH
-        if not path.is_file():
-            raise SourceUnavailable(f"{path} does not exist", "put the TLC's zone lookup there")
-        return copy_file(path, destination, progress)
+        if not self._zones.is_file():
+            raise SourceUnavailable(f"{self._zones} does not exist", "put the TLC's zone lookup there")
+        return copy_file(self._zones, destination, progress)
 
     def look(self, months: Sequence[str], deadline_seconds: float) -> dict[str, Sighting]:  # noqa: ARG002 -- it is quick
         """See ``Source``. A folder that is not there, as one that is not mounted, is out of reach."""
         seen: dict[str, Sighting] = {}
         for month in months:
-            path = self._root / tlc.trip_file_path(month)
+            path = self._trips_folder / tlc.trip_file_name(month)
             url = path.as_uri()
             try:
                 found = path.stat()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import click
 from rich.markup import escape
@@ -19,7 +19,7 @@ from taxi_assets.cli.options import (
     lake_option,
     settings_of,
 )
-from taxi_assets.cli.output import err, folding_table, out
+from taxi_assets.cli.output import err, folding_table, out, pasteable
 
 
 @click.command()
@@ -47,7 +47,7 @@ def rollback(table: str, month: str, version: str | None, lake: str | None) -> N
     restored = existing_lake(lake).publisher.roll_back_together(chosen, month, version)
     for one in restored:
         out.print(f"{one.table} {month}: version {one.version} is live", highlight=False)
-    out.print("See what now differs: taxi-assets status")
+    out.print(f"See what now differs: {pasteable('taxi-assets status')}", soft_wrap=True, highlight=False)
 
 
 @click.group()
@@ -74,7 +74,7 @@ def check(lake: str | None, as_json: bool) -> None:
                 rows[table] = progress.add_task(table, total=total)
             progress.update(rows[table], completed=done)
 
-        faults = check_catalog(opened, show)
+        faults = [replace(fault, repair=pasteable(fault.repair)) for fault in check_catalog(opened, show)]
     if as_json:
         click.echo(json.dumps([asdict(fault) for fault in faults]))
     elif faults:

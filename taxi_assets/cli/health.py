@@ -7,14 +7,14 @@ import json
 import os
 import socket
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timezone
 
 import click
 from rich.markup import escape
 
 from taxi_assets.cli.options import is_synthetic, lake_option, landed_in, settings_of
-from taxi_assets.cli.output import fail, out
+from taxi_assets.cli.output import fail, out, pasteable
 
 
 @click.command()
@@ -33,7 +33,8 @@ def health(lake: str | None, as_json: bool) -> None:
     """
     from taxi_assets.operations.health import Level, examine
 
-    lines = examine(settings_of(lake, None), datetime.now(timezone.utc))
+    found = examine(settings_of(lake, None), datetime.now(timezone.utc))
+    lines = [replace(line, repair=pasteable(line.repair)) for line in found]
     if as_json:
         click.echo(json.dumps([asdict(line) for line in lines]))
     else:

@@ -15,7 +15,9 @@ import click
 from glue_jobs.contracts import CURATED_TABLES, RAW_FILES, TABLES
 from glue_jobs.contracts.months import ranges
 from glue_jobs.contracts.raw import TRIPS_DATASET
+from glue_jobs.errors import PipelineError
 from taxi_assets.calendar import ended_months
+from taxi_assets.cli.output import TYPED, pasteable
 
 if TYPE_CHECKING:
     from taxi_assets.lake.append_tables import LandedFile
@@ -82,11 +84,28 @@ def settings_of(lake: str | None, source: str | None) -> Settings:
 
     from taxi_assets.settings import Settings
 
-    given: dict[str, Any] = {"lake": lake, "source": source}
+    given = {name: value for name, value in (("lake", lake), ("source", source)) if value is not None}
+    if (context := click.get_current_context(silent=True)) is not None:
+        context.meta[TYPED] = given
     try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})
+        return Settings(**given)  # type: ignore[arg-type]
     except ValidationError as error:
-        raise click.UsageError("; ".join(str(fault["msg"]) for fault in error.errors())) from error
+        said = "; ".join(str(fault["msg"]) for fault in error.errors())
+        for name in given:
+            said = said.replace(f"TAXI_{name.upper()}:", f"--{name}:")
+        raise click.UsageError(said) from error
+
+
+def settings_to_run(lake: str | None, source: str | None) -> Settings:
+    """Those settings, for a command that reads the source; click.UsageError if no month can come from it."""
+    from glue_jobs.sources import require_source
+
+    settings = settings_of(lake, source)
+    try:
+        require_source(settings.source)
+    except PipelineError as error:
+        raise click.UsageError(f"{'--source' if source else 'TAXI_SOURCE'}: {error}") from error
+    return settings
 
 
 def existing_lake(folder: str | None) -> Lake:
@@ -98,7 +117,7 @@ def existing_lake(folder: str | None) -> Lake:
     settings = settings_of(folder, None)
     if settings.profile is Profile.LOCAL and not Path(settings.lake, "catalog.db").is_file():
         refuse_what_is_no_catalog(Path(settings.lake))
-        raise click.UsageError(f"there is no lake in {settings.lake}; make one with: taxi-assets demo")
+        raise click.UsageError(f"there is no lake in {settings.lake}; make one with: {pasteable('taxi-assets demo')}")
     return Lake.of(settings)
 
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import math
+import re
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -55,6 +57,11 @@ def as_json_text(value: Any) -> str:
     return json.dumps(_json_value(value), allow_nan=False)
 
 
+def _key(name: Any) -> str:
+    """The key of a map, which JSON has as text only."""
+    return name if isinstance(name, str) else str(_json_value(name))
+
+
 def _json_value(value: Any) -> Any:
     """Decimals as numbers if none of their digits is lost, else as text; times by ISO 8601, bytes in hexadecimal."""
     if value is None or isinstance(value, str | int):
@@ -72,14 +79,30 @@ def _json_value(value: Any) -> Any:
     return value.hex() if isinstance(value, bytes) else str(value)
 
 
-def _key(value: Any) -> str:
-    known = _json_value(value)
-    return known if isinstance(known, str) else str(value)
+_COMMAND = re.compile(
+    r"\btaxi-assets (run|replay|backfill|status|rollback|query|health|home|demo|quarantine show"
+    r"|ui|catalog check|catalog update|catalog maintain|catalog relocate)\b"
+)
+_READS_THE_SOURCE = ("run", "backfill")
+TYPED = "taxi.typed"
+"""Where a command's context keeps what was typed for --lake and --source."""
+
+
+def pasteable(text: str) -> str:
+    """``text``, each command that it names with the --lake and --source that were typed for this one."""
+    context = click.get_current_context(silent=True)
+    typed: dict[str, str] = context.meta.get(TYPED, {}) if context is not None else {}
+
+    def complete(found: re.Match[str]) -> str:
+        options = [name for name in typed if name == "lake" or found[1] in _READS_THE_SOURCE]
+        return " ".join([found[0], *(f"--{name} {shlex.quote(typed[name])}" for name in options)])
+
+    return _COMMAND.sub(complete, text)
 
 
 def fail(message: str, code: int = 1) -> NoReturn:
     """Print an error and exit with ``code``."""
-    err.print(f"[red]error:[/red] {escape(message)}", soft_wrap=True, highlight=False)
+    err.print(f"[red]error:[/red] {escape(pasteable(message))}", soft_wrap=True, highlight=False)
     sys.exit(code)
 
 

@@ -12,7 +12,7 @@ from rich.box import SIMPLE
 from rich.markup import escape
 
 from taxi_assets.cli.options import check_month, existing_lake, lake_option, month_option
-from taxi_assets.cli.output import ROWS_ON_A_TERMINAL, as_json_text, fail, folding_table, out
+from taxi_assets.cli.output import ROWS_ON_A_TERMINAL, as_json_text, fail, folding_table, out, pasteable
 
 _SAMPLE_COLUMNS = {
     "tpep_pickup_datetime": "pick-up",
@@ -77,7 +77,7 @@ def status(lake: str | None, as_json: bool) -> None:
         click.echo(json.dumps([month.as_json() for month in months]))
         return
     if not months:
-        out.print("Nothing is published yet. Begin with: taxi-assets demo")
+        out.print(f"Nothing is published yet. Begin with: {pasteable('taxi-assets demo')}", soft_wrap=True)
         return
     table = folding_table("month", "table", "rows", "version")
     for month in months:

@@ -19,9 +19,10 @@ from taxi_assets.cli.options import (
     month_option,
     refuse_other_kind,
     settings_of,
+    settings_to_run,
     tables_of,
 )
-from taxi_assets.cli.output import INTERRUPTED, err, out, print_result, progress_of
+from taxi_assets.cli.output import INTERRUPTED, err, out, pasteable, print_result, progress_of
 
 if TYPE_CHECKING:
     from taxi_assets.operations.run_month import MonthResult
@@ -54,7 +55,7 @@ def run(
     """
     check_month(month)
     chosen = tables_of(tables)
-    settings = settings_of(lake, source)
+    settings = settings_to_run(lake, source)
     refuse_other_kind(settings, source)
     accepted = f"{_user()}: {accept_smaller}" if accept_smaller else ""
     _finish(_run_with_progress(settings, month, chosen, accept_smaller=accepted), as_json)
@@ -100,7 +101,7 @@ def backfill(first: str, last: str, force: bool, source: str | None, lake: str |
 
     check_month(first)
     check_month(last)
-    settings = settings_of(lake, source)
+    settings = settings_to_run(lake, source)
     refuse_other_kind(settings, source)
     try:
         chosen = plan(Lake.of(settings), first, last, force)
@@ -169,9 +170,11 @@ def _run_with_progress(
 
     try:
         with progress_of(STEPS[1:] if replay else STEPS, month) as listener:
-            return run_month(settings, month, tables, listener, replay, accept_smaller)
+            result = run_month(settings, month, tables, listener, replay, accept_smaller)
     except NoDagsterHome as error:
         raise click.UsageError(str(error)) from error
+    result.error = pasteable(result.error)
+    return result
 
 
 def _finish(result: MonthResult, as_json: bool) -> None:

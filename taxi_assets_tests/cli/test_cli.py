@@ -20,6 +20,7 @@ from glue_jobs.reporting import parse_progress, progress_line
 from taxi_assets.cli import run as cli
 from taxi_assets.cli.main import main
 from taxi_assets.cli.options import refuse_other_kind
+from taxi_assets.cli.output import TYPED, pasteable
 from taxi_assets.lake.lake import Lake
 from taxi_assets.operations.run_month import MonthResult
 from taxi_assets.settings import TLC_SITE, Settings
@@ -80,6 +81,51 @@ def test_wrong_usage_exits_2(arguments: list[str]) -> None:
     assert taxi_assets(*arguments).exit_code == 2
 
 
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("synthetic:foo=bar", "--source: 'foo=bar' in synthetic:foo=bar is not understood"),
+        ("/no/such/folder", "--source: /no/such/folder does not exist"),
+        (__file__, "is a file"),
+        ("ftp://example.org", "ftp://example.org is no source"),
+    ],
+)
+@pytest.mark.parametrize("command", [("run", "--month", MONTH), ("backfill", "--from", MONTH, "--to", MONTH)])
+def test_a_source_that_no_month_can_come_from_is_wrong_usage_and_no_run(
+    tmp_path: Path, command: tuple[str, ...], source: str, said: str
+) -> None:
+    done = taxi_assets(*command, "--source", source, "--lake", tmp_path / "lake")
+    assert done.exit_code == 2
+    assert said in " ".join(done.stderr.split())
+    assert "Value error" not in done.stderr
+    assert not (tmp_path / "lake").exists()
+    told = CliRunner().invoke(main, [*command, "--lake", str(tmp_path / "lake")], env={"TAXI_SOURCE": source})
+    assert (told.exit_code, "TAXI_SOURCE: " in told.stderr, "Value error" in told.stderr) == (2, True, False)
+
+
+def test_what_to_do_can_be_pasted_where_lake_and_source_were_typed(tmp_path: Path) -> None:
+    lake, source = tmp_path / "my lake", "synthetic:rows=500,seed=1"
+    Lake.in_folder(lake)
+    in_its_place = f"taxi-assets {{}} --lake '{lake}'"
+    status = taxi_assets("status", "--lake", lake)
+    assert in_its_place.format("demo") in status.output.replace("\n", " ")
+    rollback = taxi_assets("rollback", "daily_metrics", MONTH, "--lake", lake)
+    assert f"{in_its_place.format('run')} --month {MONTH}" in rollback.stderr
+    none = taxi_assets("status", "--lake", tmp_path / "no lake")
+    assert f"taxi-assets demo --lake '{tmp_path}/no lake'" in none.stderr
+    lines = json.loads(taxi_assets("health", "--lake", lake, "--json").output)
+    assert f"{in_its_place.format('run')} --month YYYY-MM" in {line["repair"] for line in lines}
+    typed = {"lake": str(lake), "source": source}
+    with click.Context(main, info_name="x") as context:
+        context.meta[TYPED] = typed
+        assert pasteable("taxi-assets run --month 1, then taxi-assets quarantine show --month 1") == (
+            f"{in_its_place.format('run')} --source {source} --month 1, "
+            f"then {in_its_place.format('quarantine show')} --month 1"
+        )
+    unset = CliRunner().invoke(main, ["rollback", "daily_metrics", MONTH], env={"TAXI_LAKE": str(lake)})
+    assert f"taxi-assets run --month {MONTH}" in unset.stderr
+
+
 def test_status_shows_every_table_of_every_month(published: tuple[Path, MonthResult]) -> None:
     lake, result = published
     shown = taxi_assets("status", "--lake", lake).output
@@ -103,6 +149,12 @@ def test_query_answers_as_a_table_csv_and_json(published: tuple[Path, MonthResul
         (r["pickup_date"], r["trips"], float(r["net_revenue"])) for r in as_csv
     ]
     assert as_csv[0]["net_revenue"] in taxi_assets("query", QUERY, "--lake", lake).output
+
+
+def test_a_map_is_a_json_object_whatever_its_keys_are(published: tuple[Path, MonthResult]) -> None:
+    sql = "SELECT map([1, 2], ['a', NULL]) AS m, [map([DATE '2024-02-01'], ['NaN'::DOUBLE])] AS n, {'a': 1} AS s"
+    shown = taxi_assets("query", sql, "--format", "json", "--lake", published[0])
+    assert json.loads(shown.stdout) == [{"m": {"1": "a", "2": None}, "n": [{"2024-02-01": None}], "s": {"a": 1}}]
 
 
 @pytest.mark.parametrize("sql", ["SELECT nonsense", "DROP VIEW staging.trips", "COPY (SELECT 1) TO 'x.csv'"])

@@ -16,7 +16,7 @@ from glue_jobs.errors import Cause, InputError, NotPublishedYet, SourceUnavailab
 from glue_jobs.ingest_raw import ingest
 from glue_jobs.reporting import Reporter
 from glue_jobs.reports import IngestReport
-from glue_jobs.sources import Seen, Sighting, Source, http, open_source, open_trip_source
+from glue_jobs.sources import Seen, Sighting, Source, http, open_source, open_trip_source, require_source
 from glue_jobs.sources.folder import FolderSource
 from glue_jobs.sources.http import ATTEMPTS, HttpSource
 from glue_jobs.sources.inbox import InboxSource
@@ -156,11 +156,49 @@ def test_a_folder_without_the_month_says_what_it_has(folder: Path, tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    "spec", ["synthetic:rows=abc", "synthetic:colour=3", "synthetic:rows=5", "s3://bucket/x", "inbox:/x"]
+    "spec", ["synthetic:rows=abc", "synthetic:colour=3", "synthetic:rows=5", "s3://bucket/x", "inbox:/x", "https://"]
 )
 def test_a_source_that_cannot_be_understood_is_refused(spec: str) -> None:
     with pytest.raises(InputError):
         open_source(spec)
+
+
+def laid_out(tmp_path: Path, how: str) -> str:
+    """A source with a space in its path, as ``how`` says it is given; its month is ``MONTH``."""
+    folder = tmp_path / "a source"
+    trips = write_source(folder, MONTH, rows=500)
+    if how.startswith("flat"):
+        trips.rename(folder / trips.name)
+        trips.parent.rmdir()
+        (folder / tlc.ZONE_FILE_PATH).rename(folder / tlc.ZONE_FILE_NAME)
+    return {"trip-data itself": str(trips.parent), "a URI": folder.as_uri(), "by ~": "~/a source"}.get(how, str(folder))
+
+
+@pytest.mark.parametrize("how", ["like the site", "flat", "trip-data itself", "a URI", "by ~"])
+def test_a_folder_is_understood_however_it_is_given(tmp_path: Path, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    spec = laid_out(tmp_path, how)
+    require_source(spec)
+    source = open_source(spec)
+    seen = source.look([MONTH, "2024-03"], 600)
+    assert states(seen) == {MONTH: "there", "2024-03": "not published"}
+    assert source.fetch_trips(MONTH, tmp_path / "got", ignore).url == seen[MONTH].url
+    source.fetch_zones(tmp_path / "zones", ignore)
+    assert "a%20source" in seen[MONTH].url
+
+
+@pytest.mark.parametrize(
+    ("below", "problem"),
+    [
+        (f"trip-data/{tlc.trip_file_name(MONTH)}", "is a file. What to do: give the folder that it is in"),
+        ("misc", "has no trip files"),
+        ("gone", "does not exist"),
+    ],
+)
+def test_a_folder_from_which_no_month_can_come_is_refused(folder: Path, below: str, problem: str) -> None:
+    with pytest.raises(SourceUnavailable) as refused:
+        require_source(str(folder / below))
+    assert problem in str(refused.value)
 
 
 def test_the_kind_of_source_follows_from_its_spelling() -> None:

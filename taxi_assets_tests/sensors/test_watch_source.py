@@ -144,7 +144,7 @@ def test_the_front_comes_first_and_the_rest_where_the_last_look_stopped() -> Non
 
 @pytest.mark.parametrize("broken", ["2024-05", "2023-12", "2023-11"])
 def test_a_month_that_is_always_in_trouble_hides_no_other(tmp_path: Path, broken: str) -> None:
-    write_source(tmp_path / "site", "2020-06", rows=100)
+    write_source(tmp_path / "site", "2024-01", rows=100)
     with serving(tmp_path / "site") as site:
         site.always = lambda handler: broken in handler.path and status(500)(handler)
         daemon = daemon_for(tmp_path, site.address, "2023-11")
@@ -159,7 +159,7 @@ def test_a_month_that_is_always_in_trouble_hides_no_other(tmp_path: Path, broken
 def test_more_months_than_fit_a_tick_are_looked_at_in_turns_and_the_newest_each_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_source(tmp_path / "site", "2020-06", rows=100)
+    write_source(tmp_path / "site", "2024-01", rows=100)
     with serving(tmp_path / "site") as site:
         watch = Stopwatch(seconds=100)
         watch.start(monkeypatch, site)

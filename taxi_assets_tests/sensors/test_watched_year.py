@@ -104,6 +104,8 @@ def year(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Year]:
 
     monkeypatch.setattr(append_tables, "datetime", SimulatedTime)
     with serving(tmp_path / "site") as site:
+        (site.folder / tlc.ZONE_FILE_PATH).parent.mkdir(parents=True)
+        (site.folder / tlc.ZONE_FILE_PATH).write_text("which every source has")
         settings = Settings(lake=str(tmp_path / "lake"), source=site.address, watch_from="2024-02")
         defs = location_with(settings, sensor.source_watcher(settings, clock))
         daemon = Daemon(defs, WATCHER, tmp_path / "dagster_home", clock)
