@@ -77,10 +77,11 @@ def facts_of(spark: SparkSession, month: str, source: str, trips: str, quarantin
     reasons, combinations = _reasons(spark, quarantine)
     quarantined = sum(combinations.values())
     if published["rows"] == 0:
+        said = ", ".join(f"{reason} {rows:,}" for reason, rows in reasons.most_common()) or "there are none"
         raise InputError(
             f"no row of {source} is a usable trip of {month}: {quarantined} rows were read, "
-            f"all of them quarantined ({', '.join(f'{k} {v}' for k, v in reasons.items()) or 'there are none'})",
-            f"check that the file is that of {month} and fetch it again",
+            f"all of them quarantined ({said})",
+            f"look at the quarantined rows in {quarantine}, check that the file is that of {month}, and fetch it again",
         )
     return {
         "published_rows": published["rows"],

@@ -44,7 +44,9 @@ class FolderSource:
                 f"put them there, called {_TRIP_FILES.replace('*', 'YYYY-MM')}, or give another folder",
             )
         if not self._zones.is_file():
-            raise SourceUnavailable(f"{self._zones} does not exist", "put the TLC's zone lookup there")
+            raise SourceUnavailable(
+                f"{self._zones} does not exist", f"put the TLC's zone lookup there, or into {self._root}"
+            )
 
     @property
     def _trips_folder(self) -> Path:
@@ -71,7 +73,9 @@ class FolderSource:
     def fetch_zones(self, destination: Path, progress: Progress) -> Fetched:
         """See ``Source``."""
         if not self._zones.is_file():
-            raise SourceUnavailable(f"{self._zones} does not exist", "put the TLC's zone lookup there")
+            raise SourceUnavailable(
+                f"{self._zones} does not exist", f"put the TLC's zone lookup there, or into {self._root}"
+            )
         return copy_file(self._zones, destination, progress)
 
     def look(self, months: Sequence[str], deadline_seconds: float) -> dict[str, Sighting]:  # noqa: ARG002 -- it is quick

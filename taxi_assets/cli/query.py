@@ -91,7 +91,7 @@ def status(lake: str | None, as_json: bool) -> None:
         for remark in (*month.remarks, *month.put_back):
             out.print(f"[yellow]{month.month}[/yellow] {escape(remark)}", soft_wrap=True, highlight=False)
         if month.refused and month.source_sha256:
-            said = f"a newer file is not in force: {month.refused}"
+            said = f"not in force: {month.refused}"
             out.print(f"[yellow]{month.month}[/yellow] {escape(said)}", soft_wrap=True)
 
 
