@@ -81,7 +81,8 @@ def _json_value(value: Any) -> Any:
 
 _COMMAND = re.compile(
     r"\btaxi-assets (run|replay|backfill|status|rollback|query|health|home|demo|quarantine show"
-    r"|ui|catalog check|catalog update|catalog maintain|catalog relocate)\b"
+    r"|ui|catalog check|catalog update|catalog maintain|catalog relocate)\b(?: --[a-z]+ [^\s,;)]*[^\s,;.)]| \w+\.\w+| \d{4}-\d\d)*(\.$)?",
+    re.MULTILINE,
 )
 _READS_THE_SOURCE = ("run", "backfill")
 TYPED = "taxi.typed"
@@ -89,13 +90,18 @@ TYPED = "taxi.typed"
 
 
 def pasteable(text: str) -> str:
-    """``text``, each command that it names with the --lake and --source that were typed for this one."""
+    """``text``, each command that it names with the --lake and --source that were typed for this one.
+
+    The full stop after a command that ends a line is left out, or it would be pasted as well.
+    """
     context = click.get_current_context(silent=True)
     typed: dict[str, str] = context.meta.get(TYPED, {}) if context is not None else {}
 
     def complete(found: re.Match[str]) -> str:
         options = [name for name in typed if name == "lake" or found[1] in _READS_THE_SOURCE]
-        return " ".join([found[0], *(f"--{name} {shlex.quote(typed[name])}" for name in options)])
+        return " ".join(
+            [found[0].removesuffix(found[2] or ""), *(f"--{name} {shlex.quote(typed[name])}" for name in options)]
+        )
 
     return _COMMAND.sub(complete, text)
 

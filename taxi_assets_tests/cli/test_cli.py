@@ -106,21 +106,19 @@ def test_a_source_that_no_month_can_come_from_is_wrong_usage_and_no_run(
 def test_what_to_do_can_be_pasted_where_lake_and_source_were_typed(tmp_path: Path) -> None:
     lake, source = tmp_path / "my lake", "synthetic:rows=500,seed=1"
     Lake.in_folder(lake)
-    in_its_place = f"taxi-assets {{}} --lake '{lake}'"
-    status = taxi_assets("status", "--lake", lake)
-    assert in_its_place.format("demo") in status.output.replace("\n", " ")
+    assert f"taxi-assets demo --lake '{lake}'" in taxi_assets("status", "--lake", lake).output.replace("\n", " ")
     rollback = taxi_assets("rollback", "daily_metrics", MONTH, "--lake", lake)
-    assert f"{in_its_place.format('run')} --month {MONTH}" in rollback.stderr
+    assert f"taxi-assets run --month {MONTH} --lake '{lake}'" in rollback.stderr
     none = taxi_assets("status", "--lake", tmp_path / "no lake")
     assert f"taxi-assets demo --lake '{tmp_path}/no lake'" in none.stderr
     lines = json.loads(taxi_assets("health", "--lake", lake, "--json").output)
-    assert f"{in_its_place.format('run')} --month YYYY-MM" in {line["repair"] for line in lines}
-    typed = {"lake": str(lake), "source": source}
+    assert f"taxi-assets run --month YYYY-MM --lake '{lake}'" in {line["repair"] for line in lines}
     with click.Context(main, info_name="x") as context:
-        context.meta[TYPED] = typed
-        assert pasteable("taxi-assets run --month 1, then taxi-assets quarantine show --month 1") == (
-            f"{in_its_place.format('run')} --source {source} --month 1, "
-            f"then {in_its_place.format('quarantine show')} --month 1"
+        context.meta[TYPED] = {"lake": "/l", "source": source}
+        text = "taxi-assets run --month 1, or (taxi-assets rollback a.b 2024-02); taxi-assets catalog update"
+        assert pasteable(text) == (
+            f"taxi-assets run --month 1 --lake /l --source {source}, "
+            "or (taxi-assets rollback a.b 2024-02 --lake /l); taxi-assets catalog update --lake /l"
         )
     unset = CliRunner().invoke(main, ["rollback", "daily_metrics", MONTH], env={"TAXI_LAKE": str(lake)})
     assert f"taxi-assets run --month {MONTH}" in unset.stderr
