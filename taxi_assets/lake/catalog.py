@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, TypeVar
 
+from pyarrow import ArrowException
 from pyiceberg.catalog import Catalog, load_catalog
 from pyiceberg.exceptions import (
     CommitFailedException,
@@ -76,6 +77,7 @@ SECONDS_IN_SILENCE = 2
 _SECONDS_BETWEEN_WORDS = 10
 _log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
+_LAKE_ERRORS = (*AWS_ERRORS, SQLAlchemyError, ArrowException)
 _FIRST_PARTITION_FIELD_ID = 1000
 """Iceberg's convention for the first id of a partition field."""
 
@@ -169,10 +171,10 @@ class TableBusy(PipelineError):
 
 @contextlib.contextmanager
 def _translated(table: Table, doing: str) -> Iterator[None]:
-    """Say which table an error of AWS, of the catalog's database, or of a metadata file is about."""
+    """Say which table an error of AWS, of the catalog's database, or of a file is about."""
     try:
         yield
-    except (*AWS_ERRORS, SQLAlchemyError) as error:
+    except _LAKE_ERRORS as error:
         problem = f"{table.full_name} could not be {doing}: {_said_by(error)}. Readers see what they saw before"
         raise CatalogUnavailable(problem, _remedy_of(error)) from error
 
@@ -183,7 +185,7 @@ def reading(table: Table) -> Iterator[None]:
     with _translated(table, "read"):
         try:
             yield
-        except (PipelineError, NoSuchTableError, *AWS_ERRORS, SQLAlchemyError):
+        except (PipelineError, NoSuchTableError, *_LAKE_ERRORS):
             raise
         except Exception as error:  # of damaged Avro came UnicodeDecodeError, zlib.error, SystemError, MemoryError …
             problem = f"the metadata of {table.full_name} is damaged: {_said_by(error)}"
@@ -192,7 +194,7 @@ def reading(table: Table) -> Iterator[None]:
 
 def lake_error_in(error: Exception) -> CatalogUnavailable | None:
     """What an error means that the lake's catalog, its files or the disk raised; None for any other."""
-    if isinstance(error, (OSError, SQLAlchemyError)) or type(error).__module__ == "pyiceberg.exceptions":
+    if isinstance(error, _LAKE_ERRORS) or type(error).__module__ == "pyiceberg.exceptions":
         return CatalogUnavailable(_said_by(error), _remedy_of(error))
     return None
 
