@@ -21,6 +21,8 @@ from taxi_assets.aws.client import AWS_ERRORS, AwsError, aws_error_in
 _REPORT = ("problem", "remedy", "cause", "may_pass")
 _READ_THE_LOG = "read the run's log, repair the cause, then run the month again"
 _INTERRUPTED = frozenset({DagsterExecutionInterruptedError.__name__, KeyboardInterrupt.__name__})
+_INTERRUPTED_QUERY = "RuntimeError: Query interrupted"
+"""What DuckDB makes of an interrupt."""
 
 
 def failure_of(error: PipelineError) -> dg.Failure:
@@ -80,7 +82,10 @@ def _unforeseen(error: SerializableErrorInfo) -> PipelineError:
     chain = [error]
     while chain[-1].cause is not None:
         chain.append(chain[-1].cause)
-    if any(link.cls_name in _INTERRUPTED for link in chain):
+    # DuckDB makes a RuntimeError of an interrupt.
+    if any(
+        link.cls_name in _INTERRUPTED or link.message.strip() == "RuntimeError: Query interrupted" for link in chain
+    ):
         return PipelineError(
             "interrupted; nothing more is published, readers see what they saw",
             "run the month again",

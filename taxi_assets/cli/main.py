@@ -21,6 +21,8 @@ from taxi_assets.cli.query import quarantine, query, status
 from taxi_assets.cli.run import backfill, demo, replay, run
 from taxi_assets.cli.tables import tables
 
+_INTERRUPTED = "interrupted; nothing is half published, readers see whole versions only. What to do: type it again."
+
 
 class _Commands(click.Group):
     """Says in a sentence why a command cannot do its work, or that it was interrupted."""
@@ -29,10 +31,12 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            fail("interrupted; nothing is half published, readers see whole versions only. Type it again.", INTERRUPTED)
+            fail(_INTERRUPTED, INTERRUPTED)
         except BrokenPipeError:  # whoever read the output has enough; click ends the command
             raise
         except Exception as error:  # types that only heavy modules define; what is none of them goes on
+            if str(error) == "Query interrupted":  # what DuckDB makes of an interrupt
+                fail(_INTERRUPTED, INTERRUPTED)
             known = error if isinstance(error, PipelineError) else _known(error)
             if known is None:
                 raise

@@ -6,6 +6,7 @@ Belongs here: translating a contract to Iceberg, opening and creating tables. Do
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import random
 import sqlite3
@@ -209,6 +210,8 @@ def _remedy_of(error: Exception) -> str:
         return f"{of_aws.remedy}, then run the month again"
     if isinstance(error, SQLAlchemyError):
         return "see to catalog.db in the lake: that it is whole, can be written, and that no other program holds it"
+    if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return "see that this user may read and write there"
     return "see to the disk; bring a file that is gone or damaged back from a backup"
 
 

@@ -27,7 +27,10 @@ def refuse_what_is_no_catalog(folder: Path) -> None:
     try:
         found = when_unlocked(str(folder), lambda: _tables_in(file)) if file.exists() else set()
     except sqlite3.Error as error:
-        raise CatalogUnavailable(f"{file} cannot be read: {error}", f"see to the disk; {_BACKUP}") from error
+        # Operational: the file cannot be opened. Any other: it is damaged.
+        may_be_whole = isinstance(error, sqlite3.OperationalError)
+        remedy = "see that this user may read and write it" if may_be_whole else f"see to the disk; {_BACKUP}"
+        raise CatalogUnavailable(f"{file} cannot be read: {error}", remedy) from error
     if found & _OF_A_CATALOG:
         return
     if found:

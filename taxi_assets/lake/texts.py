@@ -26,10 +26,10 @@ def write_text(path: str, text: str) -> None:
 
 
 def read_text(path: str) -> str | None:
-    """The text at ``path``; None if there is none."""
+    """The text at ``path``, with a sign in the place of what is no UTF-8; None if there is none."""
     system, target = open_file_system(path)
     if system.get_file_info(target).type is not fs.FileType.File:
         return None
     with system.open_input_stream(target) as stream:
         content: bytes = stream.read()
-    return content.decode()
+    return content.decode(errors="replace")

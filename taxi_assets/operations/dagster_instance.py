@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import sqlite3
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -91,9 +92,10 @@ def _unavailable(error: Exception, home: Path) -> InstanceUnavailable:
     if isinstance(cause, DBAPIError):
         # What the driver says: SQLAlchemy adds the statement and a link.
         said = " ".join(str(cause.orig).split())
-        return InstanceUnavailable(
-            f"Dagster's database cannot be used: {said}",
-            f"see that it runs, and that host, port, user, password and database are those that {config} names "
-            "(docs/aws.md)",
+        server = (
+            f"it runs, and that host, port, user, password and database are those that {config} names (docs/aws.md)"
         )
+        files = f"its files in {home} are whole and can be written, and that no other program holds them"
+        remedy = f"see that {files if isinstance(cause.orig, sqlite3.Error) else server}"
+        return InstanceUnavailable(f"Dagster's database cannot be used: {said}", remedy)
     return InstanceUnavailable(f"{config} cannot be used: {cause}", "correct it, or take this project's instead")
