@@ -59,7 +59,8 @@ def as_json_text(value: Any) -> str:
 
 def _key(name: Any) -> str:
     """The key of a map, which JSON has as text only."""
-    return name if isinstance(name, str) else str(_json_value(name))
+    known = _json_value(name)
+    return known if isinstance(known, str) else str(name)
 
 
 def _json_value(value: Any) -> Any:
