@@ -202,7 +202,7 @@ def test_a_database_that_cannot_be_used_is_named_without_its_password(
     assert [name for name, line in lines.items() if line["level"] == "fail"] == ["runs", "daemon"]
     assert complaint in lines["runs"]["found"]
     assert "docs/aws.md" in lines["runs"]["repair"]
-    run = taxi_assets("run", "--month", MONTH, "--source", "synthetic:rows=100", "--lake", month.lake)
+    run = taxi_assets("run", "--month", MONTH, "--source", "synthetic:rows=500", "--lake", month.lake)
     assert run.exit_code == 1
     assert complaint in run.stderr
     assert "What to do: " in run.stderr
