@@ -24,6 +24,8 @@ def refuse_what_is_no_catalog(folder: Path) -> None:
     beside it read as never published.
     """
     file = folder / "catalog.db"
+    # Asked before the file is: a catalog is made before its first table, by another run at this very moment perhaps.
+    has_tables = any(folder.glob("*/*/metadata/*.metadata.json"))
     try:
         found = when_unlocked(str(folder), lambda: _tables_in(file)) if file.exists() else set()
     except sqlite3.Error as error:
@@ -36,7 +38,7 @@ def refuse_what_is_no_catalog(folder: Path) -> None:
     if found:
         names = ", ".join(sorted(found)[:3])
         raise CatalogUnavailable(f"{file} is another program's database, with the tables {names}", "check TAXI_LAKE")
-    if any(folder.glob("*/*/metadata/*.metadata.json")):
+    if has_tables:
         is_ = "empty" if file.exists() else "gone"
         raise CatalogUnavailable(f"{file} is {is_}, and {folder} has tables that only it can name", _BACKUP)
 

@@ -86,7 +86,7 @@ def test_a_run_that_is_interrupted_stops_its_glue_run_and_publishes_nothing(lake
     with hanging_run(lake) as hung:
         hung.worker.send_signal(signal.SIGINT)
         _, said = hung.worker.communicate(timeout=HANGS_AFTER)
-        assert hung.worker.returncode == 1
+        assert hung.worker.returncode == 130
         assert "interrupted; nothing more is published" in " ".join(said.split())
         assert "What to do: run the month again" in " ".join(said.split())
         wait_until(lambda: hung.glue_run.state == "STOPPED")
