@@ -4,18 +4,21 @@ Belongs here: columns, grain, units, meaning and lineage. Does not: how they are
 
 Shared definitions. ``trips`` counts rows that are no refund; ``refunds`` counts the others. ``gross_revenue``
 sums total_amount over trips, ``refunded`` over refunds (zero or negative), ``net_revenue`` is their sum.
-Averages, medians and percentiles are over trips; an average speed is miles by hours of the trips that took
-time. Sums are exact decimals; averages, rates and shares are quotients of exact sums, in DOUBLE, and null where
-there is nothing to divide by.
+Averages, medians and percentiles are over trips; an average speed is miles by hours of the trips that covered a
+distance and took time. Sums are exact decimals; averages, rates and shares are quotients of exact sums, in DOUBLE,
+and null where there is nothing to divide by. Percentiles are interpolated linearly between the two nearest values,
+and rounded to four decimals: the engines interpolate in a different order of operations. A fee is null, not 0, on
+days before it began.
 """
 
 from __future__ import annotations
 
 from glue_jobs.contracts.model import Column, Table, Type
 
-_SPEED = "Miles by hours of the trips that took time"
+_SPEED = "Miles by hours of the trips that covered a distance and took time"
 _SPEED_FROM = ("trip_distance", "trip_duration_minutes")
 _PAID = ("payment_type", "is_refund")
+_ZONES = ("pickup_location_id", "dropoff_location_id")
 
 
 def _key(field_id: int, name: str, description: str, *sources: str, kind: Type = Type.STRING, unit: str = "") -> Column:
@@ -32,6 +35,12 @@ def _money(field_id: int, name: str, description: str, *sources: str) -> Column:
     return Column(field_id, name, Type.MONEY_SUM, description, unit="USD", nullable=False, sources=sources)
 
 
+def _fee(field_id: int, name: str, column: str) -> Column:
+    description = f"{column} of trips and refunds; null before the fee began, or if no row of the day states it"
+    sources = (column, "pickup_date")
+    return Column(field_id, name, Type.MONEY_SUM, description, unit="USD", sources=sources)
+
+
 def _number(field_id: int, name: str, description: str, unit: str, *sources: str) -> Column:
     return Column(field_id, name, Type.DOUBLE, description, unit=unit, sources=("is_refund", *sources))
 
@@ -45,11 +54,11 @@ def _mean(field_id: int, name: str, column: str, unit: str) -> Column:
 
 
 def _median(field_id: int, name: str, column: str, unit: str) -> Column:
-    return _number(field_id, name, f"Median {column}, exact", unit, column)
+    return _number(field_id, name, f"Median {column}, to four decimals", unit, column)
 
 
 def _p95(field_id: int, name: str, column: str, unit: str) -> Column:
-    return _number(field_id, name, f"95th percentile of {column}, exact", unit, column)
+    return _number(field_id, name, f"95th percentile of {column}, to four decimals", unit, column)
 
 
 # Columns that several tables have, each under its own field id there.
@@ -150,13 +159,34 @@ DAILY_METRICS = _table(
     _card_tips(28),
     _card_tip_rate(29),
     _count(30, "airport_trips", "Trips from or to an airport", "is_airport_trip"),
-    _money(31, "congestion_surcharges", "congestion_surcharge of trips and refunds", "congestion_surcharge"),
-    _money(32, "cbd_congestion_fees", "cbd_congestion_fee of trips and refunds", "cbd_congestion_fee"),
+    _fee(31, "congestion_surcharges", "congestion_surcharge"),
+    _fee(32, "cbd_congestion_fees", "cbd_congestion_fee"),
     _count(33, "flagged_trips", "Trips with at least one quality flag", "quality_flags"),
     _share(34, "flagged_share", "flagged_trips by trips", "quality_flags"),
     _count(35, "refunded_trips", "Trips that a refund of the month reverses", "is_refunded"),
     _count(36, "unlinked_refunds", "Refund rows that reverse no trip of the month", "quality_flags"),
-    version=2,
+    _count(37, "other_trips", "Trips paid otherwise, not at all, or in an unknown way", "payment_type"),
+    _share(38, "other_share", "other_trips by trips", "payment_type"),
+    _money(39, "fares", "fare_amount of trips and refunds", "fare_amount"),
+    _money(40, "extras", "extra of trips and refunds", "extra"),
+    _money(41, "mta_taxes", "mta_tax of trips and refunds", "mta_tax"),
+    _fee(42, "improvement_surcharges", "improvement_surcharge"),
+    _money(43, "tolls", "tolls_amount of trips and refunds", "tolls_amount"),
+    _money(44, "tips", "tip_amount of trips and refunds; net_revenue - tips is the farebox", "tip_amount"),
+    _fee(45, "airport_fees", "airport_fee"),
+    _money(
+        46,
+        "uncollected_revenue",
+        "The part of gross_revenue that was not paid: No charge, Dispute, Voided",
+        "total_amount",
+        *_PAID,
+    ),
+    _count(47, "warning_trips", "Flagged trips with a value not to be relied on (severity warning)", "quality_flags"),
+    _count(48, "info_trips", "Flagged trips that only lack a detail (severity info)", "quality_flags"),
+    _count(49, "jfk_trips", "Trips from or to JFK", *_ZONES),
+    _count(50, "laguardia_trips", "Trips from or to LaGuardia", *_ZONES),
+    _count(51, "newark_trips", "Trips from or to Newark Airport", *_ZONES),
+    version=3,
 )
 
 LOCATION_ANALYTICS = _table(
@@ -180,7 +210,13 @@ LOCATION_ANALYTICS = _table(
     _share(15, "share_of_pickups", "trips by all trips of the month that began in the same zone", "pickup_location_id"),
     _gross_revenue(16),
     _refunded(17),
-    version=2,
+    _count(18, "card_trips", "Trips paid by card", "payment_type"),
+    _count(19, "cash_trips", "Trips paid in cash", "payment_type"),
+    _count(20, "flex_trips", "Flex Fare trips", "payment_type"),
+    _count(21, "other_trips", "Trips paid otherwise, not at all, or in an unknown way", "payment_type"),
+    _card_tips(22),
+    _money(23, "card_fares", "Fares of card trips, which card_tips are a share of", "fare_amount", *_PAID),
+    version=3,
 )
 
 TIME_SERIES_ANALYSIS = _table(
@@ -215,7 +251,7 @@ TIME_SERIES_ANALYSIS = _table(
     ),
     _gross_revenue(16),
     _refunded(17),
-    version=2,
+    version=3,
 )
 
 CUSTOMER_BEHAVIOR = _table(
@@ -260,12 +296,17 @@ PERFORMANCE_SUMMARY = _table(
     _number(9, "total_miles", "Sum of trip_distance over trips", "miles", "trip_distance"),
     _number(10, "total_minutes", "Sum of trip_duration_minutes over trips", "minutes", "trip_duration_minutes"),
     _number(
-        11, "revenue_per_mile", "total_amount of trips by total_miles", "USD/mile", "total_amount", "trip_distance"
+        11,
+        "revenue_per_mile",
+        "total_amount by miles, of the trips that covered a distance",
+        "USD/mile",
+        "total_amount",
+        "trip_distance",
     ),
     _number(
         12,
         "revenue_per_minute",
-        "total_amount of trips by total_minutes",
+        "total_amount by minutes, of the trips that took time",
         "USD/minute",
         "total_amount",
         "trip_duration_minutes",
@@ -274,7 +315,7 @@ PERFORMANCE_SUMMARY = _table(
     _share(14, "flagged_share", "Share of trips with at least one quality flag", "quality_flags"),
     _gross_revenue(15),
     _refunded(16),
-    version=2,
+    version=3,
 )
 
 CURATED_TABLES: dict[str, Table] = {

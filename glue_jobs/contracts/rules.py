@@ -29,7 +29,7 @@ from enum import Enum
 
 from glue_jobs.contracts import tlc
 
-RULES_VERSION = 3
+RULES_VERSION = 4
 """Raised whenever a rule is added or changed: it is written into every snapshot that the rules produced."""
 
 MAX_AMOUNT = 10_000
@@ -150,6 +150,7 @@ RULES: tuple[Rule, ...] = (
     _warning("zero_distance", "The meter recorded no distance", "trip_distance = 0"),
     _warning("zero_duration", "Pick-up and drop-off at the same second", "duration_seconds = 0"),
     _warning("implausible_distance", "More than 100 miles", "trip_distance > 100"),
+    _warning("implausible_duration", "More than 6 hours", "duration_seconds > 21600", since_version=4),
     _warning(
         "implausible_speed",
         "More than 80 mph over the whole trip",

@@ -7,6 +7,7 @@ Source: TLC data dictionary for yellow-taxi trip records, and the files themselv
 from __future__ import annotations
 
 import re
+from datetime import date
 
 from glue_jobs.contracts.model import Kind, SourceColumn
 
@@ -82,6 +83,13 @@ UNKNOWN = "Unknown"
 """The label of a code that is null or in none of the lists."""
 
 CARD, CASH, FLEX = 1, 2, 0
+UNCOLLECTED = (3, 4, 6)
+"""Payment types of trips that were charged and not paid: no charge, dispute, voided."""
+NEWARK, JFK, LAGUARDIA = 1, 132, 138
+"""The zones of the airports."""
+FEE_BEGAN = {"congestion_surcharge": date(2019, 2, 2), "cbd_congestion_fee": date(2025, 1, 5)}
+"""The first day of fees whose columns have zeros before it. Sources: New York Tax Law, article 29-C, as it came into
+force; the TLC's data dictionary ("MTA's Congestion Relief Zone starting Jan. 5, 2025")."""
 
 _MONTH = re.compile(r"(20\d\d)-(0[1-9]|1[0-2])")
 

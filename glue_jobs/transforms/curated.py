@@ -11,7 +11,8 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from glue_jobs.contracts import curated, tlc
-from glue_jobs.contracts.model import Table
+from glue_jobs.contracts.model import Table, Type
+from glue_jobs.contracts.rules import Severity, Tier, rules_of
 from glue_jobs.transforms.enrich import conform
 from glue_jobs.transforms.exact import (
     count_if,
@@ -33,8 +34,46 @@ def _paid_by(payment_type: int) -> Column:
     return _is_trip() & (F.col("payment_type") == payment_type)
 
 
+def _paid_otherwise() -> Column:
+    known = F.coalesce(F.col("payment_type").isin(tlc.CARD, tlc.CASH, tlc.FLEX), F.lit(False))
+    return _is_trip() & ~known
+
+
+def _payments() -> tuple[Column, ...]:
+    return (
+        count_if(_paid_by(tlc.CARD)).alias("card_trips"),
+        count_if(_paid_by(tlc.CASH)).alias("cash_trips"),
+        count_if(_paid_by(tlc.FLEX)).alias("flex_trips"),
+        count_if(_paid_otherwise()).alias("other_trips"),
+    )
+
+
 def _is_flagged() -> Column:
     return _is_trip() & (F.col("quality_flags") != "")
+
+
+WARNING_FLAGS = "(^|,)({})(,|$)".format(
+    "|".join(rule.rule_id for rule in rules_of(Tier.FLAG) if rule.severity is Severity.WARNING)
+)
+"""Matches flags of which at least one is of severity warning."""
+
+
+def _is_warned_of() -> Column:
+    return _is_trip() & F.col("quality_flags").rlike(WARNING_FLAGS)
+
+
+def _is_at(zone: int) -> Column:
+    return _is_trip() & ((F.col("pickup_location_id") == zone) | (F.col("dropoff_location_id") == zone))
+
+
+def _fee(column: str) -> Column:
+    """The sum of a fee, null if no row states it."""
+    return F.sum(column).cast(Type.MONEY_SUM.ddl)
+
+
+def _since_it_began(column: str, fee: str) -> Column:
+    """A day's sum of a fee, null before the day on which it began."""
+    return F.when(F.col("pickup_date") >= F.lit(tlc.FEE_BEGAN[fee]), F.col(column))
 
 
 def _volume() -> tuple[Column, ...]:
@@ -56,10 +95,10 @@ def _card_tip_rate() -> Column:
 
 
 def _speed() -> Column:
-    """Miles by hours, over trips that took time. The mean of the trips' speeds would be the outliers':
-    ten miles in five seconds are 7,200 mph."""
-    timed = _is_trip() & (F.col("trip_duration_minutes") > 0)
-    return quotient(total(F.col("trip_distance"), timed) * 60, total(F.col("trip_duration_minutes"), timed))
+    """Miles by hours, over trips that covered a distance and took time. The mean of the trips' speeds would be the
+    outliers': ten miles in five seconds are 7,200 mph."""
+    moved = _is_trip() & (F.col("trip_distance") > 0) & (F.col("trip_duration_minutes") > 0)
+    return quotient(total(F.col("trip_distance"), moved) * 60, total(F.col("trip_duration_minutes"), moved))
 
 
 def _distribution(column: str, measure: str) -> tuple[Column, ...]:
@@ -81,15 +120,27 @@ def daily_metrics(trips: DataFrame) -> DataFrame:
         *_distribution("trip_distance", "distance"),
         *_distribution("trip_duration_minutes", "duration"),
         *_distribution("average_speed_mph", "speed"),
-        count_if(_paid_by(tlc.CARD)).alias("card_trips"),
-        count_if(_paid_by(tlc.CASH)).alias("cash_trips"),
-        count_if(_paid_by(tlc.FLEX)).alias("flex_trips"),
+        *_payments(),
         _card_tips().alias("card_tips"),
         _card_tip_rate().alias("card_tip_rate"),
         count_if(_is_trip() & F.col("is_airport_trip")).alias("airport_trips"),
-        money_sum(F.col("congestion_surcharge")).alias("congestion_surcharges"),
-        money_sum(F.col("cbd_congestion_fee")).alias("cbd_congestion_fees"),
+        count_if(_is_at(tlc.JFK)).alias("jfk_trips"),
+        count_if(_is_at(tlc.LAGUARDIA)).alias("laguardia_trips"),
+        count_if(_is_at(tlc.NEWARK)).alias("newark_trips"),
+        money_sum(F.col("fare_amount")).alias("fares"),
+        money_sum(F.col("extra")).alias("extras"),
+        money_sum(F.col("mta_tax")).alias("mta_taxes"),
+        money_sum(F.col("tolls_amount")).alias("tolls"),
+        money_sum(F.col("tip_amount")).alias("tips"),
+        _fee("improvement_surcharge").alias("improvement_surcharges"),
+        _fee("congestion_surcharge").alias("congestion_surcharges"),
+        _fee("cbd_congestion_fee").alias("cbd_congestion_fees"),
+        _fee("airport_fee").alias("airport_fees"),
+        money_sum(F.col("total_amount"), _is_trip() & F.col("payment_type").isin(*tlc.UNCOLLECTED)).alias(
+            "uncollected_revenue"
+        ),
         count_if(_is_flagged()).alias("flagged_trips"),
+        count_if(_is_warned_of()).alias("warning_trips"),
         count_if(F.col("is_refunded")).alias("refunded_trips"),
         count_if(F.col("quality_flags").contains("unlinked_refund")).alias("unlinked_refunds"),
     )
@@ -98,6 +149,10 @@ def daily_metrics(trips: DataFrame) -> DataFrame:
             "card_share": quotient(F.col("card_trips"), F.col("trips")),
             "cash_share": quotient(F.col("cash_trips"), F.col("trips")),
             "flex_share": quotient(F.col("flex_trips"), F.col("trips")),
+            "other_share": quotient(F.col("other_trips"), F.col("trips")),
+            "info_trips": F.col("flagged_trips") - F.col("warning_trips"),
+            "congestion_surcharges": _since_it_began("congestion_surcharges", "congestion_surcharge"),
+            "cbd_congestion_fees": _since_it_began("cbd_congestion_fees", "cbd_congestion_fee"),
             "flagged_share": quotient(F.col("flagged_trips"), F.col("trips")),
         }
     )
@@ -118,6 +173,9 @@ def location_analytics(trips: DataFrame) -> DataFrame:
         money_mean(F.col("fare_amount"), _is_trip()).alias("average_fare"),
         mean(F.col("trip_distance"), _is_trip()).alias("average_distance"),
         mean(F.col("trip_duration_minutes"), _is_trip()).alias("average_duration"),
+        *_payments(),
+        _card_tips().alias("card_tips"),
+        money_sum(F.col("fare_amount"), _paid_by(tlc.CARD)).alias("card_fares"),
     )
     from_same_zone = F.sum("trips").over(Window.partitionBy("month", "pickup_location_id"))
     return counted.withColumn("share_of_pickups", quotient(F.col("trips"), from_same_zone))
@@ -169,15 +227,19 @@ def customer_behavior(trips: DataFrame) -> DataFrame:
 
 def performance_summary(trips: DataFrame) -> DataFrame:
     """One row for each day, vendor, rate code and distance category."""
-    earned = money_sum(F.col("total_amount"), _is_trip())
-    miles = total(F.col("trip_distance"), _is_trip())
-    minutes = total(F.col("trip_duration_minutes"), _is_trip())
+    miles, minutes = F.col("trip_distance"), F.col("trip_duration_minutes")
+
+    def earned_by(amount: Column) -> Column:
+        """Of the trips with an amount above zero: the others would add to what is divided alone."""
+        counted = _is_trip() & (amount > 0)
+        return quotient(money_sum(F.col("total_amount"), counted), total(amount, counted))
+
     return trips.groupBy("month", "pickup_date", "vendor", "rate_code", "distance_category").agg(
         *_volume(),
-        miles.alias("total_miles"),
-        minutes.alias("total_minutes"),
-        quotient(earned, miles).alias("revenue_per_mile"),
-        quotient(earned, minutes).alias("revenue_per_minute"),
+        total(miles, _is_trip()).alias("total_miles"),
+        total(minutes, _is_trip()).alias("total_minutes"),
+        earned_by(miles).alias("revenue_per_mile"),
+        earned_by(minutes).alias("revenue_per_minute"),
         _speed().alias("average_speed"),
         quotient(count_if(_is_flagged()), count_if(_is_trip())).alias("flagged_share"),
     )

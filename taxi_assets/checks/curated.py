@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from glue_jobs.contracts import CURATED_TABLES, TRIPS, Table, tlc
+from glue_jobs.contracts.rules import Severity, Tier, rules_of
 from taxi_assets.asset_keys import asset_key
 from taxi_assets.checks.check import Check, Outcome, conforms, has_rows
 from taxi_assets.checks.session import Session
@@ -23,6 +24,20 @@ def _sum(column: str, condition: str = "true") -> str:
     return f"coalesce(sum({column}) FILTER ({condition}), 0)"
 
 
+def _fee(column: str) -> str:
+    """Null if no row states the fee, or none of them was picked up since it began."""
+    began = tlc.FEE_BEGAN.get(column)
+    return f"sum({column})" + (f" FILTER (pickup_date >= DATE '{began}')" if began else "")
+
+
+def _at(zone: int) -> str:
+    return f"NOT is_refund AND {zone} IN (pickup_location_id, dropoff_location_id)"
+
+
+_PAID_OTHERWISE = f"NOT is_refund AND (payment_type IS NULL OR payment_type NOT IN {(tlc.CARD, tlc.CASH, tlc.FLEX)})"
+_WARNINGS = [rule.rule_id for rule in rules_of(Tier.FLAG) if rule.severity is Severity.WARNING]
+_WARNED_OF = f"NOT is_refund AND list_has_any(string_split(quality_flags, ','), {_WARNINGS})"
+
 ADDITIVE = {
     "trips": _rows("NOT is_refund"),
     "refunds": _rows("is_refund"),
@@ -35,9 +50,24 @@ ADDITIVE = {
     "flex_trips": _rows(f"NOT is_refund AND payment_type = {tlc.FLEX}"),
     "card_tips": _sum("tip_amount", _OF_CARDS),
     "airport_trips": _rows("NOT is_refund AND is_airport_trip"),
-    "congestion_surcharges": _sum("congestion_surcharge"),
-    "cbd_congestion_fees": _sum("cbd_congestion_fee"),
+    "jfk_trips": _rows(_at(tlc.JFK)),
+    "laguardia_trips": _rows(_at(tlc.LAGUARDIA)),
+    "newark_trips": _rows(_at(tlc.NEWARK)),
+    "other_trips": _rows(_PAID_OTHERWISE),
+    "card_fares": _sum("fare_amount", _OF_CARDS),
+    "fares": _sum("fare_amount"),
+    "extras": _sum("extra"),
+    "mta_taxes": _sum("mta_tax"),
+    "tolls": _sum("tolls_amount"),
+    "tips": _sum("tip_amount"),
+    "improvement_surcharges": _fee("improvement_surcharge"),
+    "congestion_surcharges": _fee("congestion_surcharge"),
+    "cbd_congestion_fees": _fee("cbd_congestion_fee"),
+    "airport_fees": _fee("airport_fee"),
+    "uncollected_revenue": _sum("total_amount", f"NOT is_refund AND payment_type IN {tlc.UNCOLLECTED}"),
     "flagged_trips": _rows("NOT is_refund AND quality_flags <> ''"),
+    "warning_trips": _rows(_WARNED_OF),
+    "info_trips": _rows(f"NOT is_refund AND quality_flags <> '' AND NOT ({_WARNED_OF})"),
     "refunded_trips": _rows("is_refunded"),
     "unlinked_refunds": _rows("list_contains(string_split(quality_flags, ','), 'unlinked_refund')"),
 }

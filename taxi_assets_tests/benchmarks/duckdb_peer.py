@@ -15,6 +15,7 @@ from pathlib import Path
 import duckdb
 
 from glue_jobs.contracts import tlc
+from glue_jobs.contracts.rules import Severity, Tier, rules_of
 
 _RAW = """
 CREATE TABLE judged AS
@@ -66,6 +67,7 @@ SELECT *,
         CASE WHEN trip_distance = 0 THEN 'zero_distance' END,
         CASE WHEN wall_seconds = 0 THEN 'zero_duration' END,
         CASE WHEN trip_distance > 100 THEN 'implausible_distance' END,
+        CASE WHEN wall_seconds > 21600 THEN 'implausible_duration' END,
         CASE WHEN trip_distance > 0 AND wall_seconds > 0 AND trip_distance * 3600 > 80 * wall_seconds
             THEN 'implausible_speed' END,
         CASE WHEN trip_distance >= 1 AND abs(fare_amount) > 50 * trip_distance THEN 'implausible_fare_rate' END,
@@ -163,6 +165,14 @@ _VOLUME = """count(*) FILTER (NOT is_refund) AS trips, count(*) FILTER (is_refun
     sum(total_amount)::DECIMAL(18, 2) AS net_revenue,
     coalesce(sum(total_amount) FILTER (NOT is_refund), 0)::DECIMAL(18, 2) AS gross_revenue,
     coalesce(sum(total_amount) FILTER (is_refund), 0)::DECIMAL(18, 2) AS refunded"""
+_PAYMENTS = """count(*) FILTER (NOT is_refund AND payment_type = 1) AS card_trips,
+    count(*) FILTER (NOT is_refund AND payment_type = 2) AS cash_trips,
+    count(*) FILTER (NOT is_refund AND payment_type = 0) AS flex_trips,
+    count(*) FILTER (NOT is_refund AND coalesce(payment_type NOT IN (0, 1, 2), true)) AS other_trips"""
+_SPEED = """sum(trip_distance) FILTER (NOT is_refund AND trip_distance > 0 AND trip_duration_minutes > 0) * 60
+    / sum(trip_duration_minutes) FILTER (NOT is_refund AND trip_distance > 0 AND trip_duration_minutes > 0)
+    AS average_speed"""
+_WARNINGS = [rule.rule_id for rule in rules_of(Tier.FLAG) if rule.severity is Severity.WARNING]
 _TABLES = {
     "daily_metrics": f"""
 SELECT * EXCLUDE (total, distance, duration, speed), total[1] AS median_total, total[2] AS p95_total,
@@ -176,18 +186,26 @@ SELECT * EXCLUDE (total, distance, duration, speed), total[1] AS median_total, t
     quantile_cont(trip_distance, [0.5, 0.95]) FILTER (NOT is_refund) AS distance,
     avg(trip_duration_minutes) FILTER (NOT is_refund) AS average_duration,
     quantile_cont(trip_duration_minutes, [0.5, 0.95]) FILTER (NOT is_refund) AS duration,
-    avg(average_speed_mph) FILTER (NOT is_refund) AS average_speed,
+    {_SPEED},
     quantile_cont(average_speed_mph, [0.5, 0.95]) FILTER (NOT is_refund) AS speed,
-    count(*) FILTER (NOT is_refund AND payment_type = 1) AS card_trips,
-    count(*) FILTER (NOT is_refund AND payment_type = 2) AS cash_trips,
-    count(*) FILTER (NOT is_refund AND payment_type = 0) AS flex_trips,
+    {_PAYMENTS},
     card_trips / trips AS card_share, cash_trips / trips AS cash_share, flex_trips / trips AS flex_share,
+    other_trips / trips AS other_share,
     sum(tip_amount) FILTER (NOT is_refund AND payment_type = 1) AS card_tips,
     card_tips / sum(fare_amount) FILTER (NOT is_refund AND payment_type = 1) AS card_tip_rate,
     count(*) FILTER (NOT is_refund AND is_airport_trip) AS airport_trips,
-    coalesce(sum(congestion_surcharge), 0) AS congestion_surcharges,
-    coalesce(sum(cbd_congestion_fee), 0) AS cbd_congestion_fees,
+    count(*) FILTER (NOT is_refund AND 132 IN (pickup_location_id, dropoff_location_id)) AS jfk_trips,
+    count(*) FILTER (NOT is_refund AND 138 IN (pickup_location_id, dropoff_location_id)) AS laguardia_trips,
+    count(*) FILTER (NOT is_refund AND 1 IN (pickup_location_id, dropoff_location_id)) AS newark_trips,
+    sum(fare_amount) AS fares, coalesce(sum(extra), 0) AS extras, coalesce(sum(mta_tax), 0) AS mta_taxes,
+    coalesce(sum(tolls_amount), 0) AS tolls, coalesce(sum(tip_amount), 0) AS tips,
+    sum(improvement_surcharge) AS improvement_surcharges, sum(airport_fee) AS airport_fees,
+    sum(congestion_surcharge) FILTER (pickup_date >= DATE '2019-02-02') AS congestion_surcharges,
+    sum(cbd_congestion_fee) FILTER (pickup_date >= DATE '2025-01-05') AS cbd_congestion_fees,
+    coalesce(sum(total_amount) FILTER (NOT is_refund AND payment_type IN (3, 4, 6)), 0) AS uncollected_revenue,
     count(*) FILTER (NOT is_refund AND quality_flags <> '') AS flagged_trips, flagged_trips / trips AS flagged_share,
+    count(*) FILTER (NOT is_refund AND list_has_any(string_split(quality_flags, ','), {_WARNINGS})) AS warning_trips,
+    flagged_trips - warning_trips AS info_trips,
     count(*) FILTER (is_refunded) AS refunded_trips,
     count(*) FILTER (contains(quality_flags, 'unlinked_refund')) AS unlinked_refunds
 FROM staged GROUP BY ALL) ORDER BY month, pickup_date""",
@@ -196,14 +214,16 @@ SELECT *, trips / sum(trips) OVER (PARTITION BY pickup_location_id) AS share_of_
     SELECT month, pickup_location_id, pickup_borough, pickup_zone, dropoff_location_id, dropoff_borough, dropoff_zone,
         day_type, {_VOLUME}, avg(fare_amount) FILTER (NOT is_refund) AS average_fare,
         avg(trip_distance) FILTER (NOT is_refund) AS average_distance,
-        avg(trip_duration_minutes) FILTER (NOT is_refund) AS average_duration
+        avg(trip_duration_minutes) FILTER (NOT is_refund) AS average_duration, {_PAYMENTS},
+        coalesce(sum(tip_amount) FILTER (NOT is_refund AND payment_type = 1), 0) AS card_tips,
+        coalesce(sum(fare_amount) FILTER (NOT is_refund AND payment_type = 1), 0) AS card_fares
     FROM staged GROUP BY ALL) ORDER BY pickup_location_id, dropoff_location_id, day_type""",
     "time_series_analysis": f"""
 SELECT month, pickup_date, pickup_hour, time_of_day_category, day_type, {_VOLUME},
     avg(total_amount) FILTER (NOT is_refund) AS average_total,
     avg(trip_distance) FILTER (NOT is_refund) AS average_distance,
     avg(trip_duration_minutes) FILTER (NOT is_refund) AS average_duration,
-    avg(average_speed_mph) FILTER (NOT is_refund) AS average_speed,
+    {_SPEED},
     stddev_samp(total_amount) FILTER (NOT is_refund) AS stddev_total,
     min(total_amount) FILTER (NOT is_refund) AS min_total, max(total_amount) FILTER (NOT is_refund) AS max_total
 FROM staged GROUP BY ALL ORDER BY pickup_date, pickup_hour""",
@@ -223,9 +243,10 @@ SELECT *, trips / sum(trips) OVER (PARTITION BY pickup_date) AS share_of_day FRO
 SELECT month, pickup_date, vendor, rate_code, distance_category, {_VOLUME},
     sum(trip_distance) FILTER (NOT is_refund) AS total_miles,
     sum(trip_duration_minutes) FILTER (NOT is_refund) AS total_minutes,
-    sum(total_amount) FILTER (NOT is_refund) / nullif(total_miles, 0) AS revenue_per_mile,
-    sum(total_amount) FILTER (NOT is_refund) / nullif(total_minutes, 0) AS revenue_per_minute,
-    total_miles * 60 / nullif(total_minutes, 0) AS average_speed,
+    sum(total_amount) FILTER (NOT is_refund AND trip_distance > 0) / nullif(total_miles, 0) AS revenue_per_mile,
+    sum(total_amount) FILTER (NOT is_refund AND trip_duration_minutes > 0) / nullif(total_minutes, 0)
+        AS revenue_per_minute,
+    {_SPEED},
     count(*) FILTER (NOT is_refund AND quality_flags <> '') / nullif(trips, 0) AS flagged_share
 FROM staged GROUP BY ALL ORDER BY pickup_date, vendor, rate_code, distance_category""",
 }

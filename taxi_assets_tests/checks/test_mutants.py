@@ -125,8 +125,8 @@ MUTANTS = {
     ),
     "two money columns of a table are swapped": Mutant(
         "transforms/curated.py",
-        'money_sum(F.col("congestion_surcharge")).alias("congestion_surcharges")',
-        'money_sum(F.col("tolls_amount")).alias("congestion_surcharges")',
+        '_fee("congestion_surcharge").alias("congestion_surcharges")',
+        '_fee("tolls_amount").alias("congestion_surcharges")',
         ("curated/daily_metrics: agrees_with_staging",),
     ),
     "a rule is not applied": Mutant(

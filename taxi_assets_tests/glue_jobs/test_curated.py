@@ -76,6 +76,59 @@ def test_daily_metrics_gives_gross_refunds_and_net(staged: DataFrame) -> None:
     assert (day.flagged_trips, day.flagged_share) == (1, 0.25)
 
 
+def test_the_parts_of_the_revenue_are_sums_over_trips_and_refunds(staged: DataFrame) -> None:
+    day = rows_of("daily_metrics", staged)[0]
+    assert (day.fares, day.tips, day.tolls) == (Decimal("46.80"), Decimal("7.80"), Decimal("29.00"))
+    assert (day.extras, day.mta_taxes, day.improvement_surcharges) == (
+        Decimal("0.00"),
+        Decimal("1.50"),
+        Decimal("3.00"),
+    )
+    assert (day.jfk_trips, day.laguardia_trips, day.newark_trips) == (1, 0, 0)
+
+
+def test_a_fee_that_did_not_exist_is_null_and_not_zero(spark: SparkSession) -> None:
+    def day_of(pickup: datetime, **changes: Any) -> Row:
+        times = {"tpep_pickup_datetime": pickup, "tpep_dropoff_datetime": pickup.replace(minute=10)}
+        [day] = rows_of("daily_metrics", staged_rows(spark, {**times, **changes}, month=f"{pickup:%Y-%m}"))
+        return day
+
+    before = day_of(datetime(2019, 2, 1, 9), congestion_surcharge=0.0, airport_fee=None, cbd_congestion_fee=None)
+    assert (before.congestion_surcharges, before.airport_fees, before.cbd_congestion_fees) == (None, None, None)
+    began = day_of(datetime(2019, 2, 2, 9), congestion_surcharge=0.0, airport_fee=None, cbd_congestion_fee=None)
+    assert (began.congestion_surcharges, began.airport_fees) == (Decimal("0.00"), None)
+    assert day_of(datetime(2025, 1, 4, 9), cbd_congestion_fee=0.0).cbd_congestion_fees is None
+    assert day_of(datetime(2025, 1, 5, 9), cbd_congestion_fee=0.75).cbd_congestion_fees == Decimal("0.75")
+
+
+def test_payments_of_every_kind_add_up_and_what_was_not_paid_is_told(spark: SparkSession) -> None:
+    paid = [{"payment_type": kind, "trip_distance": 3.0 + at} for at, kind in enumerate((0, 1, 2, 3, 4, 5, 6, 9, None))]
+    staged = staged_rows(spark, *paid)
+    [day] = rows_of("daily_metrics", staged)
+    assert (day.card_trips, day.cash_trips, day.flex_trips, day.other_trips) == (1, 1, 1, 6)
+    assert day.card_share + day.cash_share + day.flex_share + day.other_share == pytest.approx(1.0)
+    assert (day.gross_revenue, day.uncollected_revenue) == (9 * Decimal("23.50"), 3 * Decimal("23.50"))
+    [pair] = rows_of("location_analytics", staged)
+    assert (pair.card_trips, pair.cash_trips, pair.flex_trips, pair.other_trips) == (1, 1, 1, 6)
+    assert (pair.card_tips, pair.card_fares) == (Decimal("3.90"), Decimal("15.60"))
+
+
+def test_flagged_trips_are_told_apart_by_how_far_they_can_be_relied_on(spark: SparkSession) -> None:
+    info, warning, both = {"ratecodeid": 99.0}, {"trip_distance": 0.0}, {"ratecodeid": 99.0, "trip_distance": 0.0}
+    [day] = rows_of("daily_metrics", staged_rows(spark, {}, info, warning, both))
+    assert (day.flagged_trips, day.warning_trips, day.info_trips) == (3, 2, 1)
+
+
+def test_a_mile_earns_what_trips_that_covered_miles_earned(spark: SparkSession) -> None:
+    still = {"trip_distance": 0.0}
+    at_once = {"tpep_dropoff_datetime": TRIP["tpep_pickup_datetime"], "trip_distance": 0.5}
+    [short] = rows_of("performance_summary", staged_rows(spark, {"trip_distance": 1.0}, still, at_once))
+    assert (short.trips, short.total_miles, short.total_minutes) == (3, 1.5, 30.0)
+    assert short.revenue_per_mile == 47.0 / 1.5  # the trip of zero miles adds to neither side
+    assert short.revenue_per_minute == 47.0 / 30.0  # nor that of zero minutes here
+    assert short.average_speed == 4.0
+
+
 def test_distributions_are_over_trips_without_refunds(staged: DataFrame) -> None:
     day = rows_of("daily_metrics", staged)[0]
     assert (day.average_total, day.median_total, day.p95_total) == (29.15, 26.75, 41.475)

@@ -62,6 +62,7 @@ FLAGGED: dict[str, list[dict[str, Any]]] = {
     "zero_distance": [{"trip_distance": 0.0}],
     "zero_duration": [{"tpep_dropoff_datetime": TRIP["tpep_pickup_datetime"]}],
     "implausible_distance": [{"trip_distance": 100.01, "tpep_dropoff_datetime": datetime(2024, 2, 14, 12, 0)}],
+    "implausible_duration": [{"tpep_dropoff_datetime": datetime(2024, 2, 14, 15, 0, 1)}],
     "implausible_speed": [{"trip_distance": 20.01, "fare_amount": 60.0, "total_amount": 67.9}],
     "implausible_fare_rate": [
         {"fare_amount": 150.01, "total_amount": 157.91},
@@ -149,6 +150,10 @@ def test_the_bounds_of_the_rules_belong_to_the_good_side(spark: SparkSession) ->
         {"passenger_count": 999.0},
     ]
     assert [reasons for reasons, _ in verdicts(spark, *good)] == [""] * len(good)
+
+
+def test_six_hours_are_still_plausible(spark: SparkSession) -> None:
+    assert verdicts(spark, {"tpep_dropoff_datetime": datetime(2024, 2, 14, 15, 0)}) == [("", "")]
 
 
 def test_several_reasons_are_listed_in_the_order_of_the_registry(spark: SparkSession) -> None:
