@@ -15,6 +15,7 @@ from taxi_assets.alerts.sensor import alerts_sensor
 from taxi_assets.alerts.slack import SlackNotifier
 from taxi_assets.assets.curated import build_curated
 from taxi_assets.assets.raw import SOURCE_SPECS, ingest_raw
+from taxi_assets.assets.reference import calendar
 from taxi_assets.assets.specs import CHECK_HISTORY_SPEC
 from taxi_assets.assets.staging import stage_trips
 from taxi_assets.aws.cloudwatch import CloudWatchMetrics
@@ -46,11 +47,11 @@ def build_definitions(settings: Settings, resource_overrides: Mapping[str, objec
     running_version()  # the code as it is loaded now, before anybody edits a file
     month_job = dg.define_asset_job(
         MONTH_JOB,
-        selection=dg.AssetSelection.groups("raw", "staging", "curated"),
+        selection=dg.AssetSelection.groups("raw", "staging", "curated", "reference"),
         description="One month from the source to the five curated tables.",
     )
     return dg.Definitions(
-        assets=[*SOURCE_SPECS, ingest_raw, stage_trips, build_curated, CHECK_HISTORY_SPEC],
+        assets=[*SOURCE_SPECS, ingest_raw, stage_trips, build_curated, calendar, CHECK_HISTORY_SPEC],
         jobs=[month_job, verify_published, maintain_tables],
         schedules=[verify_each_month, maintain_each_week],
         sensors=[

@@ -10,9 +10,11 @@ from glue_jobs.contracts.curated import CURATED_TABLES
 from glue_jobs.contracts.model import Table
 from glue_jobs.contracts.quality import CHECK_HISTORY, RUN_METRICS
 from glue_jobs.contracts.raw import FILES, RAW_FILES
+from glue_jobs.contracts.reference import CALENDAR
 from glue_jobs.contracts.staging import QUARANTINE, TRIPS
 
 __all__ = [
+    "CALENDAR",
     "CHECK_HISTORY",
     "CURATED_TABLES",
     "FILES",
@@ -38,10 +40,11 @@ TABLES: dict[str, Table] = {
     **MONTHLY_TABLES,
     CHECK_HISTORY.full_name: CHECK_HISTORY,
     RUN_METRICS.full_name: RUN_METRICS,
+    CALENDAR.full_name: CALENDAR,
 }
 """Every table of the lake."""
 
-LAYERS = ("curated", "staging", "quality", "raw")
+LAYERS = ("curated", "staging", "quality", "raw", "reference")
 """Where a name without its layer is looked for, in this order: ``trips`` is staging's."""
 
 
