@@ -96,9 +96,12 @@ class Ledger:
         """The file in force for a month; None if none was landed, or all were refused."""
         return next((file for file in self.all_current(dataset, month)), None)
 
-    def all_current(self, dataset: str, month: str | None = None) -> list[LandedFile]:
-        """The files in force, one a month, in order."""
+    def all_current(self, dataset: str, month: str | None = None, until: datetime | None = None) -> list[LandedFile]:
+        """The files in force now, or at the time ``until`` (UTC), one a month, in order."""
         histories = self.history(dataset, None if month is None else [month])
+        if until is not None:
+            end = until.astimezone(timezone.utc).replace(tzinfo=None)
+            histories = {name: [row for row in rows if row.landed_at <= end] for name, rows in histories.items()}
         return [file for _, rows in sorted(histories.items()) if (file := in_force(rows)) is not None]
 
     def history(self, dataset: str, months: Collection[str] | None = None) -> dict[str, list[LandedFile]]:

@@ -370,11 +370,20 @@ class LakeCatalog:
             else:
                 return
 
-    def files(self, table: Table) -> list[str]:
-        """URIs of the files that readers see now; none if the table does not exist."""
+    def files(self, table: Table, snapshot_id: int | None = None) -> list[str]:
+        """URIs of the files that readers see now, or saw in a snapshot; none if the table does not exist."""
         found = self.find(table)
         with reading(table):
-            return sorted(task.file.file_path for task in found.scan().plan_files()) if found else []
+            scan = found.scan(snapshot_id=snapshot_id) if found else None
+            return sorted(task.file.file_path for task in scan.plan_files()) if scan else []
+
+    def files_by_month(self, table: Table, snapshot_id: int) -> list[tuple[str, str]]:
+        """Month and URI of the files of a snapshot; the month is empty if the table is not partitioned by it."""
+        found = self.find(table)
+        by_month = table.partition_by[:1] == ("month",)
+        with reading(table):
+            tasks = found.scan(snapshot_id=snapshot_id).plan_files() if found else []
+            return [(str(task.file.partition[0]) if by_month else "", task.file.file_path) for task in tasks]
 
     def rows(self, table: Table, condition: str, columns: Sequence[str] = ("*",)) -> list[dict[str, Any]]:
         """The rows that readers see now and for which Iceberg's ``condition`` holds; none if there is no table."""

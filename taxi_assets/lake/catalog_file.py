@@ -48,3 +48,24 @@ def _tables_in(file: Path) -> set[str]:
     address = f"file:{quote(str(file))}?mode=rw"
     with closing(sqlite3.connect(address, timeout=SECONDS_IN_SILENCE, uri=True)) as connection:
         return {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+
+
+def versions_of_tables(folder: Path) -> str:
+    """Which metadata is the newest of each table of the lake in ``folder``; equal until one is committed to.
+
+    Asked of the file alone, within a millisecond, so that readers can ask before each query. CatalogUnavailable if the
+    file cannot be read.
+    """
+    file = folder / "catalog.db"
+    try:
+        rows = when_unlocked(str(folder), lambda: _metadata_locations(file))
+    except sqlite3.Error as error:
+        raise CatalogUnavailable(f"{file} cannot be read: {error}", "see that this user may read it") from error
+    return "\n".join(rows)
+
+
+def _metadata_locations(file: Path) -> list[str]:
+    address = f"file:{quote(str(file))}?mode=rw"
+    with closing(sqlite3.connect(address, timeout=SECONDS_IN_SILENCE, uri=True)) as connection:
+        rows = connection.execute("SELECT metadata_location FROM iceberg_tables ORDER BY 1")
+        return [location for (location,) in rows]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,9 @@ from taxi_assets.lake.paths import LakePaths
 from taxi_assets.lake.publishing import Publisher
 from taxi_assets.lake.reading import open_views
 from taxi_assets.lake.relocation import relocate_folder
+from taxi_assets.lake.snapshots import moment
 from taxi_assets.settings import Profile, Settings
+from taxi_assets.warehouse.query_log import Entry, QueryLog
 
 if TYPE_CHECKING:
     from taxi_assets.aws.raw_table import RawTripsTable
@@ -91,9 +94,18 @@ class Lake:
         raw_trips = RawTripsTable(client("glue", region), f"{database_prefix}raw", LakePaths(root).raw)
         return cls(root, properties, database_prefix, raw_trips, region)
 
-    def connect(self, sql: str | None = None) -> duckdb.DuckDBPyConnection:
-        """A DuckDB connection on the published versions, or on those that ``sql`` names; see ``reading.open_views``."""
-        return open_views(self.paths, self.catalog, self.ledger, sql)
+    def connect(self, sql: str | None = None, as_of: str | None = None) -> duckdb.DuckDBPyConnection:
+        """A DuckDB connection on what is published, or on the tables that ``sql`` names; see ``reading.open_views``.
+
+        With ``as_of``, on what was published then; see ``snapshots.moment``.
+        """
+        then = moment(self.catalog, as_of) if as_of is not None else None
+        return open_views(self.paths, self.catalog, self.ledger, sql, then)
+
+    def query_log(self, sql: str, label: str) -> AbstractContextManager[Entry]:
+        """Enters a query into the lake's log when it is over; in S3 there is none."""
+        in_s3 = self.paths.root.startswith("s3://")
+        return nullcontext(Entry()) if in_s3 else QueryLog(self.paths.root).entry(sql, label)
 
     def show_raw(self, month: str) -> bool:
         """Have the catalog's ``raw.trips`` point at the month's file in force; False if it cannot, or there is none."""

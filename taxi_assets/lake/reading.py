@@ -1,16 +1,17 @@
-"""The published versions as views that SQL can be asked of.
+"""The published versions, and the warehouse's views over them, as views that SQL can be asked of.
 
-Belongs here: DuckDB over the files that Iceberg says are live. Does not: the warehouse's business views.
+Belongs here: DuckDB over the files that Iceberg says are live, or were. Does not: what the warehouse's views say.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 import duckdb
 
-from glue_jobs.contracts import LAYERS, RAW_FILES, TABLES, Table, full_name
+from glue_jobs.contracts import LAYERS, RAW_FILES, TABLES, Table
 from glue_jobs.contracts.model import Column, Type
 from glue_jobs.contracts.raw import TRIPS_DATASET, ZONES_DATASET
 from glue_jobs.errors import PipelineError
@@ -18,8 +19,12 @@ from taxi_assets.lake.append_tables import LandedFile, Ledger
 from taxi_assets.lake.catalog import LakeCatalog
 from taxi_assets.lake.duck import connect
 from taxi_assets.lake.paths import LakePaths
+from taxi_assets.lake.snapshots import Moment
+from taxi_assets.warehouse.names import described, full_name
+from taxi_assets.warehouse.query_log import QUERY_LOG, QueryLog
+from taxi_assets.warehouse.view import SCHEMA, views
 
-_SEARCH_PATH = ",".join(LAYERS)
+_SEARCH_PATH = ",".join((*LAYERS, SCHEMA, QUERY_LOG.layer))
 _SHOW_TABLES = re.compile(r"\s*SHOW\s+TABLES\s*;?\s*", re.IGNORECASE)
 _DESCRIBE = re.compile(r"\s*(?:DESCRIBE|DESC|SHOW)\s+(?:TABLE\s+)?([\w.\"]+)\s*;?\s*", re.IGNORECASE)
 _DUCKDB_TYPES = {Type.STRING: "VARCHAR", Type.INT: "INTEGER", Type.TIMESTAMP_NTZ: "TIMESTAMP"}
@@ -41,15 +46,19 @@ def quoted(text: str) -> str:
 
 
 def open_views(
-    paths: LakePaths, catalog: LakeCatalog, ledger: Ledger, sql: str | None = None
+    paths: LakePaths,
+    catalog: LakeCatalog,
+    ledger: Ledger,
+    sql: str | None = None,
+    moment: Moment | None = None,
 ) -> duckdb.DuckDBPyConnection:
     """A DuckDB connection with a view for each published table, that can read the lake and nothing else.
 
-    Views: ``raw.trips`` (the source's files as they came, with their month), ``raw.zones``, ``raw.files``,
-    ``staging.trips``, ``staging.quarantine``, ``curated.<table>``, ``quality.check_history`` and
-    ``quality.run_metrics``. A table without files is an empty view.
-    The files are those live at this moment: a later commit does not change what this connection sees.
-    With ``sql``, only the views that it names have rows: making a view reads the footer of every file of its table.
+    Views: ``raw.trips`` (the source's files as they came, with their month), ``raw.zones``, every table of the
+    contracts, and ``analytics.<view>``. A table without files is an empty view.
+    The files are those live at this moment, or those that readers saw at ``moment``: a later commit does not change
+    what this connection sees. With ``sql``, only the views that it names have rows: making a view reads the footer of
+    every file of its table.
     """
     connection = connect()
     _create_schemas(connection)
@@ -58,9 +67,17 @@ def open_views(
         _create_view(connection, table.full_name, select_files(table, []))
     named = _views_of(sql)
     if RAW_FILES.keys() & named:
-        _create_raw_views(connection, ledger.all_current(TRIPS_DATASET), ledger.all_current(ZONES_DATASET))
+        open_raw_views(connection, ledger, moment.at if moment else None)
     for name in TABLES.keys() & named:
-        _create_view(connection, name, select_files(TABLES[name], catalog.files(TABLES[name])))
+        snapshot = moment.snapshots.get(name) if moment else None
+        unseen = moment is not None and snapshot is None
+        files = [] if unseen else catalog.files(TABLES[name], snapshot.snapshot_id if snapshot else None)
+        _create_view(connection, name, select_files(TABLES[name], files))
+    if QUERY_LOG.full_name in named:
+        open_query_log(connection, paths.root)
+    for view in views().values():
+        if view.table.full_name in named:
+            _create_view(connection, view.table.full_name, view.sql)
     connection.execute(f"SET search_path = '{_SEARCH_PATH}'")
     connection.execute(f"SET allowed_directories = [{quoted(paths.root + '/')}]")
     connection.execute("SET enable_external_access = false")
@@ -68,30 +85,39 @@ def open_views(
     return connection
 
 
-def run_query(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.DuckDBPyConnection:
-    """The connection with the result of one SELECT (DESCRIBE, SHOW and SUMMARIZE count as such), to be fetched from.
+def run_query(
+    connection: duckdb.DuckDBPyConnection, sql: str, values: Mapping[str, object] | None = None
+) -> duckdb.DuckDBPyConnection:
+    """The connection with the result of one query, to be fetched from; rows are computed as they are fetched.
 
-    QueryRefused for anything else. EXPLAIN is not among them, because EXPLAIN ANALYZE COPY … would write. Rows are
-    computed as they are fetched. SHOW TABLES, and DESCRIBE of a table, answer from the contracts, with what
-    tables and columns mean.
+    ``values`` are those of parameters, ``$name``. SHOW TABLES, and DESCRIBE of a table, answer from the contracts, with
+    what tables and columns mean. QueryRefused for what ``refuse_no_query`` refuses.
+    """
+    refuse_no_query(connection, sql)
+    return connection.execute(_from_contracts(sql) or sql, dict(values) if values else None)
+
+
+def refuse_no_query(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+    """QueryRefused for anything else than one SELECT (DESCRIBE, SHOW and SUMMARIZE count as such).
+
+    EXPLAIN is not among them, because EXPLAIN ANALYZE COPY … would write.
     """
     statements = connection.extract_statements(sql)
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
         kinds = ", ".join(statement.type.name for statement in statements) or "nothing"
         raise QueryRefused(f"this is {kinds}", "give one SELECT")
-    return connection.execute(_from_contracts(sql) or sql)
 
 
 def _from_contracts(sql: str) -> str:
     """A SELECT of what the contracts say, if that is what ``sql`` asks for; else nothing."""
     if _SHOW_TABLES.fullmatch(sql):
-        described = {**{name: table.description for name, table in TABLES.items()}, **RAW_FILES}
-        return _select(("name", "description"), sorted(described.items()))
+        said = {**{name: table.description for name, table in described().items()}, **RAW_FILES}
+        return _select(("name", "description"), sorted(said.items()))
     asked = _DESCRIBE.fullmatch(sql)
-    table = TABLES.get(full_name(asked[1].replace('"', ""))) if asked else None
+    table = described().get(full_name(asked[1].replace('"', ""))) if asked else None
     if table is None:
         return ""
-    rows = [(one.name, _duckdb_type(one), one.unit, one.description) for one in table.columns]
+    rows = [(one.name, duckdb_type(one), one.unit, one.description) for one in table.columns]
     return _select(("column_name", "column_type", "unit", "description"), rows)
 
 
@@ -101,13 +127,13 @@ def _select(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _views_of(sql: str | None) -> set[str]:
-    """The views that ``sql`` names; all of them if that cannot be told from it."""
-    everything = {*RAW_FILES, *TABLES}
+    """The views that ``sql`` names, with the tables below them; all of them if that cannot be told from it."""
+    everything = {*RAW_FILES, *described()}
     if sql is None:
         return everything
     with connect() as tables:  # of views, DuckDB gives what they are made of, not their own names
         _create_schemas(tables)
-        for table in TABLES.values():
+        for table in described().values():
             tables.execute(f"CREATE TABLE {table.full_name} AS {select_files(table, [])}")
         tables.execute(f"SET search_path = '{_SEARCH_PATH}'")
         try:
@@ -116,16 +142,35 @@ def _views_of(sql: str | None) -> set[str]:
             return everything
     names = {full_name(name.partition(" AS ")[0]) for name in found}  # "raw.zones AS z", and as it was typed
     # A name that is not understood opens all: a view that is left empty would make a wrong answer.
-    return names if names and names <= everything else everything
+    if not names or not names <= everything:
+        return everything
+    below = (view.tables for view in views().values() if view.table.full_name in names)
+    return names.union(*below)
 
 
 def _create_schemas(connection: duckdb.DuckDBPyConnection) -> None:
-    for schema in dict.fromkeys(table.layer for table in TABLES.values()):
+    for schema in dict.fromkeys(table.layer for table in described().values()):
         connection.execute(f"CREATE SCHEMA {schema}")
 
 
 def _create_view(connection: duckdb.DuckDBPyConnection, name: str, select: str) -> None:
     connection.execute(f"CREATE OR REPLACE VIEW {name} AS {select}")
+
+
+def open_raw_views(connection: duckdb.DuckDBPyConnection, ledger: Ledger, until: datetime | None) -> None:
+    """Make ``raw.trips`` and ``raw.zones`` of the files in force now, or at the time ``until``."""
+    trips, zones = (ledger.all_current(dataset, until=until) for dataset in (TRIPS_DATASET, ZONES_DATASET))
+    _create_raw_views(connection, trips, zones)
+
+
+def open_query_log(connection: duckdb.DuckDBPyConnection, root: str) -> None:
+    """Make ``operations.query_log`` of what the log of the lake ``root`` has when it is asked; in S3 it is empty."""
+    select = select_files(QUERY_LOG, [])
+    if not root.startswith("s3://"):
+        columns = ", ".join(f"{column.name}: {quoted(duckdb_type(column))}" for column in QUERY_LOG.columns)
+        files = quoted(QueryLog(root).pattern())
+        select = f"SELECT * FROM read_json({files}, format = 'newline_delimited', columns = {{{columns}}})"
+    _create_view(connection, QUERY_LOG.full_name, select)
 
 
 def _create_raw_views(
@@ -149,7 +194,7 @@ def select_files(table: Table, files: Sequence[str]) -> str:
 
     Files of an earlier version of the contract lack columns that it has gained since: those are null.
     """
-    columns = ", ".join(f"NULL::{_duckdb_type(column)} AS {column.name}" for column in table.columns)
+    columns = ", ".join(f"NULL::{duckdb_type(column)} AS {column.name}" for column in table.columns)
     none = f"SELECT {columns} WHERE false"
     if not files:
         return none
@@ -157,5 +202,6 @@ def select_files(table: Table, files: Sequence[str]) -> str:
     return f"SELECT {', '.join(table.column_names)} FROM ({rows})"
 
 
-def _duckdb_type(column: Column) -> str:
+def duckdb_type(column: Column) -> str:
+    """The column's type as DuckDB spells it."""
     return _DUCKDB_TYPES.get(column.type, column.type.value).upper()
