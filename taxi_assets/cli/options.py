@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from glue_jobs.contracts import CURATED_TABLES, RAW_FILES, TABLES
+from glue_jobs.contracts import CURATED_TABLES, RAW_FILES
 from glue_jobs.contracts.months import ranges
 from glue_jobs.contracts.raw import TRIPS_DATASET
 from glue_jobs.errors import PipelineError
 from taxi_assets.calendar import ended_months
 from taxi_assets.cli.output import TYPED, pasteable
+from taxi_assets.warehouse.names import described
 
 if TYPE_CHECKING:
     from taxi_assets.lake.append_tables import LandedFile
@@ -28,6 +29,12 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 lake_option = click.option(
     "--lake", help="Folder of the lake, or s3://bucket with TAXI_PROFILE=aws.  [default: TAXI_LAKE, or ./lake]"
+)
+
+as_of_option = click.option(
+    "--as-of",
+    metavar="MOMENT",
+    help="As readers saw it then: a date (its end), a time (UTC unless it has a zone) or the id of a snapshot.",
 )
 
 
@@ -42,8 +49,10 @@ def month_option(text: str) -> Callable[[Command], Command]:
 
 
 def complete_tables(_: click.Context, __: click.Parameter, typed: str) -> list[str]:
-    """The tables whose name, or whose name with its layer, begins with what was typed."""
-    names = [*(name.partition(".")[2] for name in TABLES), *TABLES, *RAW_FILES] if typed else [*TABLES, *RAW_FILES]
+    """The tables and views whose name, or whose name with its layer, begins with what was typed."""
+    names = [*described(), *RAW_FILES]
+    if typed:
+        names += [name.partition(".")[2] for name in described()]
     return sorted({name for name in names if name.startswith(typed)})
 
 

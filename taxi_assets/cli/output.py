@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, time
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -112,6 +113,19 @@ def fail(message: str, code: int = 1) -> NoReturn:
     """Print an error and exit with ``code``."""
     err.print(f"[red]error:[/red] {escape(pasteable(message))}", soft_wrap=True, highlight=False)
     sys.exit(code)
+
+
+@contextmanager
+def whole_file(file: Path) -> Iterator[Path]:
+    """A file beside ``file`` to write to, which takes its place when it is whole; ends the command if it cannot."""
+    part = file.with_name(f".{file.name}.part")
+    try:
+        yield part
+        part.replace(file)
+    except OSError as error:
+        fail(f"{file} cannot be written: {error}")
+    finally:
+        part.unlink(missing_ok=True)
 
 
 @contextmanager

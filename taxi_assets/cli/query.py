@@ -1,18 +1,34 @@
-"""The commands that show what there is: status, query, quarantine show."""
+"""The commands that show what there is: status, query, export, quarantine show."""
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 from rich.box import SIMPLE
 from rich.markup import escape
 
-from taxi_assets.cli.options import check_month, existing_lake, lake_option, month_option
-from taxi_assets.cli.output import ROWS_ON_A_TERMINAL, as_json_text, fail, folding_table, out, pasteable
+from taxi_assets.cli.options import (
+    as_of_option,
+    check_month,
+    complete_months,
+    complete_tables,
+    existing_lake,
+    lake_option,
+    month_option,
+)
+from taxi_assets.cli.output import ROWS_ON_A_TERMINAL, as_json_text, fail, folding_table, out, pasteable, whole_file
+
+if TYPE_CHECKING:
+    from taxi_assets.lake.lake import Lake
+    from taxi_assets.warehouse.question import Value
 
 _SAMPLE_COLUMNS = {
     "tpep_pickup_datetime": "pick-up",
@@ -97,36 +113,141 @@ def status(lake: str | None, as_json: bool) -> None:
 
 @click.command()
 @click.argument("sql")
-@click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "csv", "json", "parquet"]),
+    help="How to write the answer.  [default: by the ending of --output, else table]",
+)
 @click.option(
     "--limit",
     type=click.IntRange(0),
     help=f"Rows to show, 0 for all.  [default: {ROWS_ON_A_TERMINAL} of a table on a terminal, else all]",
 )
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file.")
+@as_of_option
 @lake_option
-def query(sql: str, form: str, limit: int | None, lake: str | None) -> None:
+def query(
+    sql: str, form: str | None, limit: int | None, output: Path | None, as_of: str | None, lake: str | None
+) -> None:
     """Ask SQL (DuckDB's dialect) of the published versions. Read-only.
 
-    SHOW TABLES lists the tables, DESCRIBE gives one's columns with unit and meaning. Names need no layer: trips alone
-    is staging.trips. A table that is too wide for the terminal is shown a column a line.
+    SHOW TABLES lists tables and views, DESCRIBE gives the columns of one with unit and meaning. Names need no layer:
+    trips alone is staging.trips. A table that is too wide for the terminal is shown a column a line.
 
     \b
       taxi-assets query "SHOW TABLES"
       taxi-assets query "DESCRIBE daily_metrics"
       taxi-assets query "SELECT quarantine_reasons, count(*) FROM quarantine GROUP BY ALL"
-      taxi-assets query "FROM daily_metrics" --format csv
+      taxi-assets query "FROM daily_trend" --output daily_trend.csv
+      taxi-assets query "FROM monthly_summary" --as-of 2024-05-01
+    """
+    form = form or _form_of(output)
+    if form == "parquet" and output is None:
+        raise click.UsageError("Parquet is written to a file: give --output")
+    if limit is None and form == "table" and output is None and sys.stdout.isatty():
+        limit = ROWS_ON_A_TERMINAL
+    _answer(existing_lake(lake), "query", sql, sql, {}, form, limit or None, output, as_of)
+
+
+@click.command()
+@click.argument("name", shell_complete=complete_tables)
+@click.option("--format", "form", type=click.Choice(["csv", "parquet", "json"]), help="Of the file.  [default: csv]")
+@click.option("--month", metavar="YYYY-MM", shell_complete=complete_months, help="Rows of this month only.")
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The file.  [default: NAME, the month and the moment, in this folder]",
+)
+@as_of_option
+@lake_option
+def export(
+    name: str, form: str | None, month: str | None, output: Path | None, as_of: str | None, lake: str | None
+) -> None:
+    """Write a view or table to a file.
+
+    \b
+      taxi-assets export daily_trend
+      taxi-assets export trips --month 2024-02 --format parquet
+      taxi-assets export monthly_summary --as-of 2024-05-01 --output may.csv
+    """
+    from taxi_assets.warehouse.question import Question, UnknownName, askable, bind
+
+    form = form or (_form_of(output) if output else "csv")
+    if month is not None:
+        check_month(month)
+    try:
+        reads = f"FROM {askable(name).full_name}"
+        sql, values = Question(name, where={} if month is None else {"month": month}).sql()
+    except UnknownName as error:
+        raise click.UsageError(str(error)) from error
+    bound, _ = bind(sql, values, lambda one: f"${one}")
+    parts = [name.rpartition(".")[2], month, as_of and f"as_of_{as_of}".replace(":", "")]
+    file = output or Path("_".join(part for part in parts if part) + f".{form}")
+    rows = _answer(existing_lake(lake), "export", reads, bound, values, form, None, file, as_of)
+    click.echo(f"{rows:,} rows of {name} are in {file}", err=True)
+
+
+def _form_of(output: Path | None) -> str:
+    """The form that the ending of a file asks for; click.UsageError if it is no known one."""
+    if output is None:
+        return "table"
+    ending = output.suffix.removeprefix(".").lower()
+    if ending not in ("csv", "json", "parquet"):
+        raise click.UsageError(f"{output} ends with none of .csv, .json and .parquet: say which with --format")
+    return ending
+
+
+def _answer(
+    lake: Lake,
+    command: str,
+    reads: str,
+    sql: str,
+    values: Mapping[str, Value],
+    form: str,
+    limit: int | None,
+    output: Path | None,
+    as_of: str | None,
+) -> int:
+    """Ask, write the answer to a file or to standard output, and return its rows; an error of SQL ends the command.
+
+    ``reads`` is SQL that names the tables of ``sql`` and has no parameters.
     """
     import duckdb
 
-    from taxi_assets.cli.answer import write
-    from taxi_assets.lake.reading import run_query
+    from taxi_assets.cli.answer import write, write_parquet
+    from taxi_assets.lake.reading import refuse_no_query, run_query
 
-    if limit is None and form == "table" and sys.stdout.isatty():
-        limit = ROWS_ON_A_TERMINAL
-    opened = existing_lake(lake)
+    rows = 0
     try:
-        with opened.connect(sql) as connection:
-            answer = run_query(connection, sql)
-            write(form, [column[0] for column in answer.description], answer.fetchmany, limit or None)
+        with lake.query_log(sql, f"taxi-assets {command}") as entry, lake.connect(reads, as_of) as connection:
+            if form == "parquet" and output is not None:
+                refuse_no_query(connection, sql)
+                with whole_file(output) as part:
+                    rows = write_parquet(connection.sql(sql, params=dict(values)), limit, part)
+            else:
+                answer = run_query(connection, sql, values)
+                names = [column[0] for column in answer.description]
+
+                def fetch(most: int) -> list[tuple[Any, ...]]:
+                    nonlocal rows
+                    batch = answer.fetchmany(most)
+                    rows += len(batch)
+                    return batch
+
+                with _stream(output) as to:
+                    write(form, names, fetch, limit, to)
+            entry.rows = rows
     except duckdb.Error as error:
         fail(str(error))
+    return rows
+
+
+@contextmanager
+def _stream(output: Path | None) -> Iterator[TextIO]:
+    """Standard output, or a file, which is there when it is whole."""
+    if output is None:
+        yield sys.stdout
+        return
+    with whole_file(output) as part, part.open("w", encoding="utf-8", newline="") as file:
+        yield file

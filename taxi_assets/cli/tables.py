@@ -11,16 +11,17 @@ from typing import Any
 import click
 from rich.markup import escape
 
-from glue_jobs.contracts import RAW_FILES, TABLES, full_name, tlc
+from glue_jobs.contracts import RAW_FILES, tlc
 from taxi_assets.cli.options import complete_tables
 from taxi_assets.cli.output import folding_table, out
+from taxi_assets.warehouse.names import described, full_name
 
 
 @click.command()
 @click.argument("name", required=False, shell_complete=complete_tables)
 @click.option("--json", "as_json", is_flag=True, help="A JSON array on standard output.")
 def tables(name: str | None, as_json: bool) -> None:
-    """The tables that query knows; with NAME, one table's columns with type, unit and meaning.
+    """The tables and views that query knows; with NAME, the columns of one with type, unit and meaning.
 
     \b
       taxi-assets tables
@@ -40,7 +41,7 @@ def _tables() -> list[dict[str, Any]]:
     raw = [("raw", name.partition(".")[2], "", len(_columns(name)), said) for name, said in RAW_FILES.items()]
     ours = [
         (table.layer, table.name, ", ".join(table.grain), len(table.columns), table.description)
-        for table in TABLES.values()
+        for table in described().values()
     ]
     names = ("layer", "table", "grain", "columns", "description")
     return [dict(zip(names, row, strict=True)) for row in (*raw, *ours)]
@@ -48,8 +49,8 @@ def _tables() -> list[dict[str, Any]]:
 
 def _columns(name: str) -> list[dict[str, Any]]:
     found = full_name(name)
-    if found in TABLES:
-        rows = [(one.name, one.type.value, one.unit, one.description) for one in TABLES[found].columns]
+    if found in described():
+        rows = [(one.name, one.type.value, one.unit, one.description) for one in described()[found].columns]
     elif found == "raw.trips":
         since = {one.name: f" (since {one.since})" for one in tlc.TRIP_COLUMNS if not one.required}
         rows = [(one.name, one.type.value, "", one.description + since.get(one.name, "")) for one in tlc.TRIP_COLUMNS]
@@ -57,5 +58,5 @@ def _columns(name: str) -> list[dict[str, Any]]:
     elif found == "raw.zones":
         rows = [(column, "int" if column == "LocationID" else "string", "", "") for column in tlc.ZONE_COLUMNS]
     else:
-        raise click.UsageError(f"there is no table {name}; choose from {', '.join((*RAW_FILES, *TABLES))}")
+        raise click.UsageError(f"there is no table {name}; choose from {', '.join((*RAW_FILES, *described()))}")
     return [dict(zip(("column", "type", "unit", "description"), row, strict=True)) for row in rows]

@@ -47,7 +47,7 @@ def written(form: str, sql: str, limit: int | None = None) -> str:
     with duckdb.connect() as connection, pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "stdout", said := io.StringIO())
         result = connection.execute(sql)
-        answer.write(form, [column[0] for column in result.description], result.fetchmany, limit)
+        answer.write(form, [column[0] for column in result.description], result.fetchmany, limit, sys.stdout)
         return said.getvalue()
 
 
@@ -87,7 +87,7 @@ def test_rows_are_fetched_as_they_are_written(form: str, monkeypatch: pytest.Mon
         return [(1,)] * rows if len(lines) <= 3 else []
 
     monkeypatch.setattr(sys, "stdout", said := io.StringIO())
-    answer.write(form, ["a"], fetch, None)
+    answer.write(form, ["a"], fetch, None, sys.stdout)
     assert len(lines) == 4
     assert lines == sorted(set(lines))  # each batch was asked for after the one before was written
     assert said.getvalue().count("\n") >= 3_000
