@@ -69,7 +69,7 @@ def _work(context: dg.AssetExecutionContext, lake: Lake) -> Work[BuildReport, Cu
         },
     )
 
-    def publish(job_run: JobRun[BuildReport], passed: Collection[dg.AssetKey]) -> list[Published]:
+    def publish(job_run: JobRun[BuildReport], passed: Collection[dg.AssetKey]) -> Iterator[Published]:
         lineage = {
             "run_id": context.run_id,
             **job_run.lineage,
@@ -77,17 +77,11 @@ def _work(context: dg.AssetExecutionContext, lake: Lake) -> Work[BuildReport, Cu
             "staging_snapshot_id": str(staging.snapshot_id),
             **{name: staging.lineage[name] for name in ("source_sha256", "rules_version") if name in staging.lineage},
         }
-        entries = []
         for table in chosen:
             if asset_key(table) in passed:
                 of_table = {**lineage, "contract_version": str(table.version)}
-                entries.append(
-                    (table, lake.publisher.publish(table, month, version, of_table, replacing=live[table.name]))
-                )
-        return [
-            Published(asset_key(table), entry.rows, partial(_metadata, context, lake, table, entry, job_run))
-            for table, entry in entries
-        ]
+                entry = lake.publisher.publish(table, month, version, of_table, replacing=live[table.name])
+                yield Published(asset_key(table), entry.rows, partial(_metadata, context, lake, table, entry, job_run))
 
     return Work(
         job=BUILD_CURATED,

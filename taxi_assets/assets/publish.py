@@ -12,6 +12,7 @@ from datetime import datetime, timezone
 from typing import Any, Generic
 
 import dagster as dg
+import duckdb
 
 from glue_jobs.contracts.rules import RULES_VERSION
 from glue_jobs.errors import Cause, PipelineError
@@ -58,7 +59,8 @@ class Work(Generic[ReportT, Subject]):
 
     ``folders`` and ``readers_see`` say for each asset, or for the first of those that go together, where its files are
     and what readers see of the month if it is refused. With ``together``, one asset that is refused holds back all.
-    ``publish`` commits the assets that it is given, one right after the other. ``refused`` hears why, if what the job
+    ``publish`` commits the assets that it is given, one right after the other, and gives each when it is committed.
+    ``refused`` hears why, if what the job
     was given is refused, by the job or by checks. ``found`` and ``look`` say of a refused version what is in it, and
     how to look at it.
     """
@@ -68,7 +70,7 @@ class Work(Generic[ReportT, Subject]):
     checks: Sequence[Check[Subject]]
     version: Callable[[ReportT], str]
     subject: Callable[[ReportT], Subject]
-    publish: Callable[[JobRun[ReportT], Collection[dg.AssetKey]], list[Published]]
+    publish: Callable[[JobRun[ReportT], Collection[dg.AssetKey]], Iterator[Published]]
     folders: Callable[[ReportT], Mapping[dg.AssetKey, str]]
     readers_see: Mapping[dg.AssetKey, str]
     together: bool = True
@@ -87,10 +89,11 @@ def run_and_publish(
 ) -> Iterator[Result]:
     """Run the job of the work that ``prepare`` describes, check what it wrote, and publish what passes.
 
-    A step failure says what was refused. Answers are recorded before anything is published, and kept if nothing is;
-    metrics are put once, at the end.
+    A step failure says what was refused. Answers are recorded before anything is published; metrics are put once, at
+    the end. Whatever happens after the checks were asked, what they answered and what was committed by then is shown:
+    Dagster takes a check without an answer for one that failed.
     """
-    month, selected = context.partition_key, set(context.selected_asset_keys)
+    selected = set(context.selected_asset_keys)
     with failing_the_step():
         lake = resource.open()
         work = prepare(lake)
@@ -101,31 +104,59 @@ def run_and_publish(
                 work.refused(error.problem)
             raise
         answers = ask_all(work.checks, work.subject(job_run.report), selected)
-        record_answers(context, lake, answers, work.version(job_run.report))
-        blamed = {answer.asset for answer in answers if answer.holds_back}
-        refused = selected if work.together and blamed else blamed
         published: list[Published] = []
-        not_published: PipelineError | None = None
         try:
-            published = work.publish(job_run, selected - refused) if selected - refused else []
-        except PipelineError as error:  # the answers are shown all the same: Dagster calls a check without one failed
-            not_published = error
+            record_answers(context, lake, answers, work.version(job_run.report))
+            blamed = {answer.asset for answer in answers if answer.holds_back}
+            refused = selected if work.together and blamed else blamed
+            try:
+                _publish(work, job_run, selected - refused, published)
+            finally:
+                put(context, metrics, [*points_of(answers, job_run), *_points_published(context, lake, published)])
+            if refused:
+                work.refused(f"checks failed: {_failed(answers)}")
+                raise _refusal(context.partition_key, answers, work, job_run, refused, published)
         finally:
-            put(context, metrics, [*points_of(answers, job_run), *_points_published(context, lake, published)])
-        if not_published is not None:
-            yield from (answer.result for answer in answers)
-            raise not_published
-        for one in published:
-            yield dg.MaterializeResult(
-                asset_key=one.key,
-                metadata=dict(one.metadata()),
-                check_results=[answer.result for answer in answers if answer.asset == one.key],
-                data_version=dg.DataVersion(one.data_version) if one.data_version else None,
-            )
-        if refused:
-            work.refused(f"checks failed: {_failed(answers)}")
-            yield from (answer.result for answer in answers if answer.asset in refused)
-            raise _refusal(month, answers, work, job_run, refused, published)
+            yield from _shown(context, published, answers)
+
+
+def _publish(
+    work: Work[ReportT, Subject], job_run: JobRun[ReportT], passed: Collection[dg.AssetKey], published: list[Published]
+) -> None:
+    """Commit the assets that ``passed``, and add each to ``published`` as soon as readers see it."""
+    if not passed:
+        return
+    try:
+        for one in work.publish(job_run, passed):
+            published.append(one)
+    except PipelineError as error:
+        if published:
+            error.problem += f". Published before that: {_names(published)}"
+        raise
+
+
+def _shown(context: Context, published: Sequence[Published], answers: Sequence[Answer]) -> Iterator[Result]:
+    """What was published with what its checks answered, then the answers of what was not.
+
+    What cannot be told of one asset is in the log, and hides neither that it is published nor the others.
+    """
+    if not published:
+        yield from (answer.result for answer in answers)
+        return
+    one, *others = published
+    metadata: dict[str, Any] = {} if one.rows is None else {"dagster/row_count": one.rows}
+    try:
+        metadata = dict(one.metadata())
+    except (PipelineError, OSError, duckdb.Error) as error:
+        context.log.warning(f"{one.key.to_user_string()} is published; more about it could not be told: {error}")
+    finally:
+        yield dg.MaterializeResult(
+            asset_key=one.key,
+            metadata=metadata,
+            check_results=[answer.result for answer in answers if answer.asset == one.key],
+            data_version=dg.DataVersion(one.data_version) if one.data_version else None,
+        )
+        yield from _shown(context, others, [answer for answer in answers if answer.asset != one.key])
 
 
 def record_answers(context: dg.AssetExecutionContext, lake: Lake, answers: Sequence[Answer], version: str) -> None:
@@ -177,7 +208,7 @@ def _points_published(context: Context, lake: Lake, published: Sequence[Publishe
     points = [
         Point(ROWS_PUBLISHED, count, key.to_user_string()) for key, count in rows.items() if key != QUARANTINE_KEY
     ]
-    if QUARANTINE_KEY in rows:
+    if QUARANTINE_KEY in rows and STAGING_TRIPS in rows:  # a commit that failed may have left one alone
         quarantined = rows[QUARANTINE_KEY]
         points.append(Point(ROWS_QUARANTINED, quarantined))
         points.append(Point(QUARANTINED_SHARE, 100 * quarantined / max(1, quarantined + rows[STAGING_TRIPS])))
@@ -201,7 +232,7 @@ def _refusal(
     found = work.found(job_run.report)
     seen = "; ".join(text for key, text in work.readers_see.items() if key in refused)
     folders = ", ".join(folder for key, folder in work.folders(job_run.report).items() if key in refused)
-    others = f". Published: {', '.join(one.key.path[-1] for one in published)}" if published else ""
+    others = f". Published: {_names(published)}" if published else ""
     return PipelineError(
         f"{month} was not published, because checks failed: {_failed(answers)}{found}. "
         f"Readers still see {seen}{others}",
@@ -210,6 +241,10 @@ def _refusal(
         cause=work.cause,
         facts=job_run.metadata,
     )
+
+
+def _names(published: Sequence[Published]) -> str:
+    return ", ".join(one.key.path[-1] for one in published)
 
 
 def _failed(answers: Sequence[Answer]) -> str:

@@ -98,13 +98,11 @@ def _work(context: dg.AssetExecutionContext, lake: Lake, places: Mapping[str, st
     month = context.partition_key
     before = lake.ledger.current(month, TRIPS_DATASET)
 
-    def publish(job_run: JobRun[IngestReport], _: Collection[dg.AssetKey]) -> list[Published]:
+    def publish(job_run: JobRun[IngestReport], _: Collection[dg.AssetKey]) -> Iterator[Published]:
         report = job_run.report
-        trips = lake.ledger.record(month, TRIPS_DATASET, report["trips"], context.run_id)
-        zones = lake.ledger.record(month, ZONES_DATASET, report["zones"], context.run_id)
         of_both = {"seconds": seconds_table(report["seconds"]), **job_run.metadata}
-        drift = {
-            "in_catalog": show_in_catalog(context, lake, month),
+        trips = lake.ledger.record(month, TRIPS_DATASET, report["trips"], context.run_id)
+        drift: dict[str, Any] = {
             "era": report["trips"]["era"],
             "new_columns": report["trips"]["new_columns"],
             "missing_columns": report["trips"]["missing_columns"],
@@ -112,12 +110,12 @@ def _work(context: dg.AssetExecutionContext, lake: Lake, places: Mapping[str, st
             "unknown_columns": report["trips"]["unknown_columns"],
             "index_columns": report["trips"]["index_columns"],
         }
-        return [
-            Published(
-                RAW_TRIPS, report["trips"]["rows"], lambda: {**_file_metadata(trips), **of_both, **drift}, trips.sha256
-            ),
-            Published(RAW_ZONES, None, lambda: {**_file_metadata(zones), **of_both}, zones.sha256),
-        ]
+        yield Published(
+            RAW_TRIPS, report["trips"]["rows"], lambda: {**_file_metadata(trips), **of_both, **drift}, trips.sha256
+        )
+        zones = lake.ledger.record(month, ZONES_DATASET, report["zones"], context.run_id)
+        drift["in_catalog"] = show_in_catalog(context, lake, month)
+        yield Published(RAW_ZONES, None, lambda: {**_file_metadata(zones), **of_both}, zones.sha256)
 
     return Work(
         job=INGEST_RAW,

@@ -107,28 +107,16 @@ def _work(context: dg.AssetExecutionContext, lake: Lake, config: StagingConfig) 
             accepted_smaller=config.accept_smaller,
         )
 
-    def publish(job_run: JobRun[WrittenReport], _: Collection[dg.AssetKey]) -> list[Published]:
+    def publish(job_run: JobRun[WrittenReport], _: Collection[dg.AssetKey]) -> Iterator[Published]:
         report = job_run.report
         of_all = {**lineage, "rules_version": str(report["rules_version"]), **job_run.lineage}
         # Quarantine first: if the run dies in between, trips still shows the version that it showed before.
-        entries = [
-            (
-                table,
-                extra,
-                lake.publisher.publish(
-                    table,
-                    month,
-                    version,
-                    {**of_all, "contract_version": str(table.version)},
-                    replacing=live[table.name],
-                ),
+        for table, extra in ((QUARANTINE, _quarantine_metadata(report)), (TRIPS, _trips_metadata(report))):
+            of_table = {**of_all, "contract_version": str(table.version)}
+            entry = lake.publisher.publish(table, month, version, of_table, replacing=live[table.name])
+            yield Published(
+                asset_key(table), entry.rows, partial(_metadata, lake, table, entry, job_run.metadata, extra)
             )
-            for table, extra in ((QUARANTINE, _quarantine_metadata(report)), (TRIPS, _trips_metadata(report)))
-        ]
-        return [
-            Published(asset_key(table), entry.rows, partial(_metadata, lake, table, entry, job_run.metadata, extra))
-            for table, extra, entry in entries
-        ]
 
     return Work(
         job=REPLAY_QUARANTINE if config.replay else STAGE_TRIPS,
