@@ -13,8 +13,9 @@ from glue_jobs.files import parquet_files
 from glue_jobs.reports import BUILD_CURATED, BuildReport
 from taxi_assets.asset_keys import STAGING_TRIPS, asset_key
 from taxi_assets.assets.charts import FIGURES, write_picture
+from taxi_assets.assets.previews import numbers_of, preview, seconds_table
 from taxi_assets.assets.publish import Published, Result, Work, run_and_publish
-from taxi_assets.assets.specs import RUNS_POOL, preview, publication_metadata, readers_see, seconds_table, table_spec
+from taxi_assets.assets.specs import RUNS_POOL, publication_metadata, readers_see, table_spec
 from taxi_assets.checks.curated import CHECKS, CuratedMonth
 from taxi_assets.jobs.base import JobRun, Jobs
 from taxi_assets.lake.duck import connect
@@ -81,7 +82,15 @@ def _work(context: dg.AssetExecutionContext, lake: Lake) -> Work[BuildReport, Cu
             if asset_key(table) in passed:
                 of_table = {**lineage, "contract_version": str(table.version)}
                 entry = lake.publisher.publish(table, month, version, of_table, replacing=live[table.name])
-                yield Published(asset_key(table), entry.rows, partial(_metadata, context, lake, table, entry, job_run))
+                yield Published(
+                    asset_key(table),
+                    entry.rows,
+                    {
+                        "seconds": seconds_table(job_run.report["seconds"]),
+                        **publication_metadata(lake, table, entry, job_run.metadata),
+                    },
+                    partial(_for_people, context, lake, table, entry),
+                )
 
     return Work(
         job=BUILD_CURATED,
@@ -110,22 +119,16 @@ def _staging_of(lake: Lake, month: str) -> Publication:
     return staging
 
 
-def _metadata(
-    context: dg.AssetExecutionContext, lake: Lake, table: Table, entry: Publication, job_run: JobRun[BuildReport]
-) -> dict[str, Any]:
-    """What a materialization says of a table, with a few rows and, for some, a chart."""
+def _for_people(context: dg.AssetExecutionContext, lake: Lake, table: Table, entry: Publication) -> dict[str, Any]:
+    """A version of a table in a few numbers and a few rows and, for some, a chart."""
     with connect(copies=True) as connection:
         rows = connection.sql(f"SELECT * FROM {parquet_scan(parquet_files(entry.path))}").df()
-    metadata = {
-        **publication_metadata(lake, table, entry, job_run.metadata),
-        "preview": preview(rows),
-        "seconds": seconds_table(job_run.report["seconds"]),
-    }
+    shown = {**numbers_of(rows), "preview": preview(table, rows)}
     if table.name in FIGURES:
         path = lake.paths.picture(table, entry.month, entry.version)
         try:
             write_picture(FIGURES[table.name](rows, entry.month), path)
-            metadata["picture"] = dg.MetadataValue.path(path)
-        except OSError as error:  # the table is published; a full disk must not say that it is not
+            shown["picture"] = dg.MetadataValue.path(path)
+        except OSError as error:  # the rest can be shown
             context.log.warning(f"{path} could not be written: {error}")
-    return metadata
+    return shown

@@ -44,12 +44,14 @@ Result = dg.MaterializeResult[Any] | dg.AssetCheckResult
 class Published:
     """What readers see since: ``rows`` of an asset's month (None: not measured), and what its materialization says.
 
-    ``metadata`` is asked for when it is shown: what cannot be told of one asset does not hide the others.
+    ``facts`` are known when it is committed. What is read ``for_people``, to stand before them, is asked for when it is
+    shown: it may not be readable.
     """
 
     key: dg.AssetKey
     rows: int | None
-    metadata: Callable[[], Mapping[str, Any]]
+    facts: Mapping[str, Any]
+    for_people: Callable[[], Mapping[str, Any]] = dict
     data_version: str | None = None
 
 
@@ -138,21 +140,21 @@ def _publish(
 def _shown(context: Context, published: Sequence[Published], answers: Sequence[Answer]) -> Iterator[Result]:
     """What was published with what its checks answered, then the answers of what was not.
 
-    What cannot be told of one asset is in the log, and hides neither that it is published nor the others.
+    What cannot be read for people is named in the log, and hides neither that the asset is published nor the others.
     """
     if not published:
         yield from (answer.result for answer in answers)
         return
     one, *others = published
-    metadata: dict[str, Any] = {} if one.rows is None else {"dagster/row_count": one.rows}
+    for_people: Mapping[str, Any] = {}
     try:
-        metadata = dict(one.metadata())
+        for_people = one.for_people()
     except (PipelineError, OSError, duckdb.Error) as error:
         context.log.warning(f"{one.key.to_user_string()} is published; more about it could not be told: {error}")
     finally:
         yield dg.MaterializeResult(
             asset_key=one.key,
-            metadata=metadata,
+            metadata={**for_people, **one.facts},
             check_results=[answer.result for answer in answers if answer.asset == one.key],
             data_version=dg.DataVersion(one.data_version) if one.data_version else None,
         )

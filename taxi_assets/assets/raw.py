@@ -5,17 +5,17 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import dagster as dg
-import pandas as pd
 
 from glue_jobs.contracts import FILES, tlc
 from glue_jobs.contracts.raw import TRIPS_DATASET, ZONES_DATASET
 from glue_jobs.errors import Cause
-from glue_jobs.reports import INGEST_RAW, IngestReport
+from glue_jobs.reports import INGEST_RAW, IngestReport, LandedTripsReport
 from taxi_assets.asset_keys import RAW_TRIPS, RAW_ZONES, SOURCE_TRIPS, SOURCE_ZONES
 from taxi_assets.assets.ledger import show_in_catalog
 from taxi_assets.assets.policies import policy
+from taxi_assets.assets.previews import schema_table, seconds_table
 from taxi_assets.assets.publish import Published, Result, Work, run_and_publish
-from taxi_assets.assets.specs import OWNERS, RUNS_POOL, markdown_table, seconds_table
+from taxi_assets.assets.specs import OWNERS, RUNS_POOL
 from taxi_assets.checks.raw import CHECKS, LandedMonth
 from taxi_assets.jobs.base import JobRun, Jobs
 from taxi_assets.lake.append_tables import LandedFile
@@ -100,22 +100,14 @@ def _work(context: dg.AssetExecutionContext, lake: Lake, places: Mapping[str, st
 
     def publish(job_run: JobRun[IngestReport], _: Collection[dg.AssetKey]) -> Iterator[Published]:
         report = job_run.report
-        of_both = {"seconds": seconds_table(report["seconds"]), **job_run.metadata}
+        of_run = {"seconds": seconds_table(report["seconds"]), **job_run.metadata}
         trips = lake.ledger.record(month, TRIPS_DATASET, report["trips"], context.run_id)
-        drift: dict[str, Any] = {
-            "era": report["trips"]["era"],
-            "new_columns": report["trips"]["new_columns"],
-            "missing_columns": report["trips"]["missing_columns"],
-            "changed_types": report["trips"]["changed_types"],
-            "unknown_columns": report["trips"]["unknown_columns"],
-            "index_columns": report["trips"]["index_columns"],
-        }
-        yield Published(
-            RAW_TRIPS, report["trips"]["rows"], lambda: {**_file_metadata(trips), **of_both, **drift}, trips.sha256
-        )
+        in_catalog = {"in_catalog": show_in_catalog(context, lake, month)}
+        facts = {**_for_people(trips), **_drift(report["trips"]), **of_run, **in_catalog, **_ids(trips)}
+        yield Published(RAW_TRIPS, trips.rows, facts, data_version=trips.sha256)
         zones = lake.ledger.record(month, ZONES_DATASET, report["zones"], context.run_id)
-        drift["in_catalog"] = show_in_catalog(context, lake, month)
-        yield Published(RAW_ZONES, None, lambda: {**_file_metadata(zones), **of_both}, zones.sha256)
+        facts = {**_for_people(zones), **of_run, **_ids(zones)}
+        yield Published(RAW_ZONES, None, facts, data_version=zones.sha256)
 
     return Work(
         job=INGEST_RAW,
@@ -130,19 +122,34 @@ def _work(context: dg.AssetExecutionContext, lake: Lake, places: Mapping[str, st
     )
 
 
-def _file_metadata(file: LandedFile) -> dict[str, Any]:
+def _drift(trips: LandedTripsReport) -> dict[str, Any]:
+    """How the file differs from those of its era; what does not differ is left out."""
+    differences = {
+        "new_columns": trips["new_columns"],
+        "missing_columns": trips["missing_columns"],
+        "changed_types": trips["changed_types"],
+        "unknown_columns": trips["unknown_columns"],
+        "index_columns": trips["index_columns"],
+    }
+    return {"looks_like_files_since": trips["era"], **{name: what for name, what in differences.items() if what}}
+
+
+def _for_people(file: LandedFile) -> dict[str, Any]:
+    is_link = file.url.startswith(("https://", "http://"))
     return {
-        "dagster/row_count": file.rows,
-        "dagster/uri": file.path,
-        "source": file.url,
-        "etag": file.etag,
-        "sha256": file.sha256,
-        "bytes": file.bytes,
+        "rows": file.rows,
+        "megabytes": round(file.bytes / 1e6, 2),
         "landed_at": f"{file.landed_at:%Y-%m-%d %H:%M:%S} UTC",
-        "physical_schema": dg.MetadataValue.md(_schema_table(file)),
+        "source": dg.MetadataValue.url(file.url) if is_link else file.url,
+        "physical_schema": schema_table(json.loads(file.physical_schema)),
     }
 
 
-def _schema_table(file: LandedFile) -> str:
-    schema = json.loads(file.physical_schema)
-    return markdown_table(pd.DataFrame(schema.items(), columns=["column", "type"]))
+def _ids(file: LandedFile) -> dict[str, Any]:
+    return {
+        "dagster/row_count": file.rows,
+        "etag": file.etag,
+        "sha256": file.sha256,
+        "bytes": file.bytes,
+        "dagster/uri": file.path,
+    }

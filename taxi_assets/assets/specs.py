@@ -1,7 +1,7 @@
 """What the assets of all layers say of themselves: specs from contracts, metadata of what was published.
 
-Belongs here: descriptions, tables and previews for the Dagster UI. Does not: running or publishing (``publish``), or
-any one asset.
+Belongs here: descriptions, columns, links and ids for the Dagster UI. Does not: numbers and previews (``previews``),
+running or publishing (``publish``), or any one asset.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import dagster as dg
-import pandas as pd
 
 from glue_jobs.contracts import CHECK_HISTORY, Table
 from taxi_assets.asset_keys import asset_key
@@ -21,7 +20,6 @@ from taxi_assets.lake.publishing import Publication
 from taxi_assets.partitions import MONTHS
 
 OWNERS = ["team:data-platform"]
-PREVIEW_ROWS = 8
 RUNS_POOL = "engine"
 """Steps of this pool use an engine, or check a month: how many at once is the Dagster instance's to say."""
 
@@ -72,34 +70,21 @@ def readers_see(live: Publication | None) -> str:
 def publication_metadata(
     lake: Lake, table: Table, publication: Publication, run_metadata: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """What a materialization says of the version that it published, and of the job run that made it."""
-    links = lake.links(table)
-    if "catalog" in links:
-        links["catalog"] = dg.MetadataValue.url(links["catalog"])
+    """What a materialization says of the version that it published: links first, ids and places last.
+
+    Dagster's pages keep this order.
+    """
+    links = {name: link for name, link in run_metadata.items() if isinstance(link, dg.UrlMetadataValue)}
+    catalog = lake.links(table)
+    if "catalog" in catalog:
+        links = {"catalog": dg.MetadataValue.url(catalog.pop("catalog")), **links}
     return {
         **links,
         "dagster/row_count": publication.rows,
-        "dagster/uri": publication.path,
+        **catalog,
+        **{name: value for name, value in run_metadata.items() if name not in links},
         "version": publication.version,
         "snapshot_id": str(publication.snapshot_id),  # beyond the 53 bits that a browser counts with
+        "dagster/uri": publication.path,
         **publication.lineage,
-        **run_metadata,
     }
-
-
-def preview(rows: pd.DataFrame) -> dg.MarkdownMetadataValue:
-    """A few rows as a table."""
-    return dg.MetadataValue.md(markdown_table(rows.head(PREVIEW_ROWS)))
-
-
-def markdown_table(rows: pd.DataFrame) -> str:
-    """A frame as a Markdown table."""
-    header = [str(column) for column in rows.columns]
-    body = [["" if pd.isna(value) else str(value) for value in row] for row in rows.itertuples(index=False)]
-    lines = [header, ["---"] * len(header), *body]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def seconds_table(seconds: Mapping[str, float]) -> dg.MarkdownMetadataValue:
-    """A job's seconds per phase as a table."""
-    return dg.MetadataValue.md(markdown_table(pd.DataFrame(seconds.items(), columns=["phase", "seconds"])))

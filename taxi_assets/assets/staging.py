@@ -5,24 +5,17 @@ from functools import partial
 from typing import Any
 
 import dagster as dg
-import pandas as pd
 
-from glue_jobs.contracts import QUARANTINE, TRIPS, Table
+from glue_jobs.contracts import QUARANTINE, TRIPS
 from glue_jobs.contracts.raw import TRIPS_DATASET, ZONES_DATASET
-from glue_jobs.contracts.rules import RULES, Tier, fingerprint
+from glue_jobs.contracts.rules import Tier, fingerprint
 from glue_jobs.errors import Cause, PipelineError
 from glue_jobs.reports import REPLAY_QUARANTINE, STAGE_TRIPS, WrittenReport
 from taxi_assets.asset_keys import QUARANTINE_KEY, RAW_TRIPS, RAW_ZONES, STAGING_TRIPS, asset_key
 from taxi_assets.assets.ledger import refuse
+from taxi_assets.assets.previews import numbers_of_trips, percent, reasons_table, seconds_table
 from taxi_assets.assets.publish import Published, Result, Work, run_and_publish
-from taxi_assets.assets.specs import (
-    RUNS_POOL,
-    markdown_table,
-    publication_metadata,
-    readers_see,
-    seconds_table,
-    table_spec,
-)
+from taxi_assets.assets.specs import RUNS_POOL, publication_metadata, readers_see, table_spec
 from taxi_assets.checks.staging.registry import CHECKS
 from taxi_assets.checks.staging.subject import StagedMonth
 from taxi_assets.jobs.base import JobRun, Jobs
@@ -111,11 +104,14 @@ def _work(context: dg.AssetExecutionContext, lake: Lake, config: StagingConfig) 
         report = job_run.report
         of_all = {**lineage, "rules_version": str(report["rules_version"]), **job_run.lineage}
         # Quarantine first: if the run dies in between, trips still shows the version that it showed before.
-        for table, extra in ((QUARANTINE, _quarantine_metadata(report)), (TRIPS, _trips_metadata(report))):
+        for table, facts in ((QUARANTINE, _quarantine_facts(report)), (TRIPS, _trips_facts(report))):
             of_table = {**of_all, "contract_version": str(table.version)}
             entry = lake.publisher.publish(table, month, version, of_table, replacing=live[table.name])
             yield Published(
-                asset_key(table), entry.rows, partial(_metadata, lake, table, entry, job_run.metadata, extra)
+                asset_key(table),
+                entry.rows,
+                {**facts, **publication_metadata(lake, table, entry, job_run.metadata)},
+                partial(numbers_of_trips, entry.path) if table is TRIPS else dict,
             )
 
     return Work(
@@ -163,12 +159,6 @@ def _reasons_in_words(reasons: Mapping[str, int]) -> str:
     return f". Its quarantine: {said}" if said else ""
 
 
-def _metadata(
-    lake: Lake, table: Table, entry: Publication, of_run: Mapping[str, Any], extra: Mapping[str, Any]
-) -> Mapping[str, Any]:
-    return {**publication_metadata(lake, table, entry, of_run), **extra}
-
-
 def _replayable(
     month: str, live: Mapping[str, Publication | None], source_sha256: str, zones_sha256: str
 ) -> dict[str, str]:
@@ -211,22 +201,24 @@ def _published_measures(lake: Lake) -> dict[str, dict[str, float]]:
     }
 
 
-def _trips_metadata(facts: Mapping[str, Any]) -> dict[str, Any]:
+def _trips_facts(report: WrittenReport) -> dict[str, Any]:
+    of_the_file: Mapping[str, Any] = report
     return {
-        "source_rows": facts["source_rows"],
-        "published_rows": facts["published_rows"],
-        "quarantined_rows": facts["quarantined_rows"],
-        "files": facts["files"],
-        "total_amount": facts["money"]["total_amount"],
-        **{name: facts[name] for name in ("absent_columns", "unknown_columns", "released_rows") if name in facts},
-        "seconds": seconds_table(facts["seconds"]),
+        "quarantined_percent": percent(report["quarantined_rows"], report["source_rows"]),
+        "source_rows": report["source_rows"],
+        "published_rows": report["published_rows"],
+        "quarantined_rows": report["quarantined_rows"],
+        **({"released_rows": of_the_file["released_rows"]} if "released_rows" in report else {}),
+        **{name: of_the_file[name] for name in ("absent_columns", "unknown_columns") if of_the_file.get(name)},
+        "seconds": seconds_table(report["seconds"]),
+        "files": report["files"],
     }
 
 
-def _quarantine_metadata(facts: Mapping[str, Any]) -> dict[str, Any]:
-    reasons = {rule.rule_id: rule.reason for rule in RULES}
-    table = pd.DataFrame(
-        [(name, rows, reasons[name]) for name, rows in facts["quarantine_reasons"].items()],
-        columns=["reason", "rows", "meaning"],
-    )
-    return {"quarantine_reasons": facts["quarantine_reasons"], "reasons": dg.MetadataValue.md(markdown_table(table))}
+def _quarantine_facts(report: WrittenReport) -> dict[str, Any]:
+    return {
+        "quarantined_rows": report["quarantined_rows"],
+        "quarantined_percent": percent(report["quarantined_rows"], report["source_rows"]),
+        "reasons": reasons_table(report["quarantine_reasons"]),
+        "quarantine_reasons": report["quarantine_reasons"],
+    }

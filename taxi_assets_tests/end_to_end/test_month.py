@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import duckdb
@@ -17,7 +18,7 @@ from dagster._core.storage.tags import REPOSITORY_LABEL_TAG
 from glue_jobs.contracts import CURATED_TABLES, TRIPS, tlc
 from glue_jobs.contracts.raw import TRIPS_DATASET
 from glue_jobs.files import parquet_files
-from taxi_assets.asset_keys import STAGING_TRIPS, asset_key
+from taxi_assets.asset_keys import QUARANTINE_KEY, RAW_TRIPS, STAGING_TRIPS, asset_key
 from taxi_assets.definitions import MONTH_JOB
 from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.status import lake_status
@@ -118,21 +119,49 @@ def test_lineage_can_be_read_from_the_tables(published: tuple[Path, MonthResult]
         assert curated.lineage["staging_version"] == staging.version
 
 
-def test_each_materialization_shows_what_a_person_wants_to_see(published: tuple[Path, MonthResult]) -> None:
-    lake, result = published
+def shown(lake: Path, key: dg.AssetKey) -> dict[str, Any]:
+    """The metadata of an asset's last materialization, in the order in which the pages have it."""
     with dg.DagsterInstance.from_config(str(dagster_home(Settings(lake=str(lake))))) as instance:
-        staging = instance.get_latest_materialization_event(STAGING_TRIPS)
-        daily = instance.get_latest_materialization_event(asset_key(CURATED_TABLES["daily_metrics"]))
-        assert staging is not None
-        assert daily is not None
-        assert staging.asset_materialization is not None
-        assert daily.asset_materialization is not None
-        assert staging.asset_materialization.metadata["dagster/row_count"].value == result.published_rows
-        assert "| 2024-02 |" in str(daily.asset_materialization.metadata["preview"].value)
-        picture = Path(str(daily.asset_materialization.metadata["picture"].value))
-        assert "Trips and net revenue by day" in picture.read_text()
+        event = instance.get_latest_materialization_event(key)
+    assert event is not None
+    assert event.asset_materialization is not None
+    return {name: entry.value for name, entry in event.asset_materialization.metadata.items()}
+
+
+def test_a_materialization_tells_numbers_first_and_ids_last(published: tuple[Path, MonthResult]) -> None:
+    lake, result = published
+    with Lake.in_folder(lake).connect() as connection:
+        [(trips, refunds, net, average)] = connection.execute(
+            "SELECT count(*) FILTER (NOT is_refund), count(*) FILTER (is_refund), sum(total_amount), "
+            "avg(total_amount) FILTER (NOT is_refund) FROM staging.trips"
+        ).fetchall()
+    staged = shown(lake, STAGING_TRIPS)
+    money = {"net_revenue_usd": float(net), "average_total_usd": round(average, 2)}
+    numbers = [("trips", trips), ("refunds", refunds), *money.items()]
+    assert list(staged.items())[:4] == numbers
+    assert result.quarantined_rows is not None
+    assert result.source_rows is not None
+    assert staged["quarantined_percent"] == round(100 * result.quarantined_rows / result.source_rows, 4)
+    assert staged["dagster/row_count"] == result.published_rows
+    for table in CURATED_TABLES.values():
+        built = shown(lake, asset_key(table))
+        assert list(built.items())[:4] == numbers, table.name
+        ids = ["version", "snapshot_id", "dagster/uri", "source_sha256", "staging_snapshot_id"]
+        assert min(list(built).index(name) for name in ids) > list(built).index("preview")
+    assert list(shown(lake, QUARANTINE_KEY))[:2] == ["quarantined_rows", "quarantined_percent"]
+    landed = list(shown(lake, RAW_TRIPS))
+    assert landed[:2] == ["rows", "megabytes"]
+    assert landed[-3:] == ["sha256", "bytes", "dagster/uri"]
+
+
+def test_a_materialization_shows_some_rows_and_a_picture(published: tuple[Path, MonthResult]) -> None:
+    lake, result = published
+    daily = shown(lake, asset_key(CURATED_TABLES["daily_metrics"]))
+    assert "| 2024-02 | 2024-02-01 |" in daily["preview"]
+    assert "Trips and net revenue by day" in Path(daily["picture"]).read_text()
+    with dg.DagsterInstance.from_config(str(dagster_home(Settings(lake=str(lake))))) as instance:
         said = [entry.user_message for entry in instance.all_logs(result.run_id) if not entry.is_dagster_event]
-        assert any(message.startswith("write trips") for message in said)
+    assert any(message.startswith("write trips") for message in said)
 
 
 def test_only_the_tables_that_were_asked_for_are_built(
