@@ -13,6 +13,7 @@ from dagster_pyspark import LazyPySparkResource
 from taxi_assets.alerts.notify import Notifier, OutboxNotifier
 from taxi_assets.alerts.sensor import alerts_sensor
 from taxi_assets.alerts.slack import SlackNotifier
+from taxi_assets.assets.code_links import with_code_links
 from taxi_assets.assets.curated import build_curated
 from taxi_assets.assets.raw import SOURCE_SPECS, ingest_raw
 from taxi_assets.assets.reference import calendar
@@ -50,8 +51,11 @@ def build_definitions(settings: Settings, resource_overrides: Mapping[str, objec
         selection=dg.AssetSelection.groups("raw", "staging", "curated", "reference"),
         description="One month from the source to the five curated tables.",
     )
+    steps = [calendar, ingest_raw, stage_trips, build_curated]
+    if settings.profile is Profile.LOCAL:  # elsewhere nobody reads the pages on the machine that has the code
+        steps = with_code_links(steps)
     return dg.Definitions(
-        assets=[*SOURCE_SPECS, ingest_raw, stage_trips, build_curated, calendar, CHECK_HISTORY_SPEC],
+        assets=[*SOURCE_SPECS, *steps, CHECK_HISTORY_SPEC],
         jobs=[month_job, verify_published, maintain_tables],
         schedules=[verify_each_month, maintain_each_week],
         sensors=[

@@ -9,11 +9,12 @@ import dagster as dg
 import pytest
 
 import taxi_assets
-from taxi_assets.asset_keys import CHECK_HISTORY_KEY, SOURCE_TRIPS, SOURCE_ZONES
+from glue_jobs.contracts import MONTHLY_TABLES, Table
+from taxi_assets.asset_keys import CHECK_HISTORY_KEY, RAW_ZONES, SOURCE_TRIPS, SOURCE_ZONES, asset_key
 from taxi_assets.definitions import MONTH_JOB, build_definitions
 from taxi_assets.operations.dagster_instance import WORKSPACE
 from taxi_assets.partitions import MONTHS
-from taxi_assets.settings import Settings
+from taxi_assets.settings import Profile, Settings
 
 ROOT = Path(taxi_assets.__file__).parent.parent
 CURATED = ["customer_behavior", "daily_metrics", "location_analytics", "performance_summary", "time_series_analysis"]
@@ -41,7 +42,51 @@ def test_every_asset_is_grouped_described_and_of_a_kind_and_ours_are_partitioned
             continue
         assert spec.partitions_def == MONTHS
         assert spec.owners
-        assert "dagster/column_schema" in spec.metadata or spec.key.path[-1] == "zones"
+        assert "dagster/column_schema" in spec.metadata
+
+
+def test_every_asset_is_found_by_domain_and_layer_and_has_its_dictionary(defs: dg.Definitions) -> None:
+    for spec in defs.resolve_all_asset_specs():
+        assert spec.tags == {"domain": "nyc-taxi", "layer": spec.key.path[0], **kinds_as_tags(spec)}
+        if spec.group_name != "source" and spec.key != RAW_ZONES:
+            schema = spec.metadata["dagster/column_schema"]
+            told = spec.metadata["data_dictionary"].md_str
+            assert [name for name in (column.name for column in schema.columns) if f"`{name}`" not in told] == []
+
+
+def kinds_as_tags(spec: dg.AssetSpec) -> dict[str, str]:
+    return {name: value for name, value in spec.tags.items() if name.startswith("dagster/kind/")}
+
+
+@pytest.mark.parametrize("table", MONTHLY_TABLES.values(), ids=MONTHLY_TABLES.keys())
+def test_every_column_has_a_lineage_whose_ends_exist(defs: dg.Definitions, table: Table) -> None:
+    specs = {spec.key: spec for spec in defs.resolve_all_asset_specs()}
+    deps = specs[asset_key(table)].metadata["dagster/column_lineage"].deps_by_column
+    of_the_file = {"month", "source_sha256", "extra_columns"} if table.layer == "staging" else set()
+    assert deps.keys() == set(table.column_names) - of_the_file
+    upstream = {dep.asset_key for dep in specs[asset_key(table)].deps}
+    for dep in (dep for of_column in deps.values() for dep in of_column):
+        assert dep.asset_key in upstream
+        assert dep.column_name in {c.name for c in specs[dep.asset_key].metadata["dagster/column_schema"].columns}
+
+
+def test_a_column_shows_its_unit_and_what_it_is_computed_from(defs: dg.Definitions) -> None:
+    [daily] = [spec for spec in defs.resolve_all_asset_specs() if spec.key.path[-1] == "daily_metrics"]
+    columns = {column.name: column for column in daily.metadata["dagster/column_schema"].columns}
+    assert columns["gross_revenue"].tags == {"unit": "USD"}
+    assert columns["gross_revenue"].description == "total_amount of trips (from `total_amount`, `is_refund`)"
+    assert columns["pickup_date"].description == "Date of pick-up"  # what has the same name needs no word
+
+
+def test_assets_of_a_laptop_link_to_the_code_that_makes_them(defs: dg.Definitions) -> None:
+    for spec in defs.resolve_all_asset_specs():
+        if spec.key.path[0] in ("raw", "staging", "curated"):
+            links = [Path(link.file_path) for link in spec.metadata["dagster/code_references"].code_references]
+            assert links[0].parent.name == "assets"
+            assert links[-1].is_relative_to(ROOT / "glue_jobs")
+            assert all(path.is_file() for path in links)
+    on_aws = build_definitions(Settings(profile=Profile.AWS, lake="s3://bucket"))
+    assert not any("dagster/code_references" in spec.metadata for spec in on_aws.resolve_all_asset_specs())
 
 
 def test_data_flows_one_way(defs: dg.Definitions) -> None:

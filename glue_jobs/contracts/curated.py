@@ -25,10 +25,12 @@ def _key(field_id: int, name: str, description: str, *sources: str, kind: Type =
     return Column(field_id, name, kind, description, unit=unit, nullable=False, sources=sources or (name,))
 
 
+def _rows(field_id: int, name: str, description: str, *sources: str) -> Column:
+    return Column(field_id, name, Type.BIGINT, description, unit="rows", nullable=False, sources=sources)
+
+
 def _count(field_id: int, name: str, description: str, *sources: str) -> Column:
-    return Column(
-        field_id, name, Type.BIGINT, description, unit="rows", nullable=False, sources=("is_refund", *sources)
-    )
+    return _rows(field_id, name, description, "is_refund", *sources)
 
 
 def _money(field_id: int, name: str, description: str, *sources: str) -> Column:
@@ -163,8 +165,8 @@ DAILY_METRICS = _table(
     _fee(32, "cbd_congestion_fees", "cbd_congestion_fee"),
     _count(33, "flagged_trips", "Trips with at least one quality flag", "quality_flags"),
     _share(34, "flagged_share", "flagged_trips by trips", "quality_flags"),
-    _count(35, "refunded_trips", "Trips that a refund of the month reverses", "is_refunded"),
-    _count(36, "unlinked_refunds", "Refund rows that reverse no trip of the month", "quality_flags"),
+    _rows(35, "refunded_trips", "Trips that a refund of the month reverses", "is_refunded"),
+    _rows(36, "unlinked_refunds", "Refund rows that reverse no trip of the month", "quality_flags"),
     _count(37, "other_trips", "Trips paid otherwise, not at all, or in an unknown way", "payment_type"),
     _share(38, "other_share", "other_trips by trips", "payment_type"),
     _money(39, "fares", "fare_amount of trips and refunds", "fare_amount"),

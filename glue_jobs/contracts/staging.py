@@ -129,23 +129,51 @@ TRIPS = Table(
         ),
         Column(19, "pickup_location_id", Type.INT, "Taxi zone of pick-up", nullable=False, sources=("pulocationid",)),
         Column(
-            20, "pickup_borough", Type.STRING, "Borough of pick-up", nullable=False, sources=("pulocationid", "zones")
+            20,
+            "pickup_borough",
+            Type.STRING,
+            "Borough of pick-up",
+            nullable=False,
+            sources=("pulocationid", "zones.Borough"),
         ),
         Column(
-            21, "pickup_zone", Type.STRING, "Zone name of pick-up", nullable=False, sources=("pulocationid", "zones")
+            21,
+            "pickup_zone",
+            Type.STRING,
+            "Zone name of pick-up",
+            nullable=False,
+            sources=("pulocationid", "zones.Zone"),
         ),
         Column(
-            22, "pickup_service_zone", Type.STRING, "TLC service zone of pick-up", sources=("pulocationid", "zones")
+            22,
+            "pickup_service_zone",
+            Type.STRING,
+            "TLC service zone of pick-up",
+            sources=("pulocationid", "zones.service_zone"),
         ),
         Column(23, "dropoff_location_id", Type.INT, "Taxi zone of drop-off", nullable=False, sources=("dolocationid",)),
         Column(
-            24, "dropoff_borough", Type.STRING, "Borough of drop-off", nullable=False, sources=("dolocationid", "zones")
+            24,
+            "dropoff_borough",
+            Type.STRING,
+            "Borough of drop-off",
+            nullable=False,
+            sources=("dolocationid", "zones.Borough"),
         ),
         Column(
-            25, "dropoff_zone", Type.STRING, "Zone name of drop-off", nullable=False, sources=("dolocationid", "zones")
+            25,
+            "dropoff_zone",
+            Type.STRING,
+            "Zone name of drop-off",
+            nullable=False,
+            sources=("dolocationid", "zones.Zone"),
         ),
         Column(
-            26, "dropoff_service_zone", Type.STRING, "TLC service zone of drop-off", sources=("dolocationid", "zones")
+            26,
+            "dropoff_service_zone",
+            Type.STRING,
+            "TLC service zone of drop-off",
+            sources=("dolocationid", "zones.service_zone"),
         ),
         Column(27, "payment_type", Type.INT, "Payment code", sources=("payment_type",)),
         Column(
@@ -183,7 +211,7 @@ TRIPS = Table(
             Type.BOOLEAN,
             "Picked up or dropped off at an airport zone (EWR, JFK, LaGuardia)",
             nullable=False,
-            sources=("pulocationid", "dolocationid", "zones"),
+            sources=("pulocationid", "dolocationid", "zones.service_zone"),
         ),
         Column(
             42,

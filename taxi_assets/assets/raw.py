@@ -6,17 +6,19 @@ from typing import Any
 
 import dagster as dg
 
-from glue_jobs.contracts import FILES, tlc
+from glue_jobs.contracts import FILES
 from glue_jobs.contracts.raw import TRIPS_DATASET, ZONES_DATASET
 from glue_jobs.errors import Cause
 from glue_jobs.reports import INGEST_RAW, IngestReport, LandedTripsReport
 from taxi_assets.asset_keys import RAW_TRIPS, RAW_ZONES, SOURCE_TRIPS, SOURCE_ZONES
+from taxi_assets.assets.columns import TRIP_FILE_SCHEMA, ZONE_FILE_SCHEMA
 from taxi_assets.assets.ledger import show_in_catalog
 from taxi_assets.assets.policies import policy
 from taxi_assets.assets.previews import schema_table, seconds_table
 from taxi_assets.assets.publish import Published, Result, Work, run_and_publish
-from taxi_assets.assets.specs import OWNERS, RUNS_POOL
+from taxi_assets.assets.specs import OWNERS, RUNS_POOL, tags_of
 from taxi_assets.checks.raw import CHECKS, LandedMonth
+from taxi_assets.docs import dictionary
 from taxi_assets.jobs.base import JobRun, Jobs
 from taxi_assets.lake.append_tables import LandedFile
 from taxi_assets.lake.lake import Lake
@@ -29,6 +31,7 @@ SOURCE_SPECS = [
         SOURCE_TRIPS,
         description="The trip files that the TLC publishes, one a month. The watcher reports each that is new.",
         group_name="source",
+        tags=tags_of("source"),
         kinds={"parquet"},
         partitions_def=MONTHS,
     ),
@@ -36,13 +39,11 @@ SOURCE_SPECS = [
         SOURCE_ZONES,
         description="The lookup of taxi zones that the TLC publishes.",
         group_name="source",
+        tags=tags_of("source"),
         kinds={"csv"},
     ),
 ]
 """What others make, so that lineage begins where the data does."""
-_TRIP_SCHEMA = dg.TableSchema(
-    columns=[dg.TableColumn(column.name, column.type.value, column.description) for column in tlc.TRIP_COLUMNS]
-)
 
 
 class IngestConfig(dg.Config):
@@ -64,7 +65,12 @@ class IngestConfig(dg.Config):
             group_name="raw",
             kinds={"python", "parquet"},
             owners=OWNERS,
-            metadata={"dagster/column_schema": _TRIP_SCHEMA, "ledger": FILES.full_name},
+            tags=tags_of("raw"),
+            metadata={
+                "dagster/column_schema": TRIP_FILE_SCHEMA,
+                "data_dictionary": dg.MetadataValue.md(dictionary.trip_file()),
+                "ledger": FILES.full_name,
+            },
             freshness_policy=policy("raw"),
         ),
         dg.AssetSpec(
@@ -74,7 +80,8 @@ class IngestConfig(dg.Config):
             group_name="raw",
             kinds={"python", "csv"},
             owners=OWNERS,
-            metadata={"ledger": FILES.full_name},
+            tags=tags_of("raw"),
+            metadata={"dagster/column_schema": ZONE_FILE_SCHEMA, "ledger": FILES.full_name},
         ),
     ],
     check_specs=[one.spec for one in CHECKS],

@@ -13,8 +13,9 @@ import dagster as dg
 
 from glue_jobs.contracts import CHECK_HISTORY, Table
 from taxi_assets.asset_keys import asset_key
+from taxi_assets.assets.columns import column_lineage, column_schema
 from taxi_assets.assets.policies import follow, policy
-from taxi_assets.lake.catalog import comment
+from taxi_assets.docs import dictionary
 from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.publishing import Publication
 from taxi_assets.partitions import MONTHS
@@ -24,19 +25,14 @@ RUNS_POOL = "engine"
 """Steps of this pool use an engine, or check a month: how many at once is the Dagster instance's to say."""
 
 
+def tags_of(layer: str) -> dict[str, str]:
+    """What assets of a layer are found by."""
+    return {"domain": "nyc-taxi", "layer": layer}
+
+
 def table_spec(table: Table, deps: Iterable[dg.AssetKey], kinds: set[str], skippable: bool = True) -> dg.AssetSpec:
     """The asset of a published table: description, columns, partitions and tags from its contract."""
-    schema = dg.TableSchema(
-        columns=[
-            dg.TableColumn(
-                column.name,
-                column.type.value,
-                comment(column),
-                constraints=dg.TableColumnConstraints(nullable=column.nullable),
-            )
-            for column in table.columns
-        ]
-    )
+    lineage = column_lineage(table)
     return dg.AssetSpec(
         asset_key(table),
         deps=deps,
@@ -44,9 +40,12 @@ def table_spec(table: Table, deps: Iterable[dg.AssetKey], kinds: set[str], skipp
         group_name=table.layer,
         kinds=kinds,
         owners=OWNERS,
+        tags=tags_of(table.layer),
         partitions_def=MONTHS,
         metadata={
-            "dagster/column_schema": schema,
+            "dagster/column_schema": column_schema(table),
+            **({"dagster/column_lineage": lineage} if lineage else {}),
+            "data_dictionary": dg.MetadataValue.md(dictionary.section(table)),
             "dagster/table_name": table.full_name,
             "grain": ", ".join(table.grain) or "one row of the source",
             "partitioned_by": ", ".join(table.partition_by),

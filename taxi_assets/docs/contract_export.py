@@ -41,7 +41,7 @@ _LOGICAL_TYPES = {
     Type.MONEY_SUM: "number",
 }
 _UPSTREAM = {"staging": "raw.trips", "curated": TRIPS.full_name}
-_WHOLE_TABLES = {"zones": "raw.zones", "any other": "raw.trips"}
+_WHOLE_TABLES = {"any other": "raw.trips"}
 """Sources that are no single column, and the table that they are."""
 _USAGE_OF_RULES = (
     "A quality rule applies to each row for which its implementation holds: Spark SQL over the columns of the TLC's "
@@ -110,6 +110,8 @@ def _position(name: str, names: tuple[str, ...]) -> int | None:
 
 
 def _qualified(table: Table, source: str) -> str:
+    if source.startswith("zones."):
+        return f"raw.{source}"
     return _WHOLE_TABLES.get(source) or f"{_UPSTREAM[table.layer]}.{source}"
 
 

@@ -16,7 +16,7 @@ from glue_jobs.contracts.rules import PAIRING, RULES_VERSION, Tier, rules_of
 
 _LINEAGE = {
     "staging": (
-        "`from` names columns of the TLC's trip file in lower case; `zones` is its zone lookup, `any other` each "
+        "`from` names columns of the TLC's trip file in lower case; `zones` is the zone lookup, `any other` each "
         'column of the file that is not listed under "The TLC\'s trip file".'
     ),
     "curated": f"`from` names columns of `{TRIPS.full_name}`.",
@@ -30,15 +30,16 @@ def render() -> str:
         "# Data dictionary",
         "Written from the contracts in `glue_jobs/contracts` by `make docs`; edit those, not this file.",
         "Timestamps are New York wall-clock time without a zone. Money is exact: DECIMAL, never a double.",
-        *(_table(table) for table in TABLES.values()),
+        *(section(table) for table in TABLES.values()),
         _rules(),
-        _source(),
+        trip_file(),
         _history(),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _table(table: Table) -> str:
+def section(table: Table) -> str:
+    """The part on one table."""
     grain = ", ".join(f"`{name}`" for name in table.grain) or "one row of the source"
     partitions = ", ".join(f"`{name}`" for name in table.partition_by)
     rows = (
@@ -105,7 +106,8 @@ def _rules() -> str:
     return "\n\n".join(parts)
 
 
-def _source() -> str:
+def trip_file() -> str:
+    """The part on the TLC's trip file."""
     rows = (
         (
             f"`{column.name}`",
