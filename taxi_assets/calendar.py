@@ -13,7 +13,6 @@ from glue_jobs.contracts.months import month_bounds, month_of, number_of
 
 LONGEST_LAG = timedelta(days=63)
 """From a month's end to its publication: 38 to 63 days (publication dates of the TLC's files)."""
-SHORTEST_LAG = timedelta(days=38)
 STALE_AFTER = LONGEST_LAG + timedelta(days=7)
 """After a month's end: a week is ours."""
 

@@ -22,12 +22,14 @@ from taxi_assets.assets.staging import stage_trips
 from taxi_assets.aws.cloudwatch import CloudWatchMetrics
 from taxi_assets.aws.glue import GlueJobs
 from taxi_assets.aws.sns import SnsNotifier
+from taxi_assets.checks.freshness import freshness_checks
 from taxi_assets.jobs.base import Jobs
 from taxi_assets.jobs.code import running_version
 from taxi_assets.jobs.engine import spark_conf
 from taxi_assets.jobs.local import LocalJobs
 from taxi_assets.lake.resource import LakeResource, SourceResource
 from taxi_assets.metrics.recorder import Metrics, TableMetrics
+from taxi_assets.schedules.ask_freshness import ask_freshness_each_day
 from taxi_assets.schedules.maintain_tables import maintain_each_week, maintain_tables
 from taxi_assets.schedules.verify_published import verify_each_month, verify_published
 from taxi_assets.sensors.dropped_files.sensor import dropped_files
@@ -46,9 +48,10 @@ def build_definitions(settings: Settings, resource_overrides: Mapping[str, objec
     Runs execute in one process: the work is done in the jobs' processes, and the engine is shared by them.
     """
     running_version()  # the code as it is loaded now, before anybody edits a file
+    fresh = freshness_checks(settings.watches_by_itself)
     month_job = dg.define_asset_job(
         MONTH_JOB,
-        selection=dg.AssetSelection.groups("raw", "staging", "curated", "reference"),
+        selection=dg.AssetSelection.groups("reference", "raw", "staging", "curated") - dg.AssetSelection.checks(fresh),
         description="One month from the source to the five curated tables.",
     )
     steps = [calendar, ingest_raw, stage_trips, build_curated]
@@ -56,8 +59,9 @@ def build_definitions(settings: Settings, resource_overrides: Mapping[str, objec
         steps = with_code_links(steps)
     return dg.Definitions(
         assets=[*SOURCE_SPECS, *steps, CHECK_HISTORY_SPEC],
+        asset_checks=[fresh],
         jobs=[month_job, verify_published, maintain_tables],
-        schedules=[verify_each_month, maintain_each_week],
+        schedules=[verify_each_month, maintain_each_week, ask_freshness_each_day(fresh, settings.watches_by_itself)],
         sensors=[
             follow_upstream,
             stop_lost_jobs,
@@ -104,7 +108,11 @@ def slack_of(settings: Settings) -> SlackNotifier:
 
 
 def _alerts(settings: Settings) -> dg.SensorDefinition:
-    return alerts_sensor(settings.ui_url.rstrip("/"), lambda context: unreachable_since(watched(context.instance)))
+    return alerts_sensor(
+        settings.ui_url.rstrip("/"),
+        lambda context: unreachable_since(watched(context.instance)),
+        is_watched=settings.watches_by_itself,
+    )
 
 
 def _jobs_of(settings: Settings) -> Jobs:

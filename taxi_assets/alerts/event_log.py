@@ -1,4 +1,4 @@
-"""Reading Dagster's event log for alerts: failed runs, checks, materializations, freshness.
+"""Reading Dagster's event log for alerts: failed runs, checks, materializations.
 
 Belongs here: what an event means as news. Does not: what becomes of the news (``problems``), its words (``wording``).
 
@@ -18,11 +18,11 @@ from dagster import DagsterEvent, DagsterEventType, EventLogEntry
 from taxi_assets.alerts import wording
 from taxi_assets.alerts.problems import ERROR, WARN, Cleared, Kind, Problem
 from taxi_assets.asset_keys import QUARANTINE_KEY
+from taxi_assets.checks.freshness import IS_FRESH
 from taxi_assets.errors import why_failed
 
 QUARANTINE_CHECKS = frozenset({"is_small", "reject_rates_are_usual"})
 """The checks of the quarantine that say that its rate has jumped."""
-FRESHNESS = "freshness policy"
 SETTLES_AFTER = timedelta(seconds=5)
 """In a log that is written to by several connections at once an event may appear after one with a higher id."""
 
@@ -31,7 +31,6 @@ _TYPES = (
     DagsterEventType.RUN_SUCCESS,
     DagsterEventType.ASSET_CHECK_EVALUATION,
     DagsterEventType.ASSET_MATERIALIZATION,
-    DagsterEventType.FRESHNESS_STATE_CHANGE,
 )
 _OF_FAILED_RUN = {
     DagsterEventType.STEP_FAILURE,
@@ -83,12 +82,11 @@ class _Reader:
         elif event.event_type == DagsterEventType.RUN_SUCCESS:
             yield Cleared(self._month_of(entry.run_id), f"job {event.job_name}", at, event=number)
         elif event.event_type == DagsterEventType.ASSET_CHECK_EVALUATION:
-            yield self._check(number, at, entry, event)
-        elif event.event_type == DagsterEventType.ASSET_MATERIALIZATION:
+            if event.asset_check_evaluation_data.check_name != IS_FRESH:  # told as overdue months
+                yield self._check(number, at, entry, event)
+        else:
             assert event.asset_key is not None  # a materialization is of an asset
             yield Cleared(event.partition or "", event.asset_key.to_user_string(), at, event=number)
-        else:
-            yield from _freshness(number, at, event)
 
     def _month_of(self, run_id: str) -> str:
         if run_id not in self._months:
@@ -165,17 +163,6 @@ class _Reader:
                     ends_when_published=True,
                     event=number,
                 )
-
-
-def _freshness(number: int, at: datetime, event: DagsterEvent) -> Iterator[Problem | Cleared]:
-    change = event.asset_freshness_state_change_data
-    asset, before, after = change.key.to_user_string(), change.previous_state.value, change.new_state.value
-    if after == "PASS":
-        yield Cleared("", asset, at, FRESHNESS, number)
-    elif after in ("WARN", "FAIL"):
-        severity = ERROR if after == "FAIL" else WARN
-        said, next_step = wording.of_freshness(before, after)
-        yield Problem(Kind.STALE_DATA, "", asset, FRESHNESS, at, severity, said, next_step, event=number)
 
 
 def _alike(text: str) -> str:

@@ -50,8 +50,12 @@ def alerts_sensor(
     ui_url: str,
     unreachable_since: Callable[[dg.SensorEvaluationContext], datetime | None] = _source_answers,
     clock: Callable[[], datetime] = _now,
+    is_watched: bool = True,
 ) -> dg.SensorDefinition:
-    """The sensor. ``ui_url``: Dagster's pages. ``unreachable_since``: since when the source does not answer, in UTC."""
+    """The sensor. ``ui_url``: Dagster's pages. ``unreachable_since``: since when the source does not answer, in UTC.
+
+    Where the source is not watched (``is_watched``) no month is overdue: nobody said that any is to come.
+    """
 
     @dg.sensor(
         name="alerts",
@@ -71,7 +75,8 @@ def alerts_sensor(
         problems.take_in(news)
         silent = out_of_reach(unreachable_since(context), now)
         problems.take_in_condition(Kind.SOURCE_UNREACHABLE, UNREACHABLE, now, silent)
-        _look_for_overdue_months(context, lake, problems, now)
+        if is_watched:
+            _look_for_overdue_months(context, lake, problems, now)
         problems.forget_settled(now)
         _save(context, problems)
         delivered, failures = 0, list[NotDelivered]()

@@ -81,14 +81,6 @@ def of_failed_run(error: PipelineError, month: str) -> tuple[str, str]:
     return f"{error.problem}.", f"{error.remedy}{command}."
 
 
-def of_freshness(before: str, after: str) -> tuple[str, str]:
-    """Of Dagster's freshness policy, whose state was ``before`` and is ``after``."""
-    return (
-        f"its freshness went from {before} to {after}",
-        "see in the asset's page when it was last materialized, and whether its automation is on",
-    )
-
-
 def of_overdue(month: str) -> tuple[str, str]:
     """Of a month that should have been published."""
     return (

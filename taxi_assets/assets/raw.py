@@ -13,7 +13,6 @@ from glue_jobs.reports import INGEST_RAW, IngestReport, LandedTripsReport
 from taxi_assets.asset_keys import RAW_TRIPS, RAW_ZONES, SOURCE_TRIPS, SOURCE_ZONES
 from taxi_assets.assets.columns import TRIP_FILE_SCHEMA, ZONE_FILE_SCHEMA
 from taxi_assets.assets.ledger import show_in_catalog
-from taxi_assets.assets.policies import policy
 from taxi_assets.assets.previews import schema_table, seconds_table
 from taxi_assets.assets.publish import Published, Result, Work, run_and_publish
 from taxi_assets.assets.specs import OWNERS, RUNS_POOL, tags_of
@@ -71,7 +70,6 @@ class IngestConfig(dg.Config):
                 "data_dictionary": dg.MetadataValue.md(dictionary.trip_file()),
                 "ledger": FILES.full_name,
             },
-            freshness_policy=policy("raw"),
         ),
         dg.AssetSpec(
             RAW_ZONES,

@@ -14,7 +14,7 @@ import dagster as dg
 from glue_jobs.contracts import CHECK_HISTORY, Table
 from taxi_assets.asset_keys import asset_key
 from taxi_assets.assets.columns import column_lineage, column_schema
-from taxi_assets.assets.policies import follow, policy
+from taxi_assets.assets.policies import follow
 from taxi_assets.docs import dictionary
 from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.publishing import Publication
@@ -52,7 +52,6 @@ def table_spec(table: Table, deps: Iterable[dg.AssetKey], kinds: set[str], skipp
         },
         code_version=str(table.version),
         skippable=skippable,
-        freshness_policy=policy(table.layer),
         automation_condition=follow() if table.layer in ("staging", "curated") else None,
     )
 

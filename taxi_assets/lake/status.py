@@ -136,7 +136,7 @@ def _put_back(month: str, tables: dict[str, Publication]) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Freshness:
-    """The ``newest`` month that every table has, the time since its end, and the months after it that are due."""
+    """The ``newest`` month, the time since its end, and the months after it that should have been published by now."""
 
     newest: str
     age: timedelta
@@ -144,9 +144,22 @@ class Freshness:
 
 
 def freshness(lake: Lake, now: datetime) -> Freshness | None:
-    """How fresh the lake is; None if there is no month that every table has."""
+    """How fresh the lake is, by the newest month that every table has; None if there is none."""
     whole = set.intersection(*(set(lake.publisher.months(table)) for table in MONTHLY_TABLES.values()))
-    if not whole:
-        return None
-    newest = max(whole)
+    return _by_newest(max(whole), now) if whole else None
+
+
+def freshness_of_tables(lake: Lake, now: datetime) -> dict[str, Freshness]:
+    """How fresh ``raw.trips`` and each monthly table is, by its own newest month; one without a month is left out.
+
+    Not by when it was last materialized: an old month that is run again makes no table fresh.
+    """
+    months = {
+        "raw.trips": [file.month for file in lake.ledger.all_current(TRIPS_DATASET)],
+        **{name: list(lake.publisher.months(table)) for name, table in MONTHLY_TABLES.items()},
+    }
+    return {name: _by_newest(max(of_table), now) for name, of_table in months.items() if of_table}
+
+
+def _by_newest(newest: str, now: datetime) -> Freshness:
     return Freshness(newest, now - end_of(newest), tuple(month for month in due_months(now) if month > newest))

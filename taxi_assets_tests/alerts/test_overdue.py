@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from glue_jobs.contracts import MONTHLY_TABLES, TRIPS
-from taxi_assets.alerts.overdue import out_of_reach, overdue, stale_months
+from taxi_assets.alerts.overdue import out_of_reach, overdue
 from taxi_assets.asset_keys import STAGING_TRIPS
 from taxi_assets.lake.lake import Lake
 
@@ -22,20 +22,25 @@ def lake(tmp_path: Path) -> Lake:
     return lake
 
 
-def test_a_month_is_stale_ten_weeks_after_its_end(lake: Lake) -> None:
+def told(lake: Lake, moment: str) -> list[tuple[str, str]]:
+    """Asset and month of what is overdue at a moment, UTC."""
+    now = datetime.fromisoformat(moment).replace(tzinfo=timezone.utc)
+    return [(problem.asset, problem.month) for problem in overdue(lake, now)]
+
+
+def test_a_month_is_overdue_ten_weeks_after_its_end(lake: Lake) -> None:
     # March ends with 1 April, 0:00; 70 days later it is 10 June.
-    assert stale_months(lake, datetime(2024, 6, 9, 23, 59, tzinfo=timezone.utc)) == {}
-    assert stale_months(lake, datetime(2024, 6, 10, tzinfo=timezone.utc)) == {TRIPS_KEY: ["2024-03"]}
-    assert stale_months(lake, datetime(2024, 7, 10, tzinfo=timezone.utc)) == {TRIPS_KEY: ["2024-03", "2024-04"]}
+    assert told(lake, "2024-06-09 23:59") == []
+    assert told(lake, "2024-06-10") == [(TRIPS_KEY, "2024-03")]
+    assert told(lake, "2024-07-10") == [(TRIPS_KEY, "2024-03"), (TRIPS_KEY, "2024-04")]
 
 
 def test_months_that_were_left_out_before_the_newest_are_nobodys_concern(lake: Lake) -> None:
-    found = stale_months(lake, datetime(2024, 7, 10, tzinfo=timezone.utc))
-    assert "2023-12" not in found[TRIPS_KEY]
+    assert (TRIPS_KEY, "2023-12") not in told(lake, "2024-07-10")
 
 
 def test_a_lake_in_which_nothing_was_published_is_not_stale(tmp_path: Path) -> None:
-    assert stale_months(Lake.in_folder(tmp_path / "empty"), datetime(2024, 7, 10, tzinfo=timezone.utc)) == {}
+    assert told(Lake.in_folder(tmp_path / "empty"), "2024-07-10") == []
 
 
 def test_each_table_is_asked_for_its_own_months(lake: Lake) -> None:

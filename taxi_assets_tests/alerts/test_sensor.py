@@ -2,7 +2,6 @@
 
 import json
 import sqlite3
-import time
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import Any
 import dagster as dg
 import pytest
 import sqlalchemy
-from dagster import DagsterEvent, DagsterEventType
 from pydantic import Field, SecretStr
 from sqlalchemy.engine import Engine
 
@@ -21,6 +19,7 @@ from taxi_assets.alerts.notify import Message, NotDelivered, Notifier
 from taxi_assets.alerts.sensor import STATE_KEY, alerts_sensor
 from taxi_assets.alerts.slack import SlackNotifier
 from taxi_assets.asset_keys import QUARANTINE_KEY
+from taxi_assets.checks.freshness import IS_FRESH
 from taxi_assets.checks.staging.registry import CHECKS
 from taxi_assets.definitions import build_definitions
 from taxi_assets.lake.lake import Lake
@@ -65,6 +64,7 @@ class Daemon:
         self.inbox, self.slack = Inbox(), Inbox()
         self.cursor: str | None = None
         self.unreachable_since: datetime | None = None
+        self.is_watched = True
         # Events have the time of this machine. Two days on, the hour of the digest has come since.
         self.now = (datetime.now(timezone.utc) + 2 * DAY).replace(hour=8)
 
@@ -76,7 +76,7 @@ class Daemon:
         """The messages of a tick; NotDelivered if it fails for that."""
         self.now += later
         before = len(self.inbox.messages)
-        sensor = alerts_sensor(UI, lambda _: self.unreachable_since, lambda: self.now)
+        sensor = alerts_sensor(UI, lambda _: self.unreachable_since, lambda: self.now, self.is_watched)
         resources = {"lake": LakeResource(root=str(self.lake)), "notifier": self.inbox, "slack": self.slack}
         with dg.build_sensor_context(instance=self.instance, cursor=self.cursor, resources=resources) as context:
             self.cursor = sensor.evaluate_tick(context).cursor
@@ -456,32 +456,15 @@ def test_months_that_are_overdue_are_told_and_their_publication_too(daemon: Daem
     assert [message.kind for message in daemon.tick(2 * HOUR)] == ["recovery"]
 
 
-def test_a_change_of_dagsters_own_freshness_is_told(daemon: Daemon) -> None:
-    freshness(daemon, "PASS", "FAIL")
-    (message,) = daemon.tick()
-    assert (message.kind, message.severity) == ("stale_data", "ERROR")
-    assert message.title == "1 table is stale: freshness policy"
-    freshness(daemon, "FAIL", "PASS")
-    assert [message.kind for message in daemon.tick()] == ["recovery"]
+def test_where_nothing_is_watched_no_month_is_overdue(daemon: Daemon) -> None:
+    publish(daemon.lake, MONTH, "v1", "")
+    daemon.is_watched = False
+    assert daemon.tick() == []
 
 
-def freshness(daemon: Daemon, before: str, after: str) -> None:
-    """What Dagster's freshness daemon reports."""
-    from dagster._core.definitions.freshness import FreshnessState, FreshnessStateChange
-
-    daemon.instance.report_dagster_event(
-        run_id="",
-        dagster_event=DagsterEvent(
-            event_type_value=DagsterEventType.FRESHNESS_STATE_CHANGE.value,
-            job_name="",
-            event_specific_data=FreshnessStateChange(
-                key=dg.AssetKey(["curated", "daily_metrics"]),
-                previous_state=FreshnessState(before),
-                new_state=FreshnessState(after),
-                state_change_timestamp=time.time(),
-            ),
-        ),
-    )
+def test_a_table_that_its_check_finds_stale_is_told_by_its_months_alone(daemon: Daemon) -> None:
+    daemon.check(IS_FRESH, passed=False, severity=dg.AssetCheckSeverity.WARN)
+    assert daemon.tick(2 * DAY) == []  # later than the digest
 
 
 def test_a_source_that_does_not_answer_is_told_after_a_day(daemon: Daemon) -> None:

@@ -10,8 +10,7 @@ import dagster as dg
 import pytest
 
 from glue_jobs.contracts import CURATED_TABLES
-from taxi_assets.asset_keys import CHECK_HISTORY_KEY, QUARANTINE_KEY, RAW_TRIPS, RAW_ZONES, STAGING_TRIPS, asset_key
-from taxi_assets.assets import policies as freshness
+from taxi_assets.asset_keys import QUARANTINE_KEY, RAW_TRIPS, RAW_ZONES, STAGING_TRIPS, asset_key
 from taxi_assets.definitions import MONTH_JOB, build_definitions
 from taxi_assets.settings import Settings
 
@@ -85,12 +84,3 @@ def test_a_failed_blocking_check_of_the_upstream_holds_its_followers(graph: Grap
         dg.AssetCheckEvaluation(asset_key=RAW_TRIPS, check_name="has_its_content", passed=False, partition=OLD_MONTH)
     )
     assert graph.look() == {}
-
-
-def test_every_layer_has_the_freshness_that_the_tlc_allows() -> None:
-    for spec in build_definitions(Settings()).resolve_all_asset_specs():
-        expected = freshness.policy(spec.key.path[0]) if spec.key not in (RAW_ZONES, CHECK_HISTORY_KEY) else None
-        assert spec.freshness_policy == expected
-    raw = freshness.policy("raw")
-    assert isinstance(raw, type(dg.FreshnessPolicy.time_window(fail_window=freshness._BETWEEN_ARRIVALS)))
-    assert raw.fail_window.to_timedelta().days == 31 + 63 - 38 + 7 + 7
