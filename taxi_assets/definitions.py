@@ -19,6 +19,7 @@ from taxi_assets.assets.raw import SOURCE_SPECS, ingest_raw
 from taxi_assets.assets.reference import calendar
 from taxi_assets.assets.specs import CHECK_HISTORY_SPEC
 from taxi_assets.assets.staging import stage_trips
+from taxi_assets.assets.views import ask_views
 from taxi_assets.aws.cloudwatch import CloudWatchMetrics
 from taxi_assets.aws.glue import GlueJobs
 from taxi_assets.aws.sns import SnsNotifier
@@ -54,7 +55,7 @@ def build_definitions(settings: Settings, resource_overrides: Mapping[str, objec
         selection=dg.AssetSelection.groups("reference", "raw", "staging", "curated") - dg.AssetSelection.checks(fresh),
         description="One month from the source to the five curated tables.",
     )
-    steps = [calendar, ingest_raw, stage_trips, build_curated]
+    steps = [calendar, ingest_raw, stage_trips, build_curated, ask_views]
     if settings.profile is Profile.LOCAL:  # elsewhere nobody reads the pages on the machine that has the code
         steps = with_code_links(steps)
     return dg.Definitions(

@@ -12,18 +12,21 @@ from pathlib import Path
 import dagster as dg
 
 import glue_jobs
+from taxi_assets.warehouse.view import SCHEMA
 
-_JOBS = Path(glue_jobs.__file__).parent
+_CODE = Path(glue_jobs.__file__).parent.parent
 _COMPUTED_IN = {
-    "raw": ("ingest_raw.py",),
-    "staging": ("stage_trips.py", "transforms/enrich.py", "contracts/rules.py"),
-    "curated": ("transforms/curated.py",),
+    "reference": ("taxi_assets/reference/{table}.py",),
+    "raw": ("glue_jobs/ingest_raw.py",),
+    "staging": ("glue_jobs/stage_trips.py", "glue_jobs/transforms/enrich.py", "glue_jobs/contracts/rules.py"),
+    "curated": ("glue_jobs/transforms/curated.py",),
+    SCHEMA: ("taxi_assets/warehouse/views/{table}.sql",),
 }
-"""What the jobs do to a layer's rows, below ``glue_jobs``."""
+"""Layer to what makes its rows, by table where each has a file of its own."""
 
 
 def with_code_links(assets: Sequence[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
-    """The assets, each with links to its step and to what the job does to its rows."""
+    """The assets, each with links to its step and to what makes its rows."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.BetaWarning)  # links to code are new in Dagster 1.13
         return [
@@ -36,10 +39,9 @@ def with_code_links(assets: Sequence[dg.AssetsDefinition]) -> list[dg.AssetsDefi
 def _links(spec: dg.AssetSpec) -> dict[str, dg.CodeReferencesMetadataValue]:
     step = spec.metadata["dagster/code_references"]
     assert isinstance(step, dg.CodeReferencesMetadataValue)
-    computed = [
-        dg.LocalFileCodeReference(file_path=str(_JOBS / name), label=f"glue_jobs/{name}")
-        for name in _COMPUTED_IN[spec.key.path[0]]
-    ]
+    layer, table = spec.key.path
+    names = [name.format(table=table) for name in _COMPUTED_IN[layer]]
+    computed = [dg.LocalFileCodeReference(file_path=str(_CODE / name), label=name) for name in names]
     return {
         "dagster/code_references": dg.CodeReferencesMetadataValue(code_references=[*step.code_references, *computed])
     }

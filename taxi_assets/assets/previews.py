@@ -60,6 +60,11 @@ def preview(table: Table, rows: pd.DataFrame) -> dg.MarkdownMetadataValue:
         shown = rows.sort_values(list(table.grain)).head(PREVIEW_ROWS)
     else:
         shown = rows.nlargest(PREVIEW_ROWS, "trips")
+    return as_table(table, shown)
+
+
+def as_table(table: Table, shown: pd.DataFrame) -> dg.MarkdownMetadataValue:
+    """Rows of a table, all of them, in their order."""
     return _table([_Shown(column.name, _text_of(column), _is_number(column)) for column in table.columns], shown)
 
 

@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 
 from glue_jobs.contracts.reference import CALENDAR
 from taxi_assets.asset_keys import CALENDAR_KEY
-from taxi_assets.assets.specs import preview, table_spec
+from taxi_assets.assets.previews import as_table
+from taxi_assets.assets.specs import table_spec
 from taxi_assets.lake.reference import content_of, publish
 from taxi_assets.lake.resource import LakeResource
 from taxi_assets.reference import calendar as days
@@ -53,12 +54,13 @@ def calendar(lake: LakeResource) -> Iterator[dg.AssetCheckResult | dg.Materializ
     yield dg.MaterializeResult(
         asset_key=CALENDAR_KEY,
         metadata={
-            "dagster/row_count": rows.num_rows,
+            "days": rows.num_rows,
             "holidays": pc.sum(rows["is_holiday"]).as_py(),
             "from": str(rows["date"][0]),
             "to": str(rows["date"][-1]),
-            "was_published": "a new content" if changed else "the same content, before",
-            "preview": preview(special.to_pandas()),
+            "was_published": "with this run" if changed else "before, with the same content",
+            "dagster/row_count": rows.num_rows,
+            "preview": as_table(CALENDAR, special.to_pandas()),
             "sha256": content_of(rows),
         },
     )

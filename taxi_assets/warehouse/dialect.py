@@ -122,10 +122,7 @@ def faults(sql: str) -> list[str]:
         return ["it is not one SELECT"]
     tree = found[0]
     ctes = {cte.alias for cte in tree.find_all(exp.CTE)}
-    known = {
-        table.full_name: {column.name: _sqlglot_type(column.type) for column in table.columns}
-        for table in (*TABLES.values(), QUERY_LOG)
-    }
+    known = _known()
     said = [fault for node in tree.walk() for fault in _of_a_node(node, ctes, known)]
     return said or list(_of_types(tree, known))
 
@@ -256,8 +253,19 @@ def qualified(tree: exp.Expr, known: dict[str, dict[str, str]]) -> exp.Expr:
     return qualify(tree.copy(), schema=_schema(known), dialect="redshift", quote_identifiers=False)
 
 
+def schema_of_tables() -> dict[str, object]:
+    """What views may read, as sqlglot wants it: layer to table to column to type."""
+    return _schema(_known())
+
+
+def _known() -> dict[str, dict[str, str]]:
+    return {
+        table.full_name: {column.name: _sqlglot_type(column.type) for column in table.columns}
+        for table in (*TABLES.values(), QUERY_LOG)
+    }
+
+
 def _schema(known: dict[str, dict[str, str]]) -> dict[str, object]:
-    """The tables as sqlglot wants them: layer to table to column to type."""
     nested: defaultdict[str, dict[str, dict[str, str]]] = defaultdict(dict)
     for name, columns in known.items():
         layer, _, table = name.partition(".")

@@ -1,12 +1,13 @@
 -- What the money that was charged is made of, for a month, refunds taken off.
 --
--- A component that did not exist yet has no row. "Not stated" is what the total holds beyond its parts: some vendors
--- leave parts out of their columns. All components of a month add up to its net revenue.
+-- A component that did not exist yet has no row. "Rest" is what totals hold beyond their parts; it is below zero where a
+-- vendor counts a fee in two columns (CMT has the congestion surcharge and the airport fee in extra as well). All
+-- components of a month add up to its net revenue.
 --
 -- Grain: month, component
 --
 -- month | string | | Month of the source file, YYYY-MM
--- component | string | | What was charged, such as Fare, MTA tax, Tips; Not stated for the rest of the total
+-- component | string | | What was charged, such as Fare, MTA tax, Tips; Rest for what is left of the totals
 -- amount | decimal(18,2) | USD | Sum over trips and refunds
 -- share_of_net_revenue | double | 0-1 | amount by the net revenue of the month
 -- amount_per_trip | double | USD | amount by trips, those without the component counted
@@ -80,7 +81,7 @@ WITH sums AS (
     UNION ALL
     SELECT
         month,
-        CAST('Not stated' AS VARCHAR(40)) AS component,
+        CAST('Rest' AS VARCHAR(40)) AS component,
         CAST(
             net_revenue
             - COALESCE(fares, 0)

@@ -1,0 +1,109 @@
+"""The warehouse's views as assets: a view is text, and materializing it tries that text on what is published.
+
+Belongs here: one asset a view, between the tables below it and whoever asks. Does not: the SQL (``warehouse/views``).
+"""
+
+import hashlib
+from collections.abc import Iterator
+
+import dagster as dg
+
+from glue_jobs.contracts import TABLES
+from taxi_assets.asset_keys import asset_key
+from taxi_assets.assets.columns import column_schema
+from taxi_assets.assets.policies import when_its_text_changes
+from taxi_assets.assets.previews import PREVIEW_ROWS, as_table
+from taxi_assets.assets.specs import OWNERS, tags_of
+from taxi_assets.docs import dictionary
+from taxi_assets.lake.lake import Lake
+from taxi_assets.lake.reading import duckdb_type
+from taxi_assets.lake.resource import LakeResource
+from taxi_assets.warehouse.lineage import columns_below
+from taxi_assets.warehouse.view import View, views
+
+COLUMNS_ARE_AS_DOCUMENTED = "columns_are_as_documented"
+
+
+def _spec(view: View) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        asset_key(view.table),
+        deps=[asset_key(TABLES[name]) for name in view.tables if name in TABLES],
+        description=view.table.description,
+        group_name=view.table.layer,
+        kinds={"sql", "view"},
+        owners=OWNERS,
+        tags=tags_of(view.table.layer),
+        metadata={
+            "dagster/column_schema": column_schema(view.table),
+            "data_dictionary": dg.MetadataValue.md(dictionary.section(view.table)),
+            "dagster/table_name": view.table.full_name,
+            "grain": ", ".join(view.table.grain),
+        },
+        code_version=hashlib.sha256(view.sql.encode()).hexdigest()[:16],
+        # New rows need no new view.
+        automation_condition=when_its_text_changes(),
+        skippable=True,
+    )
+
+
+@dg.multi_asset(
+    name="views",
+    specs=[_spec(view) for view in views().values()],
+    check_specs=[
+        dg.AssetCheckSpec(
+            COLUMNS_ARE_AS_DOCUMENTED,
+            asset=asset_key(view.table),
+            description="The engine gives the columns and types that the view's header promises.",
+        )
+        for view in views().values()
+    ],
+    can_subset=True,
+)
+def ask_views(
+    context: dg.AssetExecutionContext, lake: LakeResource
+) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
+    """Ask each of the selected views for a few rows."""
+    opened = lake.open()
+    for view in views().values():
+        if asset_key(view.table) in context.selected_asset_keys:
+            yield from _ask(view, opened)
+
+
+def _ask(view: View, lake: Lake) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
+    key, name = asset_key(view.table), view.table.full_name
+    with lake.connect(f"FROM {name}") as connection:
+        found = [(row[0], row[1]) for row in connection.execute(f"DESCRIBE SELECT * FROM {name}").fetchall()]
+        promised = [(column.name, duckdb_type(column)) for column in view.table.columns]
+        rows = connection.sql(f"SELECT * FROM {name} ORDER BY {', '.join(view.table.grain)} LIMIT {PREVIEW_ROWS}").df()
+        [(count,)] = connection.execute(f"SELECT count(*) FROM {name}").fetchall()
+    apart = [f"{name} {kind}" for name, kind in found if (name, kind) not in promised]
+    lacking = [f"no {name} {kind}" for name, kind in promised if (name, kind) not in found]
+    yield dg.AssetCheckResult(
+        asset_key=key,
+        check_name=COLUMNS_ARE_AS_DOCUMENTED,
+        passed=found == promised,
+        metadata={
+            "expected": f"{len(promised)} columns as documented",
+            "actual": "; ".join(apart + lacking) or "they are",
+        },
+    )
+    yield dg.MaterializeResult(
+        asset_key=key,
+        metadata={
+            "preview": as_table(view.table, rows),
+            "dagster/row_count": count,
+            "sql": dg.MetadataValue.md(f"```sql\n{view.sql}\n```"),
+            "dagster/column_lineage": _lineage(view),
+        },
+    )
+
+
+def _lineage(view: View) -> dg.TableColumnLineage:
+    found = columns_below(view)
+    return dg.TableColumnLineage(
+        {
+            name: [dg.TableColumnDep(dg.AssetKey(table.split(".")), column) for table, column in below]
+            for name, below in found.items()
+            if below
+        }
+    )
