@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 
-from glue_jobs.contracts import CALENDAR, CHECK_HISTORY, QUARANTINE, TRIPS, Table
+from glue_jobs.contracts import CALENDAR, CHECK_HISTORY, QUARANTINE, RUN_METRICS, TRIPS, Table
 
 SOURCE_TRIPS = dg.AssetKey(["source", "trips"])
 SOURCE_ZONES = dg.AssetKey(["source", "zones"])
@@ -21,3 +21,4 @@ STAGING_TRIPS = asset_key(TRIPS)
 QUARANTINE_KEY = asset_key(QUARANTINE)
 CHECK_HISTORY_KEY = asset_key(CHECK_HISTORY)
 CALENDAR_KEY = asset_key(CALENDAR)
+RUN_METRICS_KEY = asset_key(RUN_METRICS)

@@ -17,7 +17,7 @@ from taxi_assets.assets.code_links import with_code_links
 from taxi_assets.assets.curated import build_curated
 from taxi_assets.assets.raw import SOURCE_SPECS, ingest_raw
 from taxi_assets.assets.reference import calendar
-from taxi_assets.assets.specs import CHECK_HISTORY_SPEC
+from taxi_assets.assets.specs import QUALITY_SPECS
 from taxi_assets.assets.staging import stage_trips
 from taxi_assets.assets.views import ask_views
 from taxi_assets.aws.cloudwatch import CloudWatchMetrics
@@ -59,7 +59,7 @@ def build_definitions(settings: Settings, resource_overrides: Mapping[str, objec
     if settings.profile is Profile.LOCAL:  # elsewhere nobody reads the pages on the machine that has the code
         steps = with_code_links(steps)
     return dg.Definitions(
-        assets=[*SOURCE_SPECS, *steps, CHECK_HISTORY_SPEC],
+        assets=[*SOURCE_SPECS, *steps, *QUALITY_SPECS],
         asset_checks=[fresh],
         jobs=[month_job, verify_published, maintain_tables],
         schedules=[verify_each_month, maintain_each_week, ask_freshness_each_day(fresh, settings.watches_by_itself)],

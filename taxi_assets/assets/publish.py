@@ -17,7 +17,7 @@ import duckdb
 from glue_jobs.contracts.rules import RULES_VERSION
 from glue_jobs.errors import Cause, PipelineError
 from glue_jobs.reports import Job, ReportT
-from taxi_assets.asset_keys import CHECK_HISTORY_KEY, QUARANTINE_KEY, STAGING_TRIPS
+from taxi_assets.asset_keys import CHECK_HISTORY_KEY, QUARANTINE_KEY, RUN_METRICS_KEY, STAGING_TRIPS
 from taxi_assets.checks.check import Answer, Check, Subject, ask_all
 from taxi_assets.errors import failing_the_step
 from taxi_assets.jobs.base import JobRun, Jobs
@@ -161,25 +161,20 @@ def _shown(context: Context, published: Sequence[Published], answers: Sequence[A
         yield from _shown(context, others, [answer for answer in answers if answer.asset != one.key])
 
 
-def record_answers(context: dg.AssetExecutionContext, lake: Lake, answers: Sequence[Answer], version: str) -> None:
+def record_answers(context: Context, lake: Lake, answers: Sequence[Answer], version: str) -> None:
     """Append the answers to the history of checks, and say so as that asset's materialization."""
-    month = context.partition_key
-    rows = append_answers(context, lake, answers, version)
-    context.log_event(
-        dg.AssetMaterialization(
-            CHECK_HISTORY_KEY,
-            partition=month,
-            metadata={"rows_appended": rows, "step": context.op_execution_context.op.name},
-        )
-    )
-
-
-def append_answers(context: Context, lake: Lake, answers: Sequence[Answer], version: str) -> int:
-    """Append the answers to the history of checks; returns the number of rows."""
     rows = [row for answer in answers for row in answer.rows]
-    return lake.checks.record(
-        context.partition_key, rows, version=version, rules_version=RULES_VERSION, run_id=context.run_id
+    month = context.partition_key
+    lake.checks.record(month, rows, version=version, rules_version=RULES_VERSION, run_id=context.run_id)
+    _report_appended(context, CHECK_HISTORY_KEY, len(rows))
+
+
+def _report_appended(context: Context, key: dg.AssetKey, rows: int) -> None:
+    op = context if isinstance(context, dg.OpExecutionContext) else context.op_execution_context
+    said = dg.AssetMaterialization(
+        key, partition=context.partition_key, metadata={"rows_appended": rows, "step": op.op.name}
     )
+    context.log_event(said)
 
 
 def points_of(answers: Sequence[Answer], job_run: JobRun[Any] | None = None) -> list[Point]:
@@ -197,11 +192,13 @@ def points_of(answers: Sequence[Answer], job_run: JobRun[Any] | None = None) -> 
 
 
 def put(context: Context, metrics: Metrics, points: Sequence[Point]) -> None:
-    """Hand points over; a run does not fail for a number about it."""
+    """Hand points over, and say so as their asset's materialization; a run does not fail for a number about it."""
     try:
         metrics.put(points, context.partition_key, context.run_id)
     except NotTaken as error:  # what was measured stands
         context.log.warning(str(error))
+    else:
+        _report_appended(context, RUN_METRICS_KEY, len(points))
 
 
 def _points_published(context: Context, lake: Lake, published: Sequence[Published]) -> list[Point]:

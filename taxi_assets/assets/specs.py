@@ -11,7 +11,7 @@ from typing import Any
 
 import dagster as dg
 
-from glue_jobs.contracts import CHECK_HISTORY, Table
+from glue_jobs.contracts import CHECK_HISTORY, RUN_METRICS, Table
 from taxi_assets.asset_keys import asset_key
 from taxi_assets.assets.columns import column_lineage, column_schema
 from taxi_assets.assets.policies import follow
@@ -56,8 +56,8 @@ def table_spec(table: Table, deps: Iterable[dg.AssetKey], kinds: set[str], skipp
     )
 
 
-CHECK_HISTORY_SPEC = table_spec(CHECK_HISTORY, [], {"iceberg"}, skippable=False)
-"""The history of checks, which every asset's run appends to."""
+QUALITY_SPECS = [table_spec(table, [], {"iceberg"}, skippable=False) for table in (CHECK_HISTORY, RUN_METRICS)]
+"""The history of checks and the metrics of runs: no step makes them, every run appends to them and reports it."""
 
 
 def readers_see(live: Publication | None) -> str:

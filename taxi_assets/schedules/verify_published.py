@@ -9,7 +9,7 @@ import dagster as dg
 
 from glue_jobs.contracts import TRIPS
 from glue_jobs.errors import PipelineError
-from taxi_assets.assets.publish import append_answers, points_of, put
+from taxi_assets.assets.publish import points_of, put, record_answers
 from taxi_assets.assets.specs import RUNS_POOL
 from taxi_assets.checks.verify import evaluations, verify
 from taxi_assets.errors import failing_the_step
@@ -26,7 +26,7 @@ def check_published_month(
     with failing_the_step(then="run the job verify_published again"):
         opened, month = lake.open(), context.partition_key
         verified = verify(opened, month)
-        append_answers(context, opened, verified.answers, verified.version)
+        record_answers(context, opened, verified.answers, verified.version)
         put(context, metrics, points_of(verified.answers))
         # As the run's own: of answers outside of any run, Dagster takes one for each month and check, ever.
         yield from evaluations(verified)

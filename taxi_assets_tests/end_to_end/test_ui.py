@@ -81,8 +81,10 @@ def test_the_graph_shows_partitions_checks_columns_and_row_counts(backfilled: Da
                assetMaterializations(limit: 1) { metadataEntries { label } } } }"""
     )["assetNodes"]
     by_key = {"/".join(node["assetKey"]["path"]): node for node in nodes}
-    # Four curated tables that were not asked for, the history of checks, and the two of the source.
-    assert len(by_key) == len(ASSETS) + 7
+    # Four curated tables that were not asked for, the two of quality, and the two of the source.
+    assert len(by_key) == len(ASSETS) + 8
+    for key in ("quality/check_history", "quality/run_metrics"):  # reported by the runs
+        assert by_key[key]["partitionStats"]["numMaterialized"] == 2
     for key in ASSETS:
         node = by_key[key]
         assert node["partitionStats"]["numMaterialized"] == 2

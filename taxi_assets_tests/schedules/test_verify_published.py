@@ -15,7 +15,7 @@ from dagster._core.storage.asset_check_execution_record import AssetCheckExecuti
 from glue_jobs.contracts import CURATED_TABLES, MONTHLY_TABLES, TRIPS
 from taxi_assets.alerts.event_log import read_news
 from taxi_assets.alerts.problems import Kind, Problem
-from taxi_assets.asset_keys import STAGING_TRIPS
+from taxi_assets.asset_keys import CHECK_HISTORY_KEY, RUN_METRICS_KEY, STAGING_TRIPS
 from taxi_assets.checks.verify import NotVerifiable, verify
 from taxi_assets.definitions import build_definitions
 from taxi_assets.lake.lake import Lake
@@ -84,6 +84,9 @@ def test_a_month_can_be_verified_again_and_again_and_each_answer_is_kept(lake: P
     assert [record.run_id for record in kept] == [run.run_id for run in reversed(runs)]
     assert {record.status for record in kept} == {AssetCheckExecutionRecordStatus.SUCCEEDED}
     assert {record.partition for record in kept} == {MONTH}
+    for run in runs:
+        appended = {event.asset_key for event in run.all_events if event.is_step_materialization}
+        assert appended == {CHECK_HISTORY_KEY, RUN_METRICS_KEY}
 
 
 def test_damage_done_since_is_named_and_shown(lake: Path, damaged: str) -> None:
