@@ -13,8 +13,8 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from glue_jobs.contracts import MONTHLY_TABLES, QUARANTINE, TABLES, TRIPS
 from taxi_assets.cli.options import (
     check_month,
+    complete_monthly_tables,
     complete_months,
-    complete_tables,
     existing_lake,
     lake_option,
     settings_of,
@@ -23,7 +23,7 @@ from taxi_assets.cli.output import err, folding_table, out, pasteable
 
 
 @click.command()
-@click.argument("table", shell_complete=complete_tables)
+@click.argument("table", shell_complete=complete_monthly_tables)
 @click.argument("month", shell_complete=complete_months)
 @click.option("--to", "version", metavar="VERSION", help="Version to put back.  [default: the one before the live one]")
 @lake_option

@@ -5,14 +5,14 @@ Belongs here: turning what was typed into settings, a lake, months and tables. D
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from glue_jobs.contracts import CURATED_TABLES, RAW_FILES
+from glue_jobs.contracts import CURATED_TABLES, MONTHLY_TABLES, RAW_FILES
 from glue_jobs.contracts.months import ranges
 from glue_jobs.contracts.raw import TRIPS_DATASET
 from glue_jobs.errors import PipelineError
@@ -50,10 +50,17 @@ def month_option(text: str) -> Callable[[Command], Command]:
 
 def complete_tables(_: click.Context, __: click.Parameter, typed: str) -> list[str]:
     """The tables and views whose name, or whose name with its layer, begins with what was typed."""
-    names = [*described(), *RAW_FILES]
-    if typed:
-        names += [name.partition(".")[2] for name in described()]
-    return sorted({name for name in names if name.startswith(typed)})
+    return _beginning_with(typed, [*described(), *RAW_FILES])
+
+
+def complete_monthly_tables(_: click.Context, __: click.Parameter, typed: str) -> list[str]:
+    """The same of the tables that have versions."""
+    return _beginning_with(typed, MONTHLY_TABLES)
+
+
+def _beginning_with(typed: str, names: Iterable[str]) -> list[str]:
+    known = {*names, *(name.partition(".")[2] for name in names if typed)}
+    return sorted(name for name in known if name.startswith(typed))
 
 
 def landed_in(settings: Settings) -> list[LandedFile]:

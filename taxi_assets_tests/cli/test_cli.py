@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -12,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import click
+import duckdb
 import pytest
 from click.testing import CliRunner, Result
 
-from glue_jobs.contracts import CURATED_TABLES, RAW_FILES, TABLES, tlc
+from glue_jobs.contracts import CURATED_TABLES, RAW_FILES, tlc
+from glue_jobs.contracts.curated import DAILY_METRICS
 from glue_jobs.reporting import parse_progress, progress_line
 from taxi_assets.cli import run as cli
 from taxi_assets.cli.main import main
@@ -24,6 +27,7 @@ from taxi_assets.cli.output import TYPED, pasteable
 from taxi_assets.lake.lake import Lake
 from taxi_assets.operations.run_month import MonthResult
 from taxi_assets.settings import TLC_SITE, Settings
+from taxi_assets.warehouse.names import described
 from taxi_assets_tests.conftest import MONTH
 from taxi_assets_tests.support.publishing_by_hand import publish_again
 
@@ -48,7 +52,7 @@ def test_run_prints_one_json_object_and_exits_0(source: Path, tmp_path: Path) ->
         assert set(table) >= {"rows", "version", "snapshot_id", "path"}
         assert any(Path(table["path"]).glob("*.parquet"))
     assert set(result["checks"]) == {"passed", "warned", "failed"}
-    assert set(result["seconds"]) == {"ingest_raw", "stage_trips", "build_curated", "total"}
+    assert set(result["seconds"]) == {"calendar", "ingest_raw", "stage_trips", "build_curated", "total"}
     assert result["engine"].startswith("sail ")
     assert f"{MONTH} stage_trips: write trips …" in done.stderr
 
@@ -249,7 +253,7 @@ def test_query_and_status_do_not_load_what_they_do_not_need(published: tuple[Pat
 def test_tables_are_told_from_the_contracts_without_a_lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     listed = json.loads(taxi_assets("tables", "--json").output)
-    assert {f"{row['layer']}.{row['table']}" for row in listed} == {*TABLES, *RAW_FILES}
+    assert {f"{row['layer']}.{row['table']}" for row in listed} == {*described(), *RAW_FILES}
     for row in listed:
         columns = json.loads(taxi_assets("tables", f"{row['layer']}.{row['table']}", "--json").output)
         assert len(columns) == row["columns"] > 0
@@ -266,10 +270,78 @@ def test_months_and_tables_are_completed() -> None:
         ("taxi-assets run --month 2024-1", 3, ["2024-12", "2024-11", "2024-10"]),
         ("taxi-assets rollback dai", 2, ["daily_metrics"]),
         ("taxi-assets tables raw.", 2, ["raw.files", "raw.trips", "raw.zones"]),
+        ("taxi-assets export month", 2, ["monthly_summary"]),
     ):
         asked = {**environment, "COMP_WORDS": typed, "COMP_CWORD": str(place)}
         done = subprocess.run([COMMAND], env=asked, capture_output=True, text=True)
         assert [line.removeprefix("plain,") for line in done.stdout.splitlines()] == expected
+
+
+def test_a_view_is_written_to_a_file_of_the_form_that_is_asked_for(
+    published: tuple[Path, MonthResult], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake, result = published
+    monkeypatch.chdir(tmp_path)
+    for arguments, file in (
+        (["export", "daily_trend"], "daily_trend.csv"),
+        (["export", "daily_trend", "--month", MONTH, "--format", "parquet"], f"daily_trend_{MONTH}.parquet"),
+        (["export", "analytics.daily_trend", "--output", "days.json"], "days.json"),
+        (["query", "FROM daily_trend", "--output", "asked.csv"], "asked.csv"),
+        (["query", "FROM daily_trend", "--output", "asked.parquet", "--limit", "2"], "asked.parquet"),
+    ):
+        done = taxi_assets(*arguments, "--lake", lake)
+        assert done.exit_code == 0, done.output
+        with duckdb.connect() as connection:
+            days = connection.sql(f"SELECT * FROM '{file}'")
+            assert days.columns[:2] == ["month", "pickup_date"]
+            assert len(days.fetchall()) == (2 if "--limit" in arguments else result.tables["daily_metrics"].rows)
+    assert not list(tmp_path.glob("*.part")) + list(tmp_path.glob(".*"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["export", "no_such_view"], "There is no view no_such_view"),
+        (["export", "daily_trend", "--month", "2024-13"], "is not a month"),
+        (["export", "daily_trend", "--output", "days.xlsx"], "ends with none of .csv, .json and .parquet"),
+        (["query", "SELECT 1", "--format", "parquet"], "Parquet is written to a file: give --output"),
+    ],
+)
+def test_what_cannot_be_exported_is_told_before_anything_is_asked(
+    published: tuple[Path, MonthResult], arguments: list[str], problem: str
+) -> None:
+    done = taxi_assets(*arguments, "--lake", published[0])
+    assert done.exit_code == 2
+    assert problem in done.output
+
+
+def test_a_file_that_cannot_be_written_is_told(published: tuple[Path, MonthResult], tmp_path: Path) -> None:
+    done = taxi_assets("export", "daily_trend", "--output", tmp_path / "no folder" / "x.csv", "--lake", published[0])
+    assert done.exit_code == 1
+    assert "x.csv cannot be written" in done.output
+
+
+def test_a_query_that_fails_leaves_no_file(published: tuple[Path, MonthResult], tmp_path: Path) -> None:
+    for file in ("x.csv", "x.parquet"):
+        sql = "SELECT CAST(month AS INTEGER) FROM daily_metrics"
+        done = taxi_assets("query", sql, "--output", tmp_path / file, "--lake", published[0])
+        assert done.exit_code == 1
+        assert "Conversion Error" in done.output
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_was_seen_at_a_moment_can_be_asked(published: tuple[Path, MonthResult], tmp_path: Path) -> None:
+    lake = Lake.in_folder(Path(shutil.copytree(published[0], tmp_path / "lake")))
+    live = lake.publisher.live(DAILY_METRICS, MONTH)
+    assert live is not None
+    Path(lake.paths.version(DAILY_METRICS, MONTH, "empty")).mkdir()
+    lake.publisher.publish(DAILY_METRICS, MONTH, "empty", {}, replacing=live)
+    days = ["query", "SELECT count(*) AS days FROM daily_metrics", "--format", "json", "--lake", tmp_path / "lake"]
+    assert json.loads(taxi_assets(*days).output) == [{"days": 0}]
+    assert json.loads(taxi_assets(*days, "--as-of", live.snapshot_id).output) == [{"days": live.rows}]
+    early = taxi_assets(*days, "--as-of", "2011-01-01")
+    assert early.exit_code == 1
+    assert "Nothing was published yet as of 2011-01-01" in early.output
 
 
 def test_nothing_is_cut_in_a_pipe(published: tuple[Path, MonthResult]) -> None:

@@ -9,6 +9,7 @@ from glue_jobs.contracts import RAW_FILES, TABLES, tlc
 from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.reading import QueryRefused, run_query
 from taxi_assets.operations.run_month import MonthResult
+from taxi_assets.warehouse.names import described
 
 
 def test_an_empty_lake_has_every_view_with_its_columns(lake: Lake) -> None:
@@ -97,12 +98,12 @@ def test_names_need_no_layer_and_tables_say_what_they_mean(published: tuple[Path
             assert connection.sql("FROM staging.quarantine").fetchall() == []  # not named, not opened
     with opened.connect() as connection:
         shown = dict(run_query(connection, "show tables;").fetchall())
-        assert shown.keys() == {*TABLES, *RAW_FILES}
+        assert shown.keys() == {*described(), *RAW_FILES}
         for name, table in TABLES.items():
-            described = run_query(connection, f"DESCRIBE {name}").fetchall()
-            assert [row[2:] for row in described] == [(one.unit, one.description) for one in table.columns]
+            columns = run_query(connection, f"DESCRIBE {name}").fetchall()
+            assert [row[2:] for row in columns] == [(one.unit, one.description) for one in table.columns]
             types = [(row[0], row[1]) for row in connection.execute(f"DESCRIBE SELECT * FROM {name}").fetchall()]
-            assert [row[:2] for row in described] == types
+            assert [row[:2] for row in columns] == types
         assert run_query(connection, 'DESCRIBE "Daily_Metrics"').fetchall()[0][0] == "month"
         zones = [row[0] for row in run_query(connection, "DESCRIBE raw.zones").fetchall()]
         assert tuple(zones) == tlc.ZONE_COLUMNS  # and not the folders that the file lies in
