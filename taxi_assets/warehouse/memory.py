@@ -3,10 +3,10 @@
 Belongs here: loading what a set of snapshots shows, and answering from it. Does not: SQL that a command asks once
 (``lake.reading`` opens the files for it), or Redshift.
 
-The curated tables, reference data, history of checks and metrics are loaded, strings as sorted ENUMs: grouped by
-VARCHAR in memory they are slower than from Parquet (p95 108 ms), as ENUM the fastest (p95 30 ms; 36 months, 1.0 M
-rows). Trips, quarantine and raw files stay on disk and are views. Nothing is written to a database file: reader and
-writer would fight over it.
+All tables are loaded but the trips, which stay on disk as raw files do, and are views. Strings of curated and reference
+tables are sorted ENUMs: grouped by VARCHAR in memory they are slower than from Parquet (p95 108 ms), as ENUM the
+fastest (p95 30 ms; 36 months, 1.0 M rows). Nothing is written to a database file: reader and writer would fight over
+it.
 
 A commit makes a new database, beside the one that is being asked, which takes over the months whose files are the same;
 then the two are swapped. Whoever is being answered keeps the old one until it is done.
@@ -22,7 +22,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from glue_jobs.contracts import QUARANTINE, TABLES, TRIPS, Table
+from glue_jobs.contracts import TABLES, TRIPS, Table
 from glue_jobs.contracts.model import Type
 from taxi_assets.lake.catalog_file import versions_of_tables
 from taxi_assets.lake.duck import connect
@@ -34,7 +34,7 @@ from taxi_assets.warehouse.query_log import QUERY_LOG, QueryLog
 from taxi_assets.warehouse.question import Value, bind
 from taxi_assets.warehouse.view import SCHEMA, views
 
-_ON_DISK = {TRIPS.full_name, QUARANTINE.full_name}
+_ON_DISK = {TRIPS.full_name}
 _LOADED = [table for name, table in TABLES.items() if name not in _ON_DISK]
 _MONTH = "month"
 _MOMENTS = 4
