@@ -15,9 +15,9 @@ from taxi_assets.alerts.sensor import alerts_sensor
 from taxi_assets.alerts.slack import SlackNotifier
 from taxi_assets.assets.code_links import with_code_links
 from taxi_assets.assets.curated import build_curated
-from taxi_assets.assets.raw import SOURCE_SPECS, ingest_raw
+from taxi_assets.assets.raw import ingest_raw, source_specs
 from taxi_assets.assets.reference import calendar
-from taxi_assets.assets.specs import QUALITY_SPECS
+from taxi_assets.assets.specs import quality_specs
 from taxi_assets.assets.staging import stage_trips
 from taxi_assets.assets.views import ask_views
 from taxi_assets.aws.cloudwatch import CloudWatchMetrics
@@ -30,6 +30,7 @@ from taxi_assets.jobs.engine import spark_conf
 from taxi_assets.jobs.local import LocalJobs
 from taxi_assets.lake.resource import LakeResource, SourceResource
 from taxi_assets.metrics.recorder import Metrics, TableMetrics
+from taxi_assets.partitions import months_from
 from taxi_assets.schedules.ask_freshness import ask_freshness_each_day
 from taxi_assets.schedules.maintain_tables import maintain_each_week, maintain_tables
 from taxi_assets.schedules.verify_published import verify_each_month, verify_published
@@ -55,14 +56,20 @@ def build_definitions(settings: Settings, resource_overrides: Mapping[str, objec
         selection=dg.AssetSelection.groups("reference", "raw", "staging", "curated") - dg.AssetSelection.checks(fresh),
         description="One month from the source to the five curated tables.",
     )
-    steps = [calendar, ingest_raw, stage_trips, build_curated, ask_views]
+    months = months_from(settings.first_month)
+    steps = [calendar, ingest_raw(months), stage_trips(months), build_curated(months), ask_views]
     if settings.profile is Profile.LOCAL:  # elsewhere nobody reads the pages on the machine that has the code
         steps = with_code_links(steps)
+    verify = verify_published(months)
     return dg.Definitions(
-        assets=[*SOURCE_SPECS, *steps, *QUALITY_SPECS],
+        assets=[*source_specs(months), *steps, *quality_specs(months)],
         asset_checks=[fresh],
-        jobs=[month_job, verify_published, maintain_tables],
-        schedules=[verify_each_month, maintain_each_week, ask_freshness_each_day(fresh, settings.watches_by_itself)],
+        jobs=[month_job, verify, maintain_tables],
+        schedules=[
+            verify_each_month(verify),
+            maintain_each_week,
+            ask_freshness_each_day(fresh, settings.watches_by_itself),
+        ],
         sensors=[
             follow_upstream,
             stop_lost_jobs,

@@ -1,4 +1,4 @@
-"""The one monthly partitions definition: a partition is the month of the TLC's file, keyed YYYY-MM.
+"""The monthly partitions: a partition is the month of the TLC's file, keyed YYYY-MM.
 
 Belongs here: Dagster's partitions. Does not: which of them have ended or are due (``calendar``).
 """
@@ -9,4 +9,13 @@ import dagster as dg
 
 from glue_jobs.contracts import tlc
 
-MONTHS = dg.MonthlyPartitionsDefinition(start_date=tlc.FIRST_MONTH, fmt="%Y-%m")
+Months = dg.PartitionsDefinition[str]
+
+
+def months_from(first: str) -> dg.MonthlyPartitionsDefinition:
+    """The months from ``first`` (YYYY-MM) on that have ended."""
+    return dg.MonthlyPartitionsDefinition(start_date=first, fmt="%Y-%m")
+
+
+MONTHS = months_from(tlc.FIRST_MONTH)
+"""All that there are. The pages of a code location may begin later (``TAXI_FROM``)."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from datetime import datetime, timezone
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,12 +19,14 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from typing_extensions import Self
 
+from glue_jobs.contracts import tlc
 from glue_jobs.errors import PipelineError
 
 TLC_SITE = "https://d37ci6vzurychx.cloudfront.net"
 """Where the TLC publishes its trip records."""
 
 SAIL, SPARK = "sail", "spark"
+_MONTH = r"20\d\d-(0[1-9]|1[0-2])"
 _S3_ROOT = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9._=-]+)*")
 
 
@@ -40,7 +43,8 @@ class Settings(BaseSettings):
     ``lake``: folder of the lake, ``s3://bucket`` or ``s3://bucket/prefix`` with the profile ``aws``. ``source``:
     https:// address in the TLC's layout, folder with its files, or ``synthetic:rows=50000,seed=1``. ``engine``, for
     the profile ``local``: ``sail``, ``spark`` (JVM) or a Spark Connect address ``sc://host:port``; ``jobs_python``,
-    for it too: the Python that runs the jobs, whose PySpark is the Spark of ``spark``. ``watch``: whether the
+    for it too: the Python that runs the jobs, whose PySpark is the Spark of ``spark``. ``first_month``
+    (``TAXI_FROM``): the first month that there is to run. ``watch``: whether the
     source is watched by itself (with the profile ``aws`` unless told otherwise), from the month ``watch_from`` on
     (else the twelve newest), every ``watch_minutes``. The others are for the profile ``aws``: ``drop_queue_url``,
     the SQS queue that hears of files dropped into the lake's inbox; ``region``; ``glue_job_prefix`` and
@@ -53,15 +57,16 @@ class Settings(BaseSettings):
     """
 
     # An error must not show its input: the secrets are among it.
-    model_config = SettingsConfigDict(env_prefix="TAXI_", frozen=True, hide_input_in_errors=True)
+    model_config = SettingsConfigDict(env_prefix="TAXI_", frozen=True, hide_input_in_errors=True, populate_by_name=True)
 
     profile: Profile = Profile.LOCAL
     lake: str = "lake"
     source: str = TLC_SITE
     engine: str = SAIL
     jobs_python: Path = Path(sys.executable)
+    first_month: Annotated[str, Field(validation_alias="TAXI_FROM")] = tlc.FIRST_MONTH
     watch: bool | None = None
-    watch_from: Annotated[str, Field(pattern=r"^(20\d\d-(0[1-9]|1[0-2]))?$")] = ""
+    watch_from: Annotated[str, Field(pattern=rf"^({_MONTH})?$")] = ""
     watch_minutes: Annotated[int, Field(ge=1)] = 60
     drop_queue_url: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = ""
     region: Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")] = "us-east-1"
@@ -122,6 +127,18 @@ class Settings(BaseSettings):
                 "for example .venv-spark4/bin/python (make spark4)"
             )
         return {**given, "jobs_python": python}
+
+    @model_validator(mode="after")
+    def _a_month_with_zones_that_has_ended(self) -> Self:
+        if not re.fullmatch(_MONTH, self.first_month):
+            raise _wrong(f"TAXI_FROM: {self.first_month!r} is not a month; write it as YYYY-MM, for example 2024-01")
+        if self.first_month < tlc.FIRST_MONTH:
+            raise _wrong(
+                f"TAXI_FROM: {self.first_month} is before {tlc.FIRST_MONTH}, the first month whose file has taxi zones"
+            )
+        if self.first_month >= f"{datetime.now(timezone.utc):%Y-%m}":
+            raise _wrong(f"TAXI_FROM: {self.first_month} has not ended yet; give a month that has, for example 2024-01")
+        return self
 
     @model_validator(mode="after")
     def _webhook_by_tls(self) -> Self:

@@ -14,6 +14,7 @@ from taxi_assets.asset_keys import CHECK_HISTORY_KEY, RAW_ZONES, RUN_METRICS_KEY
 from taxi_assets.definitions import MONTH_JOB, build_definitions
 from taxi_assets.operations.dagster_instance import WORKSPACE
 from taxi_assets.partitions import MONTHS
+from taxi_assets.schedules.verify_published import VERIFY_JOB
 from taxi_assets.settings import Profile, Settings
 
 ROOT = Path(taxi_assets.__file__).parent.parent
@@ -141,6 +142,9 @@ def test_definitions_load_with_no_setting_at_all(command: list[str]) -> None:
         ("TAXI_LAKE", __file__, "is a file"),
         ("TAXI_UI_URL", "dagster:3000", "TAXI_UI_URL"),
         ("TAXI_JOBS_PYTHON", __file__, "is no executable file"),
+        ("TAXI_FROM", "february", "'february' is not a month; write it as YYYY-MM"),
+        ("TAXI_FROM", "2010-12", "2010-12 is before 2011-01, the first month whose file has taxi zones"),
+        ("TAXI_FROM", "2099-01", "2099-01 has not ended yet"),
     ],
 )
 def test_a_wrong_setting_names_its_variable(
@@ -150,6 +154,19 @@ def test_a_wrong_setting_names_its_variable(
     with pytest.raises(ValueError, match=complaint) as refused:
         Settings()
     assert name in str(refused.value)
+
+
+def test_the_pages_begin_with_the_month_that_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TAXI_FROM", "2023-05")
+    definitions = build_definitions(Settings())
+    graph = definitions.resolve_asset_graph()
+    found = [
+        *(spec.partitions_def for spec in definitions.resolve_all_asset_specs()),
+        *(graph.get_check_spec(key).partitions_def for key in graph.asset_check_keys),
+        *(definitions.resolve_job_def(name).partitions_def for name in (MONTH_JOB, VERIFY_JOB)),
+    ]
+    assert {months.get_first_partition_key() for months in found if months is not None} == {"2023-05"}
+    assert build_definitions(Settings(first_month="2011-01")).resolve_job_def(MONTH_JOB).partitions_def == MONTHS
 
 
 def test_jobs_import_no_orchestrator() -> None:

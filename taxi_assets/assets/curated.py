@@ -25,20 +25,12 @@ from taxi_assets.lake.publishing import Publication
 from taxi_assets.lake.reading import parquet_scan
 from taxi_assets.lake.resource import LakeResource
 from taxi_assets.metrics.recorder import Metrics
-from taxi_assets.partitions import MONTHS
+from taxi_assets.partitions import Months
 
 _KINDS = {"pyspark", "iceberg"}
 
 
-@dg.multi_asset(
-    name="build_curated",
-    specs=[table_spec(table, [STAGING_TRIPS], _KINDS) for table in CURATED_TABLES.values()],
-    check_specs=[one.spec for one in CHECKS],
-    partitions_def=MONTHS,
-    pool=RUNS_POOL,
-    can_subset=True,
-)
-def build_curated(
+def _build_curated(
     context: dg.AssetExecutionContext, jobs: Jobs, lake: LakeResource, metrics: dg.ResourceParam[Metrics]
 ) -> Iterator[Result]:
     """Build the selected tables of the month from the published staging.
@@ -47,6 +39,18 @@ def build_curated(
     does not hold the others back.
     """
     yield from run_and_publish(context, jobs, lake, metrics, lambda opened: _work(context, opened))
+
+
+def build_curated(months: Months) -> dg.AssetsDefinition:
+    """The step that builds the tables of a month."""
+    return dg.multi_asset(
+        name="build_curated",
+        specs=[table_spec(table, months, [STAGING_TRIPS], _KINDS) for table in CURATED_TABLES.values()],
+        check_specs=[one.spec(months) for one in CHECKS],
+        partitions_def=months,
+        pool=RUNS_POOL,
+        can_subset=True,
+    )(_build_curated)
 
 
 def _work(context: dg.AssetExecutionContext, lake: Lake) -> Work[BuildReport, CuratedMonth]:

@@ -23,26 +23,28 @@ from taxi_assets.lake.append_tables import LandedFile
 from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.resource import LakeResource, SourceResource
 from taxi_assets.metrics.recorder import Metrics
-from taxi_assets.partitions import MONTHS
+from taxi_assets.partitions import Months
 
-SOURCE_SPECS = [
-    dg.AssetSpec(
-        SOURCE_TRIPS,
-        description="The trip files that the TLC publishes, one a month. The watcher reports each that is new.",
-        group_name="source",
-        tags=tags_of("source"),
-        kinds={"parquet"},
-        partitions_def=MONTHS,
-    ),
-    dg.AssetSpec(
-        SOURCE_ZONES,
-        description="The lookup of taxi zones that the TLC publishes.",
-        group_name="source",
-        tags=tags_of("source"),
-        kinds={"csv"},
-    ),
-]
-"""What others make, so that lineage begins where the data does."""
+
+def source_specs(months: Months) -> list[dg.AssetSpec]:
+    """What others make, so that lineage begins where the data does."""
+    return [
+        dg.AssetSpec(
+            SOURCE_TRIPS,
+            description="The trip files that the TLC publishes, one a month. The watcher reports each that is new.",
+            group_name="source",
+            tags=tags_of("source"),
+            kinds={"parquet"},
+            partitions_def=months,
+        ),
+        dg.AssetSpec(
+            SOURCE_ZONES,
+            description="The lookup of taxi zones that the TLC publishes.",
+            group_name="source",
+            tags=tags_of("source"),
+            kinds={"csv"},
+        ),
+    ]
 
 
 class IngestConfig(dg.Config):
@@ -54,39 +56,7 @@ class IngestConfig(dg.Config):
     source: str = ""
 
 
-@dg.multi_asset(
-    name="ingest_raw",
-    specs=[
-        dg.AssetSpec(
-            RAW_TRIPS,
-            deps=[SOURCE_TRIPS],
-            description="The TLC's trip file of the month, byte for byte, one object for each content.",
-            group_name="raw",
-            kinds={"python", "parquet"},
-            owners=OWNERS,
-            tags=tags_of("raw"),
-            metadata={
-                "dagster/column_schema": TRIP_FILE_SCHEMA,
-                "data_dictionary": dg.MetadataValue.md(dictionary.trip_file()),
-                "ledger": FILES.full_name,
-            },
-        ),
-        dg.AssetSpec(
-            RAW_ZONES,
-            deps=[SOURCE_ZONES],
-            description="The TLC's lookup of its 265 taxi zones, as it was when the month was landed.",
-            group_name="raw",
-            kinds={"python", "csv"},
-            owners=OWNERS,
-            tags=tags_of("raw"),
-            metadata={"dagster/column_schema": ZONE_FILE_SCHEMA, "ledger": FILES.full_name},
-        ),
-    ],
-    check_specs=[one.spec for one in CHECKS],
-    partitions_def=MONTHS,
-    pool=RUNS_POOL,
-)
-def ingest_raw(
+def _ingest_raw(
     context: dg.AssetExecutionContext,
     config: IngestConfig,
     jobs: Jobs,
@@ -97,6 +67,42 @@ def ingest_raw(
     """Fetch the month's files from the source, verify and land them, enter them in the ledger."""
     places = {"source": config.source, "zones_source": source.spec} if config.source else {"source": source.spec}
     yield from run_and_publish(context, jobs, lake, metrics, lambda opened: _work(context, opened, places))
+
+
+def ingest_raw(months: Months) -> dg.AssetsDefinition:
+    """The step that lands a month's files."""
+    return dg.multi_asset(
+        name="ingest_raw",
+        specs=[
+            dg.AssetSpec(
+                RAW_TRIPS,
+                deps=[SOURCE_TRIPS],
+                description="The TLC's trip file of the month, byte for byte, one object for each content.",
+                group_name="raw",
+                kinds={"python", "parquet"},
+                owners=OWNERS,
+                tags=tags_of("raw"),
+                metadata={
+                    "dagster/column_schema": TRIP_FILE_SCHEMA,
+                    "data_dictionary": dg.MetadataValue.md(dictionary.trip_file()),
+                    "ledger": FILES.full_name,
+                },
+            ),
+            dg.AssetSpec(
+                RAW_ZONES,
+                deps=[SOURCE_ZONES],
+                description="The TLC's lookup of its 265 taxi zones, as it was when the month was landed.",
+                group_name="raw",
+                kinds={"python", "csv"},
+                owners=OWNERS,
+                tags=tags_of("raw"),
+                metadata={"dagster/column_schema": ZONE_FILE_SCHEMA, "ledger": FILES.full_name},
+            ),
+        ],
+        check_specs=[one.spec(months) for one in CHECKS],
+        partitions_def=months,
+        pool=RUNS_POOL,
+    )(_ingest_raw)
 
 
 def _work(context: dg.AssetExecutionContext, lake: Lake, places: Mapping[str, str]) -> Work[IngestReport, LandedMonth]:

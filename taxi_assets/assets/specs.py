@@ -18,7 +18,7 @@ from taxi_assets.assets.policies import follow
 from taxi_assets.docs import dictionary
 from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.publishing import Publication
-from taxi_assets.partitions import MONTHS
+from taxi_assets.partitions import Months
 
 OWNERS = ["team:data-platform"]
 RUNS_POOL = "engine"
@@ -30,8 +30,13 @@ def tags_of(layer: str) -> dict[str, str]:
     return {"domain": "nyc-taxi", "layer": layer}
 
 
-def table_spec(table: Table, deps: Iterable[dg.AssetKey], kinds: set[str], skippable: bool = True) -> dg.AssetSpec:
-    """The asset of a published table: description, columns, partitions and tags from its contract."""
+def table_spec(
+    table: Table, months: Months | None, deps: Iterable[dg.AssetKey], kinds: set[str], skippable: bool = True
+) -> dg.AssetSpec:
+    """The asset of a published table: description, columns, partitions and tags from its contract.
+
+    Without ``months`` it has no partitions.
+    """
     lineage = column_lineage(table)
     return dg.AssetSpec(
         asset_key(table),
@@ -41,7 +46,7 @@ def table_spec(table: Table, deps: Iterable[dg.AssetKey], kinds: set[str], skipp
         kinds=kinds,
         owners=OWNERS,
         tags=tags_of(table.layer),
-        partitions_def=MONTHS,
+        partitions_def=months,
         metadata={
             "dagster/column_schema": column_schema(table),
             **({"dagster/column_lineage": lineage} if lineage else {}),
@@ -56,8 +61,9 @@ def table_spec(table: Table, deps: Iterable[dg.AssetKey], kinds: set[str], skipp
     )
 
 
-QUALITY_SPECS = [table_spec(table, [], {"iceberg"}, skippable=False) for table in (CHECK_HISTORY, RUN_METRICS)]
-"""The history of checks and the metrics of runs: no step makes them, every run appends to them and reports it."""
+def quality_specs(months: Months) -> list[dg.AssetSpec]:
+    """The history of checks and the metrics of runs: no step makes them, every run appends to them and reports it."""
+    return [table_spec(table, months, [], {"iceberg"}, skippable=False) for table in (CHECK_HISTORY, RUN_METRICS)]
 
 
 def readers_see(live: Publication | None) -> str:

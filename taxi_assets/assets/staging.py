@@ -25,7 +25,7 @@ from taxi_assets.lake.paths import new_version
 from taxi_assets.lake.publishing import Publication
 from taxi_assets.lake.resource import LakeResource
 from taxi_assets.metrics.recorder import Metrics
-from taxi_assets.partitions import MONTHS
+from taxi_assets.partitions import Months
 
 _KINDS = {"pyspark", "iceberg"}
 
@@ -40,14 +40,7 @@ class StagingConfig(dg.Config):
     accept_smaller: str = ""
 
 
-@dg.multi_asset(
-    name="stage_trips",
-    specs=[table_spec(table, [RAW_TRIPS, RAW_ZONES], _KINDS) for table in (TRIPS, QUARANTINE)],
-    check_specs=[one.spec for one in CHECKS],
-    partitions_def=MONTHS,
-    pool=RUNS_POOL,
-)
-def stage_trips(
+def _stage_trips(
     context: dg.AssetExecutionContext,
     config: StagingConfig,
     jobs: Jobs,
@@ -56,6 +49,17 @@ def stage_trips(
 ) -> Iterator[Result]:
     """Clean, judge and enrich the month; publish trips and quarantine if the checks pass."""
     yield from run_and_publish(context, jobs, lake, metrics, lambda opened: _work(context, opened, config))
+
+
+def stage_trips(months: Months) -> dg.AssetsDefinition:
+    """The step that stages a month."""
+    return dg.multi_asset(
+        name="stage_trips",
+        specs=[table_spec(table, months, [RAW_TRIPS, RAW_ZONES], _KINDS) for table in (TRIPS, QUARANTINE)],
+        check_specs=[one.spec(months) for one in CHECKS],
+        partitions_def=months,
+        pool=RUNS_POOL,
+    )(_stage_trips)
 
 
 def _work(context: dg.AssetExecutionContext, lake: Lake, config: StagingConfig) -> Work[WrittenReport, StagedMonth]:

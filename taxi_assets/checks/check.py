@@ -20,7 +20,6 @@ from glue_jobs.contracts.model import Type
 from glue_jobs.files import each_footer
 from taxi_assets.checks.session import Session
 from taxi_assets.lake.reading import quoted
-from taxi_assets.partitions import MONTHS
 
 
 class HasSession(Protocol):
@@ -78,9 +77,8 @@ class Check(Generic[Subject]):
     blocking: bool = True
     of_the_run: bool = False
 
-    @property
-    def spec(self) -> dg.AssetCheckSpec:
-        """How Dagster knows it: one answer for each month."""
+    def spec(self, months: dg.PartitionsDefinition[str]) -> dg.AssetCheckSpec:
+        """How Dagster knows it: one answer for each of the ``months``."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", dg.PreviewWarning)  # partitions of checks are new in Dagster 1.13
             return dg.AssetCheckSpec(
@@ -88,7 +86,7 @@ class Check(Generic[Subject]):
                 asset=self.asset,
                 description=self.description,
                 blocking=self.blocking,
-                partitions_def=MONTHS,
+                partitions_def=months,
             )
 
     def evaluate(self, subject: Subject) -> Answer:

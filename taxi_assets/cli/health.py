@@ -83,12 +83,16 @@ def ui(port: int, host: str, lake: str | None) -> None:
     landed = landed_in(settings)
     # What a button fetches is of the kind that the lake has.
     source = {"TAXI_SOURCE": landed[-1].etag} if landed and is_synthetic(landed[-1].url) else {}
+    # The months before the first that was landed would hide those that are there.
+    first = {"TAXI_FROM": landed[0].month} if landed else {}
     set_here = {"DAGSTER_HOME": str(dagster_home(settings).resolve()), "TAXI_LAKE": settings.lake}
-    out.print(f"{link}  (lake {escape(settings.lake)}; Ctrl-C ends it)", soft_wrap=True, highlight=False)
+    begin = os.environ.get("TAXI_FROM") or first.get("TAXI_FROM", settings.first_month)
+    months = f"months from {begin} on; TAXI_FROM sets another first one"
+    out.print(f"{link}  (lake {escape(settings.lake)}, {months}; Ctrl-C ends it)", soft_wrap=True, highlight=False)
     sys.stdout.flush()
     # In this process's place, so that a signal to it reaches Dagster.
     os.execve(  # noqa: S606 -- no shell is wanted
         sys.executable,
         [sys.executable, "-m", "dagster", "dev", "-w", str(WORKSPACE), "-h", host, "-p", str(port)],
-        {"TAXI_UI_URL": link, **source, **os.environ, **set_here},
+        {"TAXI_UI_URL": link, **source, **first, **os.environ, **set_here},
     )

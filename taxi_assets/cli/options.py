@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from glue_jobs.contracts import CURATED_TABLES, MONTHLY_TABLES, RAW_FILES
+from glue_jobs.contracts import CURATED_TABLES, MONTHLY_TABLES, RAW_FILES, tlc
 from glue_jobs.contracts.months import ranges
 from glue_jobs.contracts.raw import TRIPS_DATASET
 from glue_jobs.errors import PipelineError
@@ -137,13 +137,15 @@ def existing_lake(folder: str | None) -> Lake:
     return Lake.of(settings)
 
 
-def check_month(month: str) -> None:
-    """click.UsageError if ``month`` is no month that the TLC has a usable file of."""
-    newest, *_, first = months = ended_months(datetime.now(timezone.utc))
+def check_month(month: str, first: str = tlc.FIRST_MONTH) -> None:
+    """click.UsageError if ``month`` is no month that the TLC has a usable file of, or is before ``first``."""
+    months = ended_months(datetime.now(timezone.utc))
     if month[:5] in ("2009-", "2010-"):
-        raise click.UsageError(f"files of {month[:4]} carry coordinates instead of taxi zones; begin with {first}")
+        raise click.UsageError(f"files of {month[:4]} carry coordinates instead of taxi zones; begin with {months[-1]}")
     if month not in months:
-        raise click.UsageError(f"{month!r} is not a month from {first} to {newest}; write it as YYYY-MM")
+        raise click.UsageError(f"{month!r} is not a month from {months[-1]} to {months[0]}; write it as YYYY-MM")
+    if month < first:
+        raise click.UsageError(f"{month} is before {first}, the first month by TAXI_FROM; set that to {month}")
 
 
 def tables_of(names: str | None) -> list[str] | None:

@@ -53,9 +53,10 @@ def run(
       taxi-assets run --month 2025-01 --source synthetic:rows=200000,seed=7
       taxi-assets run --month 2024-02 --tables daily_metrics,customer_behavior
     """
-    check_month(month)
     chosen = tables_of(tables)
+    check_month(month)
     settings = settings_to_run(lake, source)
+    check_month(month, settings.first_month)
     refuse_other_kind(settings, source)
     accepted = f"{_user()}: {accept_smaller}" if accept_smaller else ""
     _finish(_run_with_progress(settings, month, chosen, accept_smaller=accepted), as_json)
@@ -74,9 +75,10 @@ def replay(month: str, lake: str | None, as_json: bool) -> None:
     \b
       taxi-assets replay --month 2024-02
     """
-    check_month(month)
+    settings = settings_of(lake, None)
+    check_month(month, settings.first_month)
     existing_lake(lake)
-    _finish(_run_with_progress(settings_of(lake, None), month, None, replay=True), as_json)
+    _finish(_run_with_progress(settings, month, None, replay=True), as_json)
 
 
 @click.command()
@@ -102,6 +104,7 @@ def backfill(first: str, last: str, force: bool, source: str | None, lake: str |
     check_month(first)
     check_month(last)
     settings = settings_to_run(lake, source)
+    check_month(first, settings.first_month)
     refuse_other_kind(settings, source)
     try:
         chosen = plan(Lake.of(settings), first, last, force)

@@ -41,7 +41,7 @@ from taxi_assets.operations.dagster_instance import (
     dagster_home,
     open_instance,
 )
-from taxi_assets.schedules.verify_published import verify_published
+from taxi_assets.schedules.verify_published import VERIFY_JOB
 from taxi_assets.sensors.heartbeat import SECONDS_BETWEEN_BEATS, last_heartbeat
 from taxi_assets.settings import Profile, Settings
 
@@ -398,7 +398,7 @@ def _failures(instance: dg.DagsterInstance) -> Iterator[tuple[str, dg.DagsterRun
                 yield month, run
             since |= own
         if STAGING_TRIPS.to_user_string() in since:
-            since.add(verify_published.name)  # what did not pass its checks any more is replaced
+            since.add(VERIFY_JOB)  # what did not pass its checks any more is replaced
 
 
 def _asked_for(instance: dg.DagsterInstance, run: dg.DagsterRun) -> set[str]:

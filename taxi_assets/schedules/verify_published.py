@@ -15,7 +15,9 @@ from taxi_assets.checks.verify import evaluations, verify
 from taxi_assets.errors import failing_the_step
 from taxi_assets.lake.resource import LakeResource
 from taxi_assets.metrics.recorder import Metrics
-from taxi_assets.partitions import MONTHS
+from taxi_assets.partitions import Months
+
+VERIFY_JOB = "verify_published"
 
 
 @dg.op(pool=RUNS_POOL, description="Ask the checks of a month's published versions again.")
@@ -43,19 +45,34 @@ def check_published_month(
         yield dg.Output(None)
 
 
-@dg.job(partitions_def=MONTHS, description="The checks of a published month asked again; nothing is built.")
-def verify_published() -> None:
-    """See ``check_published_month``."""
-    check_published_month()
+def verify_published(months: Months) -> dg.JobDefinition:
+    """The job that asks the checks of one of the ``months`` again."""
+
+    @dg.job(
+        name=VERIFY_JOB,
+        partitions_def=months,
+        description="The checks of a published month asked again; nothing is built.",
+    )
+    def job() -> None:
+        check_published_month()
+
+    return job
 
 
-@dg.schedule(
-    job=verify_published,
-    cron_schedule="0 6 2 * *",
-    execution_timezone="America/New_York",
-    description="Each month, the checks of every published month are asked again.",
-)
-def verify_each_month(context: dg.ScheduleEvaluationContext, lake: LakeResource) -> Iterator[dg.RunRequest]:
-    """One run for each published month."""
-    for month in lake.open().publisher.months(TRIPS):
-        yield dg.RunRequest(run_key=f"{context.scheduled_execution_time:%Y-%m} {month}", partition_key=month)
+def verify_each_month(job: dg.JobDefinition) -> dg.ScheduleDefinition:
+    """The schedule that runs ``job`` for each published month."""
+
+    @dg.schedule(
+        name="verify_each_month",
+        job=job,
+        cron_schedule="0 6 2 * *",
+        execution_timezone="America/New_York",
+        description="Each month, the checks of every published month are asked again.",
+    )
+    def each_month(context: dg.ScheduleEvaluationContext, lake: LakeResource) -> Iterator[dg.RunRequest]:
+        """One run for each published month that the pages have."""
+        for month in lake.open().publisher.months(TRIPS):
+            if job.partitions_def is not None and job.partitions_def.has_partition_key(month):
+                yield dg.RunRequest(run_key=f"{context.scheduled_execution_time:%Y-%m} {month}", partition_key=month)
+
+    return each_month

@@ -17,6 +17,7 @@ from taxi_assets.jobs.base import JobRun
 from taxi_assets.lake.append_tables import CheckHistory
 from taxi_assets.lake.resource import LakeResource
 from taxi_assets.metrics.recorder import Metrics
+from taxi_assets.partitions import MONTHS
 
 FIRST, SECOND, THIRD = KEYS = [dg.AssetKey(["curated", name]) for name in ("first", "second", "third")]
 ANSWERED = AssetCheckExecutionRecordStatus.SUCCEEDED
@@ -94,8 +95,8 @@ class Step:
 
         @dg.multi_asset(
             specs=[dg.AssetSpec(key) for key in KEYS],
-            check_specs=[check.spec for check in checks],
-            partitions_def=checks[0].spec.partitions_def,
+            check_specs=[check.spec(MONTHS) for check in checks],
+            partitions_def=MONTHS,
         )
         def step(context: dg.AssetExecutionContext) -> Iterator[Any]:
             resource = LakeResource(root=str(lake))

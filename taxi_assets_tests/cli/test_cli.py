@@ -239,6 +239,41 @@ def test_the_ui_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert "pip install 'nyc-taxi-lakehouse[ui]'" in without.stderr
 
 
+def test_the_ui_begins_with_the_first_month_that_was_landed_unless_another_is_set(
+    published: tuple[Path, MonthResult], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[dict[str, str]] = []
+    monkeypatch.setattr(os, "execve", lambda _, __, environment: begun.append(environment))
+    port = ("--port", free_port())
+    assert f"months from {MONTH} on; TAXI_FROM" in taxi_assets("ui", "--lake", published[0], *port).output
+    assert f"months from {tlc.FIRST_MONTH} on" in taxi_assets("ui", "--lake", tmp_path, *port).output
+    monkeypatch.setenv("TAXI_FROM", "2023-05")
+    assert "months from 2023-05 on" in taxi_assets("ui", "--lake", published[0], *port).output
+    assert [environment.get("TAXI_FROM") for environment in begun] == [MONTH, None, "2023-05"]
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    return port
+
+
+def test_a_month_before_the_first_is_refused_before_anything_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TAXI_FROM", "2024-03")
+    for command in (
+        ["run", "--month", MONTH],
+        ["replay", "--month", MONTH],
+        ["backfill", "--from", MONTH, "--to", "2024-04"],
+    ):
+        refused = taxi_assets(*command, "--lake", tmp_path / "lake")
+        assert refused.exit_code == 2
+        assert f"{MONTH} is before 2024-03, the first month by TAXI_FROM; set that to {MONTH}" in refused.stderr
+    assert not (tmp_path / "lake").exists()
+
+
 def test_query_and_status_do_not_load_what_they_do_not_need(published: tuple[Path, MonthResult]) -> None:
     for arguments in (["status"], ["query", QUERY]):
         code = (

@@ -29,7 +29,7 @@ from taxi_assets.cli.main import main
 from taxi_assets.definitions import build_definitions
 from taxi_assets.operations.health import Level, Subject, answer, daemon_beats
 from taxi_assets.partitions import MONTHS
-from taxi_assets.schedules.verify_published import verify_published
+from taxi_assets.schedules.verify_published import VERIFY_JOB
 from taxi_assets.sensors.lost_jobs import stop_lost_jobs
 from taxi_assets.settings import Settings
 from taxi_assets_tests.conftest import MONTH, PRODUCTION, write_source
@@ -256,7 +256,7 @@ def launched(dagster: Dagster) -> str:
     selector = {
         "repositoryName": repository["name"],
         "repositoryLocationName": repository["location"]["name"],
-        "jobName": verify_published.name,
+        "jobName": VERIFY_JOB,
     }
     tags = [{"key": "dagster/partition", "value": MONTH}]
     answered = dagster.ask(

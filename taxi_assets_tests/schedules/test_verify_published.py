@@ -22,7 +22,8 @@ from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.resource import LakeResource
 from taxi_assets.metrics.recorder import TableMetrics
 from taxi_assets.operations.run_month import MonthResult
-from taxi_assets.schedules.verify_published import verify_each_month, verify_published
+from taxi_assets.partitions import MONTHS
+from taxi_assets.schedules.verify_published import verify_published
 from taxi_assets.settings import Settings
 from taxi_assets_tests.conftest import MONTH
 from taxi_assets_tests.support.publishing_by_hand import publish_again
@@ -53,7 +54,7 @@ def damaged(lake: Path, tmp_path: Path) -> Iterator[str]:
 
 
 def execute(lake: Path, instance: dg.DagsterInstance, month: str = MONTH) -> dg.ExecuteInProcessResult:
-    return verify_published.execute_in_process(
+    return verify_published(MONTHS).execute_in_process(
         instance=instance,
         partition_key=month,
         resources={
@@ -135,15 +136,24 @@ def test_tables_of_another_staging_are_left_to_the_status(
     assert curated == {"daily_metrics"}
 
 
-def test_the_schedule_asks_for_every_published_month(lake: Path) -> None:
+def asked_for(settings: Settings, lake: Path) -> list[tuple[str | None, str | None]]:
+    """Month and run key of the runs that the schedule asks for."""
+    definitions = build_definitions(settings)
     with dg.DagsterInstance.ephemeral() as instance:
         context = dg.build_schedule_context(
             instance=instance,
             scheduled_execution_time=datetime(2024, 5, 2, 6, tzinfo=timezone.utc),
             resources={"lake": LakeResource(root=str(lake))},
-            repository_def=build_definitions(Settings(lake=str(lake))).get_repository_def(),
+            repository_def=definitions.get_repository_def(),
         )
         with context:
-            requests = verify_each_month.evaluate_tick(context).run_requests
-    assert requests is not None
-    assert [(request.partition_key, request.run_key) for request in requests] == [(MONTH, f"2024-05 {MONTH}")]
+            requests = definitions.resolve_schedule_def("verify_each_month").evaluate_tick(context).run_requests
+    return [(request.partition_key, request.run_key) for request in requests or ()]
+
+
+def test_the_schedule_asks_for_every_published_month(lake: Path) -> None:
+    assert asked_for(Settings(lake=str(lake)), lake) == [(MONTH, f"2024-05 {MONTH}")]
+
+
+def test_it_asks_for_no_month_that_the_pages_do_not_have(lake: Path) -> None:
+    assert asked_for(Settings(lake=str(lake), first_month="2024-03"), lake) == []

@@ -40,8 +40,10 @@ NOW = datetime(2024, 6, 1, 12, tzinfo=timezone.utc)
 ALL_MONTHS = ended_months(NOW, tlc.FIRST_MONTH)
 
 
-def daemon_for(tmp_path: Path, source: str, watch_from: str = "", look_seconds: float = 600) -> Daemon:
-    settings = Settings(lake=str(tmp_path / "lake"), source=source, watch_from=watch_from)
+def daemon_for(
+    tmp_path: Path, source: str, watch_from: str = "", look_seconds: float = 600, first: str = tlc.FIRST_MONTH
+) -> Daemon:
+    settings = Settings(lake=str(tmp_path / "lake"), source=source, watch_from=watch_from, first_month=first)
     clock = Clock(NOW)
     defs = location_with(settings, source_watcher(settings, clock, look_seconds))
     return Daemon(defs, WATCHER, tmp_path / "home", clock)
@@ -53,6 +55,13 @@ def test_the_months_that_have_ended_are_the_newest_first() -> None:
     assert ended_months(datetime(2024, 1, 31, tzinfo=timezone.utc), newest=1) == ["2023-12"]
     assert ended_months(NOW, "2009-01")[-1] == tlc.FIRST_MONTH
     assert ended_months(NOW, "2024-06") == []
+
+
+@pytest.mark.parametrize("watch_from", ["", "2023-01"])
+def test_no_month_before_the_first_is_watched(tmp_path: Path, watch_from: str) -> None:
+    daemon = daemon_for(tmp_path, str(tmp_path), watch_from, first="2024-04")
+    daemon.tick()
+    assert read_cursor(daemon.cursor).months.keys() == {"2024-04", "2024-05"}
 
 
 def test_the_watcher_is_off_on_a_laptop_and_on_on_aws_unless_told_otherwise() -> None:

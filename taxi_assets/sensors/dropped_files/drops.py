@@ -187,4 +187,4 @@ def _moment(text: str) -> datetime:
 def _complaint(month: str) -> str:
     if not month:
         return f"it is not called as a trip file is ({_PREFIX}YYYY-MM{_SUFFIX})"
-    return f"{month} has not ended, or is before {tlc.FIRST_MONTH}"
+    return f"{month} has not ended, or is before {tlc.FIRST_MONTH} or the first month by TAXI_FROM"

@@ -116,7 +116,8 @@ def source_watcher(
     ) -> dg.SensorResult:
         """One look: what is there, what to do about it, what to remember."""
         now, code = clock(), running_version()
-        months = ended_months(now, settings.watch_from, None if settings.watch_from else MONTHS_WATCHED)
+        first = max(settings.watch_from, settings.first_month)
+        months = ended_months(now, first, None if settings.watch_from else MONTHS_WATCHED)
         before = read_cursor(context.cursor)
         order = in_turn(months, before)
         sightings = open_source(source.spec).look(order, look_seconds)
