@@ -21,6 +21,7 @@ from taxi_assets.checks.check import Answer, ask_all
 from taxi_assets.checks.curated import CuratedMonth
 from taxi_assets.checks.staging import registry as staging
 from taxi_assets.checks.staging.subject import StagedMonth
+from taxi_assets.lake.append_tables import LandedFile
 from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.publishing import Publication
 
@@ -54,13 +55,9 @@ def verify(lake: Lake, month: str) -> Verified:
     """
     trips, quarantine = lake.publisher.live(TRIPS, month), lake.publisher.live(QUARANTINE, month)
     source, zones = lake.ledger.current(month, TRIPS_DATASET), lake.ledger.current(month, ZONES_DATASET)
-    again = f"run {month} again: taxi-assets run --month {month}"
-    if trips is None or quarantine is None or source is None or zones is None:
-        raise NotVerifiable(f"{month} is not published", again)
-    if trips.lineage.get("rules_version") != str(RULES_VERSION):
-        raise NotVerifiable(f"{month} was published under rules that are not today's", again)
-    if trips.lineage.get("source_sha256") != source.sha256 or trips.lineage.get("zones_sha256") != zones.sha256:
-        raise NotVerifiable(f"{month} was staged from files that are not in force any more", again)
+    why_not = _why_not(trips, quarantine, source, zones)
+    if why_not or trips is None or quarantine is None or source is None or zones is None:
+        raise NotVerifiable(f"{month} {why_not}", f"run {month} again: taxi-assets run --month {month}")
     staged = StagedMonth(
         month=month,
         source=source.path,
@@ -80,6 +77,32 @@ def verify(lake: Lake, month: str) -> Verified:
     built = CuratedMonth(month, trips.path, dict(_of_this_staging(live.items(), trips)))
     answers += ask_all(curated.CHECKS, built, [asset_key(CURATED_TABLES[name]) for name in built.tables])
     return Verified(month, trips.version, answers)
+
+
+def published_months(lake: Lake) -> dict[str, str]:
+    """Each published month, and why its checks cannot be asked again; empty if they can."""
+    trips, quarantine = lake.publisher.months(TRIPS), lake.publisher.months(QUARANTINE)
+    sources, zones = (
+        {file.month: file for file in lake.ledger.all_current(dataset)} for dataset in (TRIPS_DATASET, ZONES_DATASET)
+    )
+    return {
+        month: _why_not(live, quarantine.get(month), sources.get(month), zones.get(month))
+        for month, live in trips.items()
+    }
+
+
+def _why_not(
+    trips: Publication | None, quarantine: Publication | None, source: LandedFile | None, zones: LandedFile | None
+) -> str:
+    if trips is None or quarantine is None:
+        return "is not published"
+    if source is None or zones is None:
+        return "has no file that is in force"
+    if trips.lineage.get("rules_version") != str(RULES_VERSION):
+        return "was published under rules that are not today's"
+    if trips.lineage.get("source_sha256") != source.sha256 or trips.lineage.get("zones_sha256") != zones.sha256:
+        return "was staged from files that are not in force any more"
+    return ""
 
 
 def _of_this_staging(live: Iterable[tuple[str, Publication | None]], trips: Publication) -> Iterable[tuple[str, str]]:

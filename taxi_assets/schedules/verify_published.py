@@ -7,11 +7,10 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from glue_jobs.contracts import TRIPS
 from glue_jobs.errors import PipelineError
 from taxi_assets.assets.publish import points_of, put, record_answers
 from taxi_assets.assets.specs import RUNS_POOL
-from taxi_assets.checks.verify import evaluations, verify
+from taxi_assets.checks.verify import evaluations, published_months, verify
 from taxi_assets.errors import failing_the_step
 from taxi_assets.lake.resource import LakeResource
 from taxi_assets.metrics.recorder import Metrics
@@ -67,12 +66,15 @@ def verify_each_month(job: dg.JobDefinition) -> dg.ScheduleDefinition:
         job=job,
         cron_schedule="0 6 2 * *",
         execution_timezone="America/New_York",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
         description="Each month, the checks of every published month are asked again.",
     )
     def each_month(context: dg.ScheduleEvaluationContext, lake: LakeResource) -> Iterator[dg.RunRequest]:
-        """One run for each published month that the pages have."""
-        for month in lake.open().publisher.months(TRIPS):
-            if job.partitions_def is not None and job.partitions_def.has_partition_key(month):
+        """One run for each published month that the pages have and of which the checks can be asked."""
+        for month, why_not in published_months(lake.open()).items():
+            if why_not:  # a run would only fail for it, each month again
+                context.log.info(f"{month} {why_not}: its checks are asked when it was run again")
+            elif job.partitions_def is not None and job.partitions_def.has_partition_key(month):
                 yield dg.RunRequest(run_key=f"{context.scheduled_execution_time:%Y-%m} {month}", partition_key=month)
 
     return each_month

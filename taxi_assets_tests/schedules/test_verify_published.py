@@ -16,7 +16,7 @@ from glue_jobs.contracts import CURATED_TABLES, MONTHLY_TABLES, TRIPS
 from taxi_assets.alerts.event_log import read_news
 from taxi_assets.alerts.problems import Kind, Problem
 from taxi_assets.asset_keys import CHECK_HISTORY_KEY, RUN_METRICS_KEY, STAGING_TRIPS
-from taxi_assets.checks.verify import NotVerifiable, verify
+from taxi_assets.checks.verify import NotVerifiable, published_months, verify
 from taxi_assets.definitions import build_definitions
 from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.resource import LakeResource
@@ -24,9 +24,9 @@ from taxi_assets.metrics.recorder import TableMetrics
 from taxi_assets.operations.run_month import MonthResult
 from taxi_assets.partitions import MONTHS
 from taxi_assets.schedules.verify_published import verify_published
-from taxi_assets.settings import Settings
+from taxi_assets.settings import Profile, Settings
 from taxi_assets_tests.conftest import MONTH
-from taxi_assets_tests.support.publishing_by_hand import publish_again
+from taxi_assets_tests.support.publishing_by_hand import publish_again, publish_month
 
 
 @pytest.fixture(scope="module")
@@ -153,6 +153,19 @@ def asked_for(settings: Settings, lake: Path) -> list[tuple[str | None, str | No
 
 def test_the_schedule_asks_for_every_published_month(lake: Path) -> None:
     assert asked_for(Settings(lake=str(lake)), lake) == [(MONTH, f"2024-05 {MONTH}")]
+
+
+@pytest.mark.parametrize("settings", [Settings(), Settings(profile=Profile.AWS, lake="s3://bucket")])
+def test_it_runs_wherever_the_daemon_does_without_being_switched_on(settings: Settings) -> None:
+    schedule = build_definitions(settings).resolve_schedule_def("verify_each_month")
+    assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
+
+
+def test_it_asks_for_no_month_of_which_a_run_could_only_fail(tmp_path: Path) -> None:
+    lake = Lake.in_folder(tmp_path / "lake")
+    publish_month(lake, "2023-05", "v1")  # by no run: no file is in force for it
+    assert published_months(lake) == {"2023-05": "has no file that is in force"}
+    assert asked_for(Settings(lake=str(tmp_path / "lake")), tmp_path / "lake") == []
 
 
 def test_it_asks_for_no_month_that_the_pages_do_not_have(lake: Path) -> None:
