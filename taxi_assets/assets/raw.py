@@ -5,11 +5,13 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import dagster as dg
+from pydantic import Field
 
 from glue_jobs.contracts import FILES
 from glue_jobs.contracts.raw import TRIPS_DATASET, ZONES_DATASET
 from glue_jobs.errors import Cause
 from glue_jobs.reports import INGEST_RAW, IngestReport, LandedTripsReport
+from glue_jobs.sources.inbox import INBOX
 from taxi_assets.asset_keys import RAW_TRIPS, RAW_ZONES, SOURCE_TRIPS, SOURCE_ZONES
 from taxi_assets.assets.columns import TRIP_FILE_SCHEMA, ZONE_FILE_SCHEMA
 from taxi_assets.assets.ledger import show_in_catalog
@@ -48,12 +50,15 @@ def source_specs(months: Months) -> list[dg.AssetSpec]:
 
 
 class IngestConfig(dg.Config):
-    """``source``: where the trip file comes from instead of the source that is set, which still gives the zones.
+    """What the launchpad offers for a run; empty is as set."""
 
-    As ``TAXI_SOURCE``, or ``inbox:`` and a folder, or ``s3://…``, with the file directly in it.
-    """
-
-    source: str = ""
+    source: str = Field(
+        default="",
+        description="Where the month comes from instead of TAXI_SOURCE, its zone lookup too: https://… in the TLC's "
+        "layout, a folder with its files, or synthetic:rows=50000,seed=1. Of inbox:FOLDER, which has trip files "
+        "only (also s3://…), the lookup is that of TAXI_SOURCE.",
+        examples=["synthetic:rows=50000,seed=1"],
+    )
 
 
 def _ingest_raw(
@@ -65,8 +70,15 @@ def _ingest_raw(
     metrics: dg.ResourceParam[Metrics],
 ) -> Iterator[Result]:
     """Fetch the month's files from the source, verify and land them, enter them in the ledger."""
-    places = {"source": config.source, "zones_source": source.spec} if config.source else {"source": source.spec}
+    places = _places(config.source, source.spec)
     yield from run_and_publish(context, jobs, lake, metrics, lambda opened: _work(context, opened, places))
+
+
+def _places(given: str, set_: str) -> dict[str, str]:
+    """Where trips and zones come from; an inbox, alone of all sources, has no zones."""
+    if given.startswith(INBOX):
+        return {"source": given, "zones_source": set_}
+    return {"source": given or set_}
 
 
 def ingest_raw(months: Months) -> dg.AssetsDefinition:

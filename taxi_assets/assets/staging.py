@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 import dagster as dg
+from pydantic import Field
 
 from glue_jobs.contracts import QUARANTINE, TRIPS
 from glue_jobs.contracts.raw import TRIPS_DATASET, ZONES_DATASET
@@ -31,13 +32,17 @@ _KINDS = {"pyspark", "iceberg"}
 
 
 class StagingConfig(dg.Config):
-    """``replay``: judge only the live quarantine again, under the rules of today, instead of the whole file.
+    """What the launchpad offers for a run; the command line has ``replay`` and ``run --accept-smaller`` for it."""
 
-    ``accept_smaller``: who wants the month although it is smaller than the version that it replaces, and why.
-    """
-
-    replay: bool = False
-    accept_smaller: str = ""
+    replay: bool = Field(
+        default=False,
+        description="Judge only the live quarantine again, under the rules of today, instead of the whole file.",
+    )
+    accept_smaller: str = Field(
+        default="",
+        description="Who wants the month although it is much smaller than the version that is live, and why.",
+        examples=["Ada: the TLC took the trips of vendor 6 back"],
+    )
 
 
 def _stage_trips(

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+import yaml
 
+from taxi_assets.definitions import MONTH_JOB
 from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.status import lake_status
 from taxi_assets.settings import Settings
@@ -72,6 +74,22 @@ def test_a_range_of_months_can_be_backfilled_for_chosen_tables(backfilled: Dagst
     assert [month.month for month in months] == BACKFILLED
     for month in months:
         assert set(month.tables) == {"staging.trips", "staging.quarantine", "curated.daily_metrics"}
+
+
+def test_the_launchpad_offers_what_a_run_takes_and_says_what_it_means(ui: Dagster) -> None:
+    schema = ui.ask(
+        """query ($s: PipelineSelector!) { runConfigSchemaOrError(selector: $s) { ... on RunConfigSchema {
+             rootDefaultYaml
+             allConfigTypes { ... on CompositeConfigType { fields { name description } } } } } }""",
+        s={**LOCATION, "pipelineName": MONTH_JOB},
+    )["runConfigSchemaOrError"]
+    offered = yaml.safe_load(schema["rootDefaultYaml"])["ops"]
+    assert offered["ingest_raw"]["config"] == {"source": ""}
+    assert offered["stage_trips"]["config"] == {"replay": False, "accept_smaller": ""}
+    said = {field["name"]: field["description"] for of in schema["allConfigTypes"] for field in of.get("fields", ())}
+    assert "synthetic:rows=50000,seed=1" in said["source"]
+    assert said["replay"]
+    assert said["accept_smaller"]
 
 
 def test_the_graph_shows_partitions_checks_columns_and_row_counts(backfilled: Dagster) -> None:
