@@ -52,10 +52,11 @@ format: setup ## put the style right
 ui: setup ## the asset graph in a browser, http://127.0.0.1:3000 (LAKE=demo-lake for the demo's)
 	$(BIN)/taxi-assets ui --lake $(LAKE)
 
-docs: setup ## write the data dictionary, the ODCS files and the list of metrics from the code
+docs: setup ## write the data dictionary, ODCS and dbt files, metrics and architecture from the code
 	$(BIN)/python -m taxi_assets.docs.contract_export docs/contracts
 	$(BIN)/python -m taxi_assets.docs.dictionary docs/data-dictionary.md
 	$(BIN)/python -m taxi_assets.docs.metrics_page docs/metrics.md
+	$(BIN)/python -m taxi_assets.docs.dbt_sources docs/dbt/sources.yml
 	$(BIN)/python -m taxi_assets.docs.architecture docs/architecture.md
 
 bench: setup ## time the jobs on Sail, JVM Spark and DuckDB (TLC=folder in the TLC's layout for real data)

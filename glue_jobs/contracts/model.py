@@ -46,6 +46,11 @@ class Column:
     nullable: bool = True
     sources: tuple[str, ...] = ()
 
+    @property
+    def comment(self) -> str:
+        """The description with the unit, as catalogs show it."""
+        return f"{self.description} [{self.unit}]" if self.unit else self.description
+
 
 @dataclass(frozen=True)
 class Table:

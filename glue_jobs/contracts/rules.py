@@ -3,16 +3,11 @@
 Belongs here: id, tier, reason and predicate of each rule. Does not: how a predicate is evaluated
 (``transforms.judge``) and no threshold of a check over many rows (``taxi_assets.checks``).
 
-A predicate is Spark SQL over the normalised source columns (``tlc.TRIP_COLUMNS``) and these helpers:
-``wall_seconds`` (drop-off minus pick-up on the wall clock), ``duration_seconds`` (the same, put right where the
-clock was changed in between), ``in_fall_back_hour`` (pick-up between 01:00 and 02:00 on the first Sunday of
-November, an hour that happens twice), ``is_repeated`` (an identical row came before), ``owing_cents`` (total_amount
-less ``tlc.PARTS_OF_TOTAL``), ``part_cents`` and ``fee_cents`` (the sums of ``tlc.PARTS_OF_TOTAL`` and of ``tlc.FEES``)
-and ``is_refund`` (total below zero, improvement surcharge not above it). ``{month_start}`` and
-``{next_month}`` stand for the bounds of the file's month. A predicate that is null counts as false.
+A predicate is Spark SQL over the normalised source columns (``tlc.TRIP_COLUMNS``) and ``HELPERS``. ``{month_start}``
+and ``{next_month}`` stand for the bounds of the file's month. A predicate that is null counts as false.
 
-The predicate of a LINK rule reads the columns of ``staging.trips`` and ``has_counterpart`` (``transforms.link``),
-because whether a refund has a trip is a matter of the whole month.
+The predicate of a LINK rule reads the columns of ``staging.trips`` and ``has_counterpart``, because whether a refund
+has a trip is a matter of the whole month.
 
 How totals add up (``total_does_not_add_up``) was learnt from the file of February 2024, 1,030,141 trips: vendor 1
 (CMT) counts the fees in ``extra`` as well, so that it owes nothing (all of 240,832 metered trips); vendor 2 (Curb) owes
@@ -49,6 +44,22 @@ trip `is_refunded` like one of the whole; what was given back is the refund's `t
 sum of all totals, however they pair. A total below zero with an improvement surcharge above zero is a charge, not a
 refund."""
 """How refunds are linked to trips (``transforms.link``), in the words of the data dictionary."""
+
+
+HELPERS = {
+    "wall_seconds": "Drop-off minus pick-up on the wall clock, in whole seconds",
+    "duration_seconds": "`wall_seconds`, put right by an hour where the clock was changed in between",
+    "in_fall_back_hour": "Whether the pick-up is between 01:00 and 02:00 on the first Sunday of November, an hour that "
+    "happens twice",
+    "is_repeated": "Whether a row that is identical in every column came before",
+    "part_cents": f"{', '.join(tlc.PARTS_OF_TOTAL)}, each rounded to the cent, added up; null counts as 0",
+    "fee_cents": f"{', '.join(tlc.FEES)}, each rounded to the cent, added up; null counts as 0",
+    "owing_cents": "`total_amount` rounded to the cent, less `part_cents`",
+    "is_refund": "Whether `total_amount`, rounded to the cent, is below zero, and `improvement_surcharge` not above it",
+    "has_counterpart": "Whether the row is paired: a refund with the trip that it reverses, a trip with its refund",
+}
+"""What predicates speak of beside columns (``transforms.judge``, ``transforms.link``). Cents are rounded half away from
+zero."""
 
 
 class Tier(str, Enum):

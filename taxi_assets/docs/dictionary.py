@@ -10,9 +10,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from glue_jobs.contracts import TABLES, TRIPS, Table, tlc
+from glue_jobs.contracts.categories import CATEGORIES, READINGS
 from glue_jobs.contracts.eras import ERAS
 from glue_jobs.contracts.model import Column
-from glue_jobs.contracts.rules import PAIRING, RULES_VERSION, Tier, rules_of
+from glue_jobs.contracts.rules import HELPERS, PAIRING, RULES_VERSION, Tier, rules_of
+from taxi_assets.warehouse.query_log import QUERY_LOG
+from taxi_assets.warehouse.view import SCHEMA, views
 
 _LINEAGE = {
     "staging": (
@@ -21,6 +24,9 @@ _LINEAGE = {
     ),
     "curated": f"`from` names columns of `{TRIPS.full_name}`.",
 }
+_WRITTEN_FROM = """\
+Written by `make docs` from the contracts in `glue_jobs/contracts` and the heads of the files in
+`taxi_assets/warehouse/views`; edit those, not this file."""
 _EVERY_COLUMN = tuple(column.name for column in tlc.TRIP_COLUMNS)
 
 
@@ -28,9 +34,11 @@ def render() -> str:
     """The dictionary as Markdown."""
     parts = [
         "# Data dictionary",
-        "Written from the contracts in `glue_jobs/contracts` by `make docs`; edit those, not this file.",
+        _WRITTEN_FROM,
         "Timestamps are New York wall-clock time without a zone. Money is exact: DECIMAL, never a double.",
-        *(section(table) for table in TABLES.values()),
+        _readings(),
+        *(section(table) for table in (*TABLES.values(), QUERY_LOG)),
+        *(section(view.table) for view in views().values()),
         _rules(),
         trip_file(),
         _history(),
@@ -42,6 +50,8 @@ def section(table: Table) -> str:
     """The part on one table."""
     grain = ", ".join(f"`{name}`" for name in table.grain) or "one row of the source"
     partitions = ", ".join(f"`{name}`" for name in table.partition_by)
+    kept = f" Partitioned by {partitions}." if partitions else ""
+    what = "A view" if table.layer == SCHEMA else f"Contract version {table.version}"
     rows = (
         (
             str(column.field_id),
@@ -59,9 +69,25 @@ def section(table: Table) -> str:
         (
             f"## {table.full_name}",
             table.description,
-            f"A row is identified by: {grain}. Partitioned by {partitions}. Contract version {table.version}.",
+            f"A row is identified by: {grain}.{kept} {what}.",
             *([lineage] if lineage else []),
             _markdown(("id", "column", "type", "unit", "null", "meaning", "from"), rows),
+        )
+    )
+
+
+def _readings() -> str:
+    """What holds for all tables, and the categories with their bounds."""
+    values = (
+        (f"`{one.column}`", one.value, one.meaning, f"`{one.of}` {'null' if one.example is None else one.example}")
+        for one in CATEGORIES
+    )
+    return "\n\n".join(
+        (
+            "## How to read it",
+            "\n".join(f"- **{name}**: {text}" for name, text in READINGS.items()),
+            "### Categories",
+            _markdown(("column", "value", "meaning", "a trip that has it"), values),
         )
     )
 
@@ -80,6 +106,8 @@ def _rules() -> str:
             "that lacks a detail."
         ),
         f"How refunds pair: {_one_line(PAIRING)}",
+        "What predicates speak of beside columns; cents are rounded half away from zero:",
+        _markdown(("helper", "is"), ((f"`{name}`", meaning) for name, meaning in HELPERS.items())),
     ]
     for tier, effect in (
         (Tier.QUARANTINE, "A row that one of these applies to goes to `staging.quarantine`, with all its reasons."),

@@ -42,7 +42,7 @@ from pyiceberg.types import (
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, SQLAlchemyError
 
 from glue_jobs.contracts import Table
-from glue_jobs.contracts.model import Column, Type
+from glue_jobs.contracts.model import Type
 from glue_jobs.errors import Cause, PipelineError
 from taxi_assets.aws.client import AWS_ERRORS, aws_error_in
 from taxi_assets.aws.glue_table import point_at
@@ -90,15 +90,10 @@ def iceberg_schema(table: Table) -> Schema:
     """
     return Schema(
         *(
-            NestedField(column.field_id, column.name, _TYPES[column.type], required=False, doc=comment(column))
+            NestedField(column.field_id, column.name, _TYPES[column.type], required=False, doc=column.comment)
             for column in table.columns
         )
     )
-
-
-def comment(column: Column) -> str:
-    """A column's description with its unit, as catalogs show it."""
-    return f"{column.description} [{column.unit}]" if column.unit else column.description
 
 
 def partition_spec(table: Table) -> PartitionSpec:
@@ -124,14 +119,14 @@ def _evolved(iceberg: IcebergTable, table: Table) -> IcebergTable:
     known = {field.field_id: field for field in iceberg.schema().fields}
     gained = [column for column in table.columns if column.field_id not in known]
     reworded = [
-        column for column in table.columns if column not in gained and known[column.field_id].doc != comment(column)
+        column for column in table.columns if column not in gained and known[column.field_id].doc != column.comment
     ]
     if gained or reworded:
         with iceberg.update_schema() as change:
             for column in gained:
-                change.add_column(column.name, _TYPES[column.type], doc=comment(column))
+                change.add_column(column.name, _TYPES[column.type], doc=column.comment)
             for column in reworded:
-                change.update_column(column.name, doc=comment(column))
+                change.update_column(column.name, doc=column.comment)
     if any(iceberg.properties.get(name) != text for name, text in _descriptions(table).items()):
         _set_properties(iceberg, _descriptions(table))
     for column in gained:

@@ -20,7 +20,7 @@ from glue_jobs.contracts import CURATED_TABLES, MONTHLY_TABLES, TABLES, TRIPS
 from glue_jobs.contracts.raw import TRIPS_DATASET
 from taxi_assets.asset_keys import RAW_TRIPS, STAGING_TRIPS, asset_key
 from taxi_assets.aws.raw_table import expected_columns
-from taxi_assets.lake.catalog import comment, partition_spec
+from taxi_assets.lake.catalog import partition_spec
 from taxi_assets.lake.catalog_check import check_catalog
 from taxi_assets.lake.lake import Lake
 from taxi_assets.metrics.names import METRICS, NAMESPACE
@@ -101,7 +101,7 @@ def test_glue_shows_every_table_as_its_contract_says(published: Published) -> No
         columns = shown["StorageDescriptor"]["Columns"]
         assert [column["Name"] for column in columns] == list(table.column_names)
         for column, contract in zip(columns, table.columns, strict=True):
-            assert column["Comment"] == comment(contract)
+            assert column["Comment"] == contract.comment
             assert column["Type"] == {"timestamp_ntz": "timestamp"}.get(contract.type.value, contract.type.value)
             assert column["Parameters"]["iceberg.field.id"] == str(contract.field_id)
         assert lake.open().catalog.open(table).spec().fields == partition_spec(table).fields
