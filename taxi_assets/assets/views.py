@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from glue_jobs.contracts import TABLES
-from taxi_assets.asset_keys import asset_key
+from glue_jobs.contracts import FILES, TABLES
+from taxi_assets.asset_keys import RAW_TRIPS, asset_key
 from taxi_assets.assets.columns import column_schema
 from taxi_assets.assets.policies import when_its_text_changes
 from taxi_assets.assets.previews import PREVIEW_ROWS, as_table
@@ -22,12 +22,16 @@ from taxi_assets.warehouse.lineage import columns_below
 from taxi_assets.warehouse.view import View, views
 
 COLUMNS_ARE_AS_DOCUMENTED = "columns_are_as_documented"
+_ASSETS = {**{name: asset_key(table) for name, table in TABLES.items()}, FILES.full_name: RAW_TRIPS}
+"""The asset that a table's rows come with: the ledger of files is written by who lands them."""
+_OF_COLUMNS = _ASSETS.keys() - {FILES.full_name}
+"""Tables whose asset has their columns."""
 
 
 def _spec(view: View) -> dg.AssetSpec:
     return dg.AssetSpec(
         asset_key(view.table),
-        deps=[asset_key(TABLES[name]) for name in view.tables if name in TABLES],
+        deps={_ASSETS[name] for name in view.tables if name in _ASSETS},
         description=view.table.description,
         group_name=view.table.layer,
         kinds={"sql", "view"},
@@ -102,8 +106,7 @@ def _lineage(view: View) -> dg.TableColumnLineage:
     found = columns_below(view)
     return dg.TableColumnLineage(
         {
-            name: [dg.TableColumnDep(dg.AssetKey(table.split(".")), column) for table, column in below]
+            name: [dg.TableColumnDep(_ASSETS[table], column) for table, column in below if table in _OF_COLUMNS]
             for name, below in found.items()
-            if below
         }
     )
