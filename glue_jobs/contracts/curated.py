@@ -17,6 +17,7 @@ from glue_jobs.contracts.model import Column, Table, Type
 
 _SPEED = "Miles by hours of the trips that covered a distance and took time"
 _SPEED_FROM = ("trip_distance", "trip_duration_minutes")
+_INTERPOLATED = "interpolated linearly, to four decimals"
 _PAID = ("payment_type", "is_refund")
 _ZONES = ("pickup_location_id", "dropoff_location_id")
 
@@ -56,11 +57,11 @@ def _mean(field_id: int, name: str, column: str, unit: str) -> Column:
 
 
 def _median(field_id: int, name: str, column: str, unit: str) -> Column:
-    return _number(field_id, name, f"Median {column}, to four decimals", unit, column)
+    return _number(field_id, name, f"Median {column}, {_INTERPOLATED}", unit, column)
 
 
 def _p95(field_id: int, name: str, column: str, unit: str) -> Column:
-    return _number(field_id, name, f"95th percentile of {column}, to four decimals", unit, column)
+    return _number(field_id, name, f"95th percentile of {column}, {_INTERPOLATED}", unit, column)
 
 
 # Columns that several tables have, each under its own field id there.

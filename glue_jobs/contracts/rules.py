@@ -31,6 +31,8 @@ MAX_AMOUNT = 10_000
 """Dollars. The taximeter's largest honest fares are a few hundred; DECIMAL(10,2) holds 99,999,999.99."""
 MAX_MILES = 1_000
 """Miles. A day (the longest trip accepted) at 42 mph; odometer faults are in the hundred thousands."""
+MAX_PLAUSIBLE_HOURS = 6
+"""Hours. Longer trips cover less ground: meters that were left on (the figures are in docs/decisions.md)."""
 MAX_CODE = 999
 """Largest value that a code or a passenger count may have: TLC codes have one or two digits."""
 
@@ -52,6 +54,7 @@ HELPERS = {
     "in_fall_back_hour": "Whether the pick-up is between 01:00 and 02:00 on the first Sunday of November, an hour that "
     "happens twice",
     "is_repeated": "Whether a row that is identical in every column came before",
+    "fare_cents": "`fare_amount` rounded to the cent",
     "part_cents": f"{', '.join(tlc.PARTS_OF_TOTAL)}, each rounded to the cent, added up; null counts as 0",
     "fee_cents": f"{', '.join(tlc.FEES)}, each rounded to the cent, added up; null counts as 0",
     "owing_cents": "`total_amount` rounded to the cent, less `part_cents`",
@@ -113,7 +116,7 @@ def _any(template: str, columns: tuple[str, ...]) -> str:
 _AMOUNT = "isnan({0}) OR abs({0}) > " + str(MAX_AMOUNT)
 _CODE = "{0} < 0 OR {0} > " + str(MAX_CODE)
 _CODE_AS_DOUBLE = "isnan({0}) OR {0} <> floor({0}) OR " + _CODE
-_UNSTATED_FARE = f"""payment_type = {tlc.FLEX} AND fare_amount < 0 AND NOT is_refund
+_UNSTATED_FARE = f"""payment_type = {tlc.FLEX} AND fare_cents < 0 AND NOT is_refund
   AND part_cents + fee_cents IN (0, -250)"""
 _UNEXPLAINED = f"""CASE
   WHEN {_UNSTATED_FARE} THEN false
@@ -161,7 +164,12 @@ RULES: tuple[Rule, ...] = (
     _warning("zero_distance", "The meter recorded no distance", "trip_distance = 0"),
     _warning("zero_duration", "Pick-up and drop-off at the same second", "duration_seconds = 0"),
     _warning("implausible_distance", "More than 100 miles", "trip_distance > 100"),
-    _warning("implausible_duration", "More than 6 hours", "duration_seconds > 21600", since_version=4),
+    _warning(
+        "implausible_duration",
+        f"More than {MAX_PLAUSIBLE_HOURS} hours",
+        f"duration_seconds > {MAX_PLAUSIBLE_HOURS * 3600}",
+        since_version=4,
+    ),
     _warning(
         "implausible_speed",
         "More than 80 mph over the whole trip",
@@ -170,7 +178,8 @@ RULES: tuple[Rule, ...] = (
     _warning(
         "implausible_fare_rate",
         "More than 50 dollars a mile on a trip of at least one mile",
-        "trip_distance >= 1 AND abs(fare_amount) > 50 * trip_distance",
+        "trip_distance >= 1 AND abs(fare_cents) > 5000 * trip_distance",
+        since_version=4,
     ),
     _info("zero_passengers", "The driver entered no passenger", "passenger_count = 0"),
     _info("unknown_rate_code", "Rate code 99", "ratecodeid = 99"),
@@ -200,19 +209,19 @@ RULES: tuple[Rule, ...] = (
         "total_does_not_add_up",
         "The components do not add up to the total in the way in which the vendor's do",
         _UNEXPLAINED,
-        since_version=3,
+        since_version=4,
     ),
     _warning(
         "negative_fare",
         "A fare below zero in a row that is no refund",
-        f"fare_amount < 0 AND NOT is_refund AND NOT coalesce({_UNSTATED_FARE}, false)",
-        since_version=3,
+        f"fare_cents < 0 AND NOT is_refund AND NOT coalesce({_UNSTATED_FARE}, false)",
+        since_version=4,
     ),
     _info(
         "fare_not_stated",
         "The fare of a Flex Fare trip is minus its surcharges, as if it had been free; the total holds",
         _UNSTATED_FARE,
-        since_version=3,
+        since_version=4,
     ),
     Rule(
         "unlinked_refund",

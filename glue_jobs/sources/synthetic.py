@@ -222,11 +222,13 @@ def _texts(values: Array, missing: Array) -> Array:
 
 
 def _plausibly_odd(miles: Array, duration: Array, random: np.random.Generator) -> None:
-    """Rows that are kept and flagged: no distance, no duration, an implausible speed."""
+    """Rows that are kept and flagged: no distance, no duration, an implausible speed, a meter that was left on."""
     rows = len(miles)
     miles[random.random(rows) < 0.022] = 0.0
     duration[random.random(rows) < 0.001] = 0
     duration[random.random(rows) < 0.0005] = 5
+    left_on = random.random(rows) < 0.0006  # 612 of 1,030,141 trips of 2024-02
+    duration[left_on] = random.integers(6 * 3600 + 1, 24 * 3600, left_on.sum())
 
 
 def _soil(trips: Columns, month: str, random: np.random.Generator) -> None:

@@ -67,7 +67,8 @@ def judge(rows: DataFrame, month: str) -> DataFrame:
     fees = sum((_cents_or_none(name) for name in tlc.FEES), F.lit(0))
     parts = sum((_cents_or_none(name) for name in tlc.PARTS_OF_TOTAL), F.lit(0))
     owing = cents(F.col("total_amount")) - parts
-    helped = helped.withColumns({"fee_cents": fees, "part_cents": parts, "owing_cents": owing})
+    fare = cents(F.col("fare_amount"))
+    helped = helped.withColumns({"fare_cents": fare, "fee_cents": fees, "part_cents": parts, "owing_cents": owing})
     return helped.withColumn(REASONS, _matching(Tier.QUARANTINE, month)).withColumn(FLAGS, _matching(Tier.FLAG, month))
 
 

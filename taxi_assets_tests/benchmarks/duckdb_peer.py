@@ -29,9 +29,9 @@ WITH source AS (
     FROM read_parquet('{trips}')
 ), hashed AS (
     SELECT *, hash(source) AS row_hash, hash({trip_key}) AS trip_key,
-        {total} - ({parts}) AS owing_cents, {parts} AS part_cents, {fees} AS fee_cents,
+        {fare} AS fare_cents, {total} - ({parts}) AS owing_cents, {parts} AS part_cents, {fees} AS fee_cents,
         {total} < 0 AND NOT coalesce({surcharge} > 0, false) AS is_refund,
-        payment_type = 0 AND fare_amount < 0 AND NOT is_refund AND part_cents + fee_cents IN (0, -250) AS is_unstated,
+        payment_type = 0 AND fare_cents < 0 AND NOT is_refund AND part_cents + fee_cents IN (0, -250) AS is_unstated,
         date_diff('second', tpep_pickup_datetime, tpep_dropoff_datetime) AS wall_seconds,
         month(tpep_pickup_datetime) = 11 AND dayofweek(tpep_pickup_datetime) = 0
             AND day(tpep_pickup_datetime) <= 7 AND hour(tpep_pickup_datetime) = 1 AS in_fall_back_hour
@@ -70,7 +70,7 @@ SELECT *,
         CASE WHEN wall_seconds > 21600 THEN 'implausible_duration' END,
         CASE WHEN trip_distance > 0 AND wall_seconds > 0 AND trip_distance * 3600 > 80 * wall_seconds
             THEN 'implausible_speed' END,
-        CASE WHEN trip_distance >= 1 AND abs(fare_amount) > 50 * trip_distance THEN 'implausible_fare_rate' END,
+        CASE WHEN trip_distance >= 1 AND abs(fare_cents) > 5000 * trip_distance THEN 'implausible_fare_rate' END,
         CASE WHEN passenger_count = 0 THEN 'zero_passengers' END,
         CASE WHEN ratecodeid = 99 THEN 'unknown_rate_code' END,
         CASE WHEN vendorid IS NULL OR vendorid NOT IN (1, 2, 6, 7) OR ratecodeid NOT IN (1, 2, 3, 4, 5, 6, 99)
@@ -85,12 +85,12 @@ SELECT *,
             WHEN vendorid = 1 THEN owing_cents <> 0
             WHEN vendorid = 2 THEN owing_cents <> fee_cents
             ELSE owing_cents NOT IN (0, fee_cents) END THEN 'total_does_not_add_up' END,
-        CASE WHEN fare_amount < 0 AND NOT is_refund AND NOT coalesce(is_unstated, false) THEN 'negative_fare' END,
+        CASE WHEN fare_cents < 0 AND NOT is_refund AND NOT coalesce(is_unstated, false) THEN 'negative_fare' END,
         CASE WHEN is_unstated THEN 'fare_not_stated' END) AS quality_flags
 FROM marked
 """
 _QUARANTINE = """
-COPY (SELECT '{month}' AS month, * EXCLUDE (row_hash, trip_key, owing_cents, part_cents, fee_cents, wall_seconds,
+COPY (SELECT '{month}' AS month, * EXCLUDE (row_hash, trip_key, fare_cents, owing_cents, part_cents, fee_cents, wall_seconds,
         in_fall_back_hour, is_refund, is_unstated, is_repeated, quality_flags, quarantine_reasons), quarantine_reasons,
         row_hash, '0' AS source_sha256, NULL::VARCHAR AS extra_columns
     FROM judged WHERE quarantine_reasons <> '')
@@ -143,8 +143,8 @@ SELECT '{month}' AS month, tpep_pickup_datetime::DATE AS pickup_date,
     CASE payment_type WHEN 0 THEN 'Flex Fare' WHEN 1 THEN 'Credit card' WHEN 2 THEN 'Cash' WHEN 3 THEN 'No charge'
         WHEN 4 THEN 'Dispute' WHEN 6 THEN 'Voided' ELSE 'Unknown' END AS payment_method,
     {money},
-    fare_amount / nullif(trip_distance, 0) AS fare_per_mile,
-    CASE WHEN payment_type = 1 AND fare_amount > 0 THEN round(tip_amount * 100) * 100 / round(fare_amount * 100) END
+    fare_cents / 100 / nullif(trip_distance, 0) AS fare_per_mile,
+    CASE WHEN payment_type = 1 AND fare_cents > 0 THEN round(tip_amount * 100) * 100 / fare_cents END
         AS tip_percentage,
     coalesce(p.service_zone IN ('Airports', 'EWR') OR d.service_zone IN ('Airports', 'EWR'), false) AS is_airport_trip,
     is_refund,
@@ -268,6 +268,7 @@ def main(month: str, trips: str, zones: str, out: str) -> None:
         "impossible_amounts": " OR ".join(f"isnan({name}) OR abs({name}) > 10000" for name in tlc.MONEY_COLUMNS),
         "trip_key": ", ".join(tlc.TRIP_KEY_COLUMNS),
         "total": _cents("total_amount"),
+        "fare": _cents("fare_amount"),
         "surcharge": _cents("improvement_surcharge"),
         "parts": " + ".join(_cents(name) for name in tlc.PARTS_OF_TOTAL),
         "fees": " + ".join(_cents(name) for name in tlc.FEES),

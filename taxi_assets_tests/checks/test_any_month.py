@@ -107,6 +107,21 @@ def test_that_holds_for_a_month_of_each_era_and_each_change_of_the_clock_that_is
 
 
 @pytest.mark.usefixtures("in_process")
+def test_fractions_of_a_cent_are_judged_as_they_are_published(tmp_path: Path) -> None:
+    month = "2024-03"
+    odd: list[Row] = [
+        {"fare_amount": -0.004, "total_amount": 7.9},
+        {"total_amount": -0.004, "improvement_surcharge": -1.0},
+        {"total_amount": -7.7, "improvement_surcharge": 0.004},
+        {"trip_distance": 1.0, "fare_amount": 50.004, "total_amount": 57.9},
+    ]
+    Month(month, [{**plausible(month), **row} for row in odd]).write(tmp_path / "f.parquet")
+    (tmp_path / "zones.csv").write_bytes(make_zones())
+    staged = stage(month, tmp_path / "f.parquet", tmp_path / "zones.csv", tmp_path / "out")
+    assert failed(staged) == {}
+
+
+@pytest.mark.usefixtures("in_process")
 def test_an_index_of_pandas_hides_no_duplicate_and_categoricals_are_staged_as_their_values(tmp_path: Path) -> None:
     month = "2024-03"
     rows = [plausible(month), {**plausible(month), "trip_distance": 7.0}]

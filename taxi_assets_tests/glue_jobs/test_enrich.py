@@ -164,6 +164,18 @@ def test_a_negative_total_is_a_refund(spark: SparkSession) -> None:
         assert enriched(spark, {"total_amount": -23.5, "improvement_surcharge": surcharge}).is_refund is True
 
 
+@pytest.mark.parametrize(
+    ("total", "surcharge", "is_refund"),
+    [(-0.004, -1.0, False), (-0.005, -1.0, True), (-7.7, 0.004, True), (-7.7, 0.005, False)],
+)
+def test_the_published_cents_decide_what_a_refund_is(
+    spark: SparkSession, total: float, surcharge: float, is_refund: bool
+) -> None:
+    row = enriched(spark, {"total_amount": total, "improvement_surcharge": surcharge})
+    published = (row.total_amount, row.improvement_surcharge)
+    assert row.is_refund is is_refund is (published[0] < 0 and published[1] <= 0)
+
+
 def test_a_negative_total_that_charges_the_improvement_surcharge_is_no_refund(spark: SparkSession) -> None:
     row = enriched(spark, {"fare_amount": -15.6, "total_amount": -7.7})
     assert (row.is_refund, row.quality_flags) == (False, "negative_fare")

@@ -45,7 +45,7 @@ def test_a_quotient_by_zero_is_null(spark: SparkSession) -> None:
     assert evaluate(spark, [0.0], exact.quotient(F.lit(1), F.max("x"))) is None
 
 
-def test_percentiles_are_exact_and_interpolated(spark: SparkSession) -> None:
+def test_percentiles_are_interpolated_linearly(spark: SparkSession) -> None:
     values: list[float | None] = [float(x) for x in range(1, 101)]
     assert evaluate(spark, values, exact.percentile(F.col("x"), 0.5, F.lit(True))) == 50.5
     assert evaluate(spark, values, exact.percentile(F.col("x"), 0.95, F.lit(True))) == 95.05

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -62,7 +62,10 @@ FLAGGED: dict[str, list[dict[str, Any]]] = {
     "zero_distance": [{"trip_distance": 0.0}],
     "zero_duration": [{"tpep_dropoff_datetime": TRIP["tpep_pickup_datetime"]}],
     "implausible_distance": [{"trip_distance": 100.01, "tpep_dropoff_datetime": datetime(2024, 2, 14, 12, 0)}],
-    "implausible_duration": [{"tpep_dropoff_datetime": datetime(2024, 2, 14, 15, 0, 1)}],
+    "implausible_duration": [
+        {"tpep_dropoff_datetime": datetime(2024, 2, 14, 15, 0, 1)},
+        {"tpep_dropoff_datetime": datetime(2024, 2, 15, 9, 0)},
+    ],
     "implausible_speed": [{"trip_distance": 20.01, "fare_amount": 60.0, "total_amount": 67.9}],
     "implausible_fare_rate": [
         {"fare_amount": 150.01, "total_amount": 157.91},
@@ -152,8 +155,24 @@ def test_the_bounds_of_the_rules_belong_to_the_good_side(spark: SparkSession) ->
     assert [reasons for reasons, _ in verdicts(spark, *good)] == [""] * len(good)
 
 
-def test_six_hours_are_still_plausible(spark: SparkSession) -> None:
-    assert verdicts(spark, {"tpep_dropoff_datetime": datetime(2024, 2, 14, 15, 0)}) == [("", "")]
+def test_six_hours_are_plausible_and_are_counted_without_the_hour_that_the_clock_repeats(spark: SparkSession) -> None:
+    six = {"tpep_dropoff_datetime": datetime(2024, 2, 14, 15, 0)}
+    assert verdicts(spark, six) == [("", "")]
+    pickup = datetime(2024, 11, 3, 0, 30)
+    night: list[dict[str, Any]] = [
+        {"tpep_pickup_datetime": pickup, "tpep_dropoff_datetime": pickup + timedelta(hours=hours, seconds=second)}
+        for hours, second in ((5, 0), (5, 1))
+    ]
+    assert verdicts(spark, *night, month="2024-11") == [("", ""), ("", "implausible_duration")]
+
+
+def test_fractions_of_a_cent_that_are_not_published_decide_nothing(spark: SparkSession) -> None:
+    rows: list[dict[str, Any]] = [
+        {"fare_amount": -0.004, "total_amount": 7.9},
+        {"total_amount": -0.004, "fare_amount": -7.9},
+        {"trip_distance": 1.0, "fare_amount": 50.004, "total_amount": 57.9},
+    ]
+    assert verdicts(spark, *rows) == [("", ""), ("", "negative_fare"), ("", "")]
 
 
 def test_several_reasons_are_listed_in_the_order_of_the_registry(spark: SparkSession) -> None:

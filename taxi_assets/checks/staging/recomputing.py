@@ -177,7 +177,8 @@ def _judgeable(rows: str, table: Table, month: str) -> str:
         f" WHEN {pickup} < '{back - _HOUR}' AND {dropoff} >= '{back}' OR in_fall_back_hour AND wall_seconds < 0"
         f" THEN wall_seconds + 3600 ELSE wall_seconds END AS duration_seconds FROM (SELECT *,"
         f" date_sub('second', {pickup}, {dropoff}) AS wall_seconds, {in_hour} AS in_fall_back_hour,"
-        f" {parts} AS part_cents, {total} - part_cents AS owing_cents, {fees} AS fee_cents,"
+        f" {_cents_or_none('fare_amount', 'NULL')} AS fare_cents, {parts} AS part_cents,"
+        f" {total} - part_cents AS owing_cents, {fees} AS fee_cents,"
         f" {total} < 0 AND {surcharge} <= 0 AS is_refund"
         f" FROM (SELECT {', '.join(named)}, {FLAGS if table is TRIPS else REASONS} FROM {rows})))"
     )
