@@ -71,7 +71,7 @@ def quotient(numerator: Column, denominator: Column) -> Column:
 
 
 def percentile(value: Column, fraction: float, where: Column) -> Column:
-    """The percentile, interpolated linearly, to four decimals: the engines interpolate in different orders of operations.
+    """The percentile, interpolated linearly, to four decimals: the engines interpolate in another order of operations.
 
     Four decimals never lie on a rounding tie for values of two decimals at the 50th and 95th percentile.
     """
