@@ -91,8 +91,8 @@ FROM marked
 """
 _QUARANTINE = """
 COPY (SELECT '{month}' AS month, * EXCLUDE (row_hash, trip_key, fare_cents, owing_cents, part_cents, fee_cents,
-        wall_seconds, in_fall_back_hour, is_refund, is_unstated, is_repeated, quality_flags, quarantine_reasons), quarantine_reasons,
-        row_hash, '0' AS source_sha256, NULL::VARCHAR AS extra_columns
+        wall_seconds, in_fall_back_hour, is_refund, is_unstated, is_repeated, quality_flags, quarantine_reasons),
+        quarantine_reasons, row_hash, '0' AS source_sha256, NULL::VARCHAR AS extra_columns
     FROM judged WHERE quarantine_reasons <> '')
 TO '{out}/quarantine.parquet' (FORMAT parquet, COMPRESSION zstd)
 """

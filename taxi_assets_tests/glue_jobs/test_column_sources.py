@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -19,11 +19,12 @@ from glue_jobs.transforms import curated, enrich, judge
 from glue_jobs.transforms.link import link
 from taxi_assets_tests.support.trips import TRIP, source_rows, staged_rows
 
-MONTH = "2024-02"
+MONTH = "2025-02"  # every fee has begun
+PICKUP = datetime(2025, 2, 12, 9, 0)
 
 
 def lasting(minutes: int) -> dict[str, Any]:
-    return {"tpep_dropoff_datetime": TRIP["tpep_pickup_datetime"] + timedelta(minutes=minutes)}
+    return {"tpep_dropoff_datetime": PICKUP + timedelta(minutes=minutes)}
 
 
 REFUND = {name: -value for name, value in TRIP.items() if name in tlc.MONEY_COLUMNS and value is not None}
@@ -34,17 +35,22 @@ ROWS: list[dict[str, Any]] = [
     {"payment_type": 0, "passenger_count": None, "ratecodeid": None, "total_amount": 30.0, **lasting(31)},
     {"payment_type": 0, "tip_amount": 0.0, "total_amount": 17.0, "cbd_congestion_fee": 0.75, **lasting(13)},
     {"payment_type": 1, "tip_amount": 0.0, "total_amount": 26.0, "dolocationid": 132, **lasting(16)},
+    {"payment_type": 3, "pulocationid": 138, **lasting(5)},
+    {"payment_type": 3, "dolocationid": 1, "trip_distance": 2.5, **lasting(6)},
+    {"payment_type": 3, "total_amount": 21.0, "dolocationid": 138, **lasting(7)},
+    {"payment_type": 3, "total_amount": 22.0, "pulocationid": 1, **lasting(9)},
     {**REFUND, "trip_distance": 1.5, **lasting(2)},
     REFUND,
 ]
+ROWS = [{"tpep_pickup_datetime": PICKUP, **lasting(15), **row} for row in ROWS]
 """Ways of paying of which no two are as frequent; durations of which no two are alike, but of a trip and its refund."""
-FOLLOWING = {1: 2, 2: 0, 0: 1}
+FOLLOWING = {1: 2, 2: 0, 0: 3, 3: 1}
 """Another way of paying, for each."""
 
 
 @pytest.fixture(scope="module")
 def staged(spark: SparkSession) -> list[Row]:
-    return staged_rows(spark, *ROWS).collect()
+    return staged_rows(spark, *ROWS, month=MONTH).collect()
 
 
 @pytest.fixture(scope="module")
@@ -108,16 +114,15 @@ def changed_source(name: str, kind: Kind) -> list[dict[str, Any]]:
     """``ROWS`` with another value of a source column in the first, and of money in its refund, the last, as well."""
     first = {**TRIP, **ROWS[0]}[name]
     if kind is Kind.MONEY:
-        return [{name: -2 * first - 1}, *ROWS[1:-1], {**REFUND, name: 3 * first + 1}]
+        return [{**ROWS[0], name: -2 * first - 1}, *ROWS[1:-1], {**ROWS[-1], name: 3 * first + 1}]
     other = {
-        Kind.TIMESTAMP: TRIP["tpep_pickup_datetime"]
-        + timedelta(days=3, hours=3),  # from Wednesday morning to Saturday noon
+        Kind.TIMESTAMP: PICKUP + timedelta(days=3, hours=3),  # from Wednesday morning to Saturday noon
         Kind.INTEGER: {"payment_type": 2, "vendorid": 1}.get(name, 132),
         Kind.COUNT: 2.0,
         Kind.TEXT: "Y",
         Kind.DISTANCE: 6.0,
     }
-    return [{name: other[kind]}, *ROWS[1:]]
+    return [{**ROWS[0], name: other[kind]}, *ROWS[1:]]
 
 
 def staged_with(spark: SparkSession, zone_column: str) -> list[Row]:
@@ -130,7 +135,9 @@ def staged_with(spark: SparkSession, zone_column: str) -> list[Row]:
 
 def test_a_staged_column_comes_from_the_columns_that_its_contract_names(spark: SparkSession, staged: list[Row]) -> None:
     found = {column.name: set[str]() for column in TRIPS.columns}
-    changes = {c.name: staged_rows(spark, *changed_source(c.name, c.kind)).collect() for c in tlc.TRIP_COLUMNS}
+    changes = {
+        c.name: staged_rows(spark, *changed_source(c.name, c.kind), month=MONTH).collect() for c in tlc.TRIP_COLUMNS
+    }
     changes |= {f"zones.{name}": staged_with(spark, name) for name in tlc.ZONE_COLUMNS[1:]}  # the first is the key
     for source, rows in changes.items():
         for name in differing(staged, rows, found):
