@@ -5,6 +5,8 @@ BIN := .venv/bin
 LAKE ?= lake
 DEMO_LAKE ?= demo-lake
 JOBS ?= auto
+# Tests that start a program of another kind, or many processes, are more than half of the time of all.
+ALONE := not (jvm or spark4 or browser or daemon or emulator or postgres)
 PIN := --universal --python-version 3.10 --generate-hashes --no-annotate --no-strip-extras --no-emit-index-url \
   --no-emit-find-links --custom-compile-command "make lock"
 
@@ -36,8 +38,8 @@ demo: setup ## two synthetic months end to end
 aws-demo: setup ## the AWS profile end to end on an emulator, without an account
 	$(BIN)/python -m taxi_assets_tests.emulators.demo
 
-test: setup ## all tests; COV=90 also measures their coverage and fails below that
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(if $(COV),--cov --cov-report=term:skip-covered --cov-fail-under=$(COV))
+test: setup ## the tests that need Python alone; ALL=1 also those with a JVM, a browser, Postgres, the daemon, emulated AWS
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(if $(ALL),,-m "$(ALONE)") $(if $(COV),--cov --cov-report=term:skip-covered --cov-fail-under=$(COV))
 
 lint: setup ## style and types
 	$(BIN)/ruff check .
