@@ -166,10 +166,10 @@ def open_raw_views(connection: duckdb.DuckDBPyConnection, ledger: Ledger, until:
 def open_query_log(connection: duckdb.DuckDBPyConnection, root: str) -> None:
     """Make ``operations.query_log`` of what the log of the lake ``root`` has when it is asked; in S3 it is empty."""
     select = select_files(QUERY_LOG, [])
-    if not root.startswith("s3://"):
+    files = None if root.startswith("s3://") else QueryLog(root).pattern()
+    if files is not None:
         columns = ", ".join(f"{column.name}: {quoted(duckdb_type(column))}" for column in QUERY_LOG.columns)
-        files = quoted(QueryLog(root).pattern())
-        select = f"SELECT * FROM read_json({files}, format = 'newline_delimited', columns = {{{columns}}})"
+        select = f"SELECT * FROM read_json({quoted(files)}, format = 'newline_delimited', columns = {{{columns}}})"
     _create_view(connection, QUERY_LOG.full_name, select)
 
 

@@ -78,10 +78,11 @@ class QueryLog:
             }
             self._append(self._folder / f"{started:%Y-%m}.jsonl", json.dumps(row) + "\n")
 
-    def pattern(self) -> str:
-        """What matches the files, of which there is at least one then."""
-        self._append(self._folder / "0.jsonl", "")  # DuckDB refuses a pattern that matches nothing
-        return f"{self._folder}/*.jsonl"
+    def pattern(self) -> str | None:
+        """What matches the files, those of later months too; None in a lake that cannot be written and has none."""
+        first = self._folder / "0.jsonl"
+        self._append(first, "")  # DuckDB refuses a pattern that matches nothing
+        return f"{self._folder}/*.jsonl" if first.exists() else None
 
     def _append(self, file: Path, line: str) -> None:
         try:

@@ -8,7 +8,6 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import duckdb
-import pytest
 
 from glue_jobs.contracts import FILES, MONTHLY_TABLES, QUARANTINE, TRIPS, tlc
 from glue_jobs.sources.synthetic import make_month
@@ -22,14 +21,6 @@ from taxi_assets_tests.support.comparing import different_rows
 from taxi_assets_tests.support.publishing_by_hand import live_versions, publish_again
 
 Run = Callable[..., MonthResult]
-
-
-@pytest.fixture(scope="module")
-def lake_to_change(run: Run, source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A lake in which the month is published, for tests that publish more or try to."""
-    lake = tmp_path_factory.mktemp("changing") / "lake"
-    assert run(lake, source).succeeded
-    return lake
 
 
 def test_a_second_run_publishes_identical_data_and_keeps_the_first_version(

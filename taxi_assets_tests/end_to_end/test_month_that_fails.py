@@ -37,14 +37,6 @@ from taxi_assets_tests.support.publishing_by_hand import live_versions, publish_
 Run = Callable[..., MonthResult]
 
 
-@pytest.fixture(scope="module")
-def lake_to_change(run: Run, source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A lake in which the month is published, for tests that publish more or try to."""
-    lake = tmp_path_factory.mktemp("changing") / "lake"
-    assert run(lake, source).succeeded
-    return lake
-
-
 def test_a_spoilt_file_is_refused_and_the_published_month_stays(
     run: Run, source: Path, lake_to_change: Path, tmp_path: Path
 ) -> None:
