@@ -93,8 +93,9 @@ def test_each_table_is_asked_for_its_own_newest_month(lake: Lake, ask: Ask) -> N
 def test_where_nothing_is_watched_nothing_is_overdue_and_the_check_says_so(lake: Lake, ask: Ask) -> None:
     answer = ask(is_watched=False)[STAGING_TRIPS]
     assert answer.passed
-    assert told(answer)["not_watched"] == "nothing lands by itself here (TAXI_WATCH)"
-    assert told(answer)["months_due"] == 1
+    because = "because none lands by itself here (TAXI_WATCH)"
+    assert told(answer)["actual"] == f"newest 2024-02; none after it is due, {because}"
+    assert told(answer)["months_due"] == 0
 
 
 @pytest.fixture(params=[Settings(), Settings(watch=True), Settings(profile=Profile.AWS, lake="s3://bucket")])

@@ -19,6 +19,7 @@ from glue_jobs.contracts import CURATED_TABLES, TRIPS, tlc
 from glue_jobs.contracts.raw import TRIPS_DATASET
 from glue_jobs.files import parquet_files
 from taxi_assets.asset_keys import QUARANTINE_KEY, RAW_TRIPS, STAGING_TRIPS, asset_key
+from taxi_assets.checks.freshness import IS_FRESH
 from taxi_assets.definitions import MONTH_JOB
 from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.status import lake_status
@@ -154,10 +155,21 @@ def test_a_materialization_tells_numbers_first_and_ids_last(published: tuple[Pat
     assert landed[-3:] == ["sha256", "bytes", "dagster/uri"]
 
 
+def test_a_run_of_a_month_asks_no_check_that_is_none_of_its_version(published: tuple[Path, MonthResult]) -> None:
+    with dg.DagsterInstance.from_config(str(dagster_home(Settings(lake=str(published[0]))))) as instance:
+        asked = {
+            entry.dagster_event.asset_check_evaluation_data.check_name
+            for entry in instance.all_logs(published[1].run_id)
+            if entry.dagster_event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION and entry.dagster_event
+        }
+    assert "every_row_is_accounted_for" in asked
+    assert IS_FRESH not in asked
+
+
 def test_a_materialization_shows_some_rows_and_a_picture(published: tuple[Path, MonthResult]) -> None:
     lake, result = published
     daily = shown(lake, asset_key(CURATED_TABLES["daily_metrics"]))
-    assert "| 2024-02 | 2024-02-01 |" in daily["preview"]
+    assert "| 2024-02-01 | Weekday |" in daily["preview"]
     assert "Trips and net revenue by day" in Path(daily["picture"]).read_text()
     with dg.DagsterInstance.from_config(str(dagster_home(Settings(lake=str(lake))))) as instance:
         said = [entry.user_message for entry in instance.all_logs(result.run_id) if not entry.is_dagster_event]
