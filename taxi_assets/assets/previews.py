@@ -21,7 +21,8 @@ from glue_jobs.files import parquet_files
 from taxi_assets.lake.duck import connect
 from taxi_assets.lake.reading import parquet_scan
 
-PREVIEW_ROWS = 8
+PREVIEW_ROWS, PREVIEW_COLUMNS = 8, 8
+"""What Dagster's page of a month shows without breaking dates in two."""
 _WHOLE = (Type.INT, Type.BIGINT)
 _COUNTED = ("rows", "persons")
 _DATE = "pickup_date"
@@ -55,17 +56,25 @@ def percent(part: int, whole: int) -> float:
 
 
 def preview(table: Table, rows: pd.DataFrame) -> dg.MarkdownMetadataValue:
-    """The first rows of a month in the order of its grain or, where that has no date, those with most trips."""
+    """The first rows of a month in the order of its grain or, where that has no date, those with most trips.
+
+    Without the month, which all rows share, and with the first columns only: the dictionary names all.
+    """
     if _DATE in table.grain:
         shown = rows.sort_values(list(table.grain)).head(PREVIEW_ROWS)
     else:
         shown = rows.nlargest(PREVIEW_ROWS, "trips")
-    return as_table(table, shown)
+    return _first_columns([column for column in table.columns if column.name != "month"], shown)
 
 
 def as_table(table: Table, shown: pd.DataFrame) -> dg.MarkdownMetadataValue:
-    """Rows of a table, all of them, in their order."""
-    return _table([_Shown(column.name, _text_of(column), _is_number(column)) for column in table.columns], shown)
+    """Rows of a table, all of them, in their order; with the first columns only, as ``preview`` has them."""
+    return _first_columns(table.columns, shown)
+
+
+def _first_columns(columns: Sequence[Column], shown: pd.DataFrame) -> dg.MarkdownMetadataValue:
+    told = [_Shown(column.name, _text_of(column), _is_number(column)) for column in columns[:PREVIEW_COLUMNS]]
+    return _table(told, shown)
 
 
 def reasons_table(reasons: Mapping[str, int]) -> dg.MarkdownMetadataValue:

@@ -125,7 +125,8 @@ def _work(context: dg.AssetExecutionContext, lake: Lake, places: Mapping[str, st
         report = job_run.report
         of_run = {"seconds": seconds_table(report["seconds"]), **job_run.metadata}
         trips = lake.ledger.record(month, TRIPS_DATASET, report["trips"], context.run_id)
-        in_catalog = {"in_catalog": show_in_catalog(context, lake, month)}
+        shown = show_in_catalog(context, lake, month)
+        in_catalog = {"in_catalog": shown} if lake.raw_trips else {}
         facts = {**_for_people(trips), **_drift(report["trips"]), **of_run, **in_catalog, **_ids(trips)}
         yield Published(RAW_TRIPS, trips.rows, facts, data_version=trips.sha256)
         zones = lake.ledger.record(month, ZONES_DATASET, report["zones"], context.run_id)
@@ -150,11 +151,12 @@ def _drift(trips: LandedTripsReport) -> dict[str, Any]:
     differences = {
         "new_columns": trips["new_columns"],
         "missing_columns": trips["missing_columns"],
-        "changed_types": trips["changed_types"],
         "unknown_columns": trips["unknown_columns"],
         "index_columns": trips["index_columns"],
     }
-    return {"looks_like_files_since": trips["era"], **{name: what for name, what in differences.items() if what}}
+    told = {name: ", ".join(what) for name, what in differences.items() if what}
+    changed = {"changed_types": trips["changed_types"]} if trips["changed_types"] else {}
+    return {"looks_like_files_since": trips["era"], **told, **changed}
 
 
 def _for_people(file: LandedFile) -> dict[str, Any]:

@@ -113,13 +113,16 @@ def _work(context: dg.AssetExecutionContext, lake: Lake, config: StagingConfig) 
         report = job_run.report
         of_all = {**lineage, "rules_version": str(report["rules_version"]), **job_run.lineage}
         # Quarantine first: if the run dies in between, trips still shows the version that it showed before.
-        for table, facts in ((QUARANTINE, _quarantine_facts(report)), (TRIPS, _trips_facts(report))):
+        for table, facts, as_data in (
+            (QUARANTINE, _quarantine_facts(report), {"quarantine_reasons": report["quarantine_reasons"]}),
+            (TRIPS, _trips_facts(report), {}),
+        ):
             of_table = {**of_all, "contract_version": str(table.version)}
             entry = lake.publisher.publish(table, month, version, of_table, replacing=live[table.name])
             yield Published(
                 asset_key(table),
                 entry.rows,
-                {**facts, **publication_metadata(lake, table, entry, job_run.metadata)},
+                {**facts, **publication_metadata(lake, table, entry, job_run.metadata), **as_data},
                 partial(numbers_of_trips, entry.path) if table is TRIPS else dict,
             )
 
@@ -218,8 +221,12 @@ def _trips_facts(report: WrittenReport) -> dict[str, Any]:
         "published_rows": report["published_rows"],
         "quarantined_rows": report["quarantined_rows"],
         **({"released_rows": of_the_file["released_rows"]} if "released_rows" in report else {}),
-        **{name: of_the_file[name] for name in ("absent_columns", "unknown_columns") if of_the_file.get(name)},
         "seconds": seconds_table(report["seconds"]),
+        **{
+            name: ", ".join(of_the_file[name])
+            for name in ("absent_columns", "unknown_columns")
+            if of_the_file.get(name)
+        },
         "files": report["files"],
     }
 
@@ -229,5 +236,4 @@ def _quarantine_facts(report: WrittenReport) -> dict[str, Any]:
         "quarantined_rows": report["quarantined_rows"],
         "quarantined_percent": percent(report["quarantined_rows"], report["source_rows"]),
         "reasons": reasons_table(report["quarantine_reasons"]),
-        "quarantine_reasons": report["quarantine_reasons"],
     }

@@ -140,7 +140,7 @@ class Answer:
         """What Dagster shows beside the verdict."""
         outcome = self.outcome
         # Each number on its own: Dagster draws those, month by month, and no JSON.
-        measures = {name: dg.MetadataValue.float(float(value)) for name, value in outcome.measures.items()}
+        measures = {name: dg.MetadataValue.float(float(f"{value:.10g}")) for name, value in outcome.measures.items()}
         return {
             "expected": outcome.expected,
             "actual": outcome.actual,
