@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Locator, Page, ViewportSize, expect, sync_playwright
 
 from glue_jobs.contracts import CURATED_TABLES, MONTHLY_TABLES
 from taxi_assets.definitions import MONTH_JOB
@@ -33,6 +33,7 @@ GOOD, REFUSED, NEXT = MONTHS.get_partition_keys()[-3:]
 """The newest months: the matrix of partitions begins with them."""
 ROWS = 2_000
 PICTURES = ROOT / "docs" / "images"
+VIEWPORT: ViewportSize = {"width": 1600, "height": 1000}
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 JOB_PARTITIONS = f"/locations/nyc-taxi-lakehouse/jobs/{MONTH_JOB}/partitions"
 PATIENCE = HANGS_AFTER * 1000
@@ -68,7 +69,7 @@ def browser() -> Iterator[Page]:
     with sync_playwright() as playwright:
         # A container has no user namespaces for the sandbox; all pages are this machine's own.
         chromium = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"], timeout=PATIENCE)
-        page = chromium.new_page(viewport={"width": 1600, "height": 1000})
+        page = chromium.new_page(viewport=VIEWPORT)
         page.set_default_timeout(PATIENCE)
         yield page
         chromium.close()
@@ -85,13 +86,17 @@ def end_before_they_begin(file: Path) -> None:
     pq.write_table(trips.set_column(at, field, ends), file)
 
 
-def keep_picture(page: Page, name: str) -> None:
-    """Keep what the page shows for the documentation, if that was asked for."""
+def keep_picture(page: Page, name: str, above: Locator | None = None) -> None:
+    """Keep what the page shows for the documentation, if that was asked for; of it only what is ``above`` something."""
     if os.environ.get("TAXI_TESTS_WRITE_PICTURES"):
         PICTURES.mkdir(exist_ok=True)
         page.mouse.move(0, 0)
-        page.wait_for_timeout(2_000)  # for what moves to come to rest
-        page.screenshot(path=PICTURES / f"{name}.png")
+        page.wait_for_load_state("networkidle")  # for what is asked for after the page is there, as states of assets
+        page.wait_for_timeout(5_000)  # for what moves to come to rest
+        box = above.bounding_box() if above else None
+        whole = page.viewport_size or VIEWPORT
+        height = box["y"] if box else whole["height"]
+        page.screenshot(path=PICTURES / f"{name}.png", clip={"x": 0, "y": 0, "width": whole["width"], "height": height})
 
 
 def test_the_lineage_runs_from_the_source_to_the_curated_tables(dagster: Dagster, browser: Page) -> None:
@@ -146,6 +151,18 @@ def test_the_checks_show_which_passed_and_which_failed(dagster: Dagster, browser
     keep_picture(browser, "checks")
 
 
+def test_a_materialization_shows_its_numbers_before_its_ids(dagster: Dagster, browser: Page) -> None:
+    browser.goto(f"{dagster.url}/assets/curated/daily_metrics?view=partitions&partition={GOOD}")
+    keys = browser.locator("table tbody tr td:first-child")
+    expect(keys.filter(has_text="snapshot_id").first).to_be_visible()
+    shown = keys.all_inner_texts()
+    numbers = ["trips", "refunds", "net_revenue_usd", "average_total_usd"]
+    assert shown[shown.index("trips") :][:4] == numbers
+    assert shown.index("preview") < shown.index("snapshot_id")
+    # Below are paths of this machine.
+    keep_picture(browser, "materialization", above=keys.filter(has_text=re.compile("^picture$")).first)
+
+
 def test_the_button_materializes_a_month(dagster: Dagster, browser: Page) -> None:
     browser.goto(f"{dagster.url}{JOB_PARTITIONS}")
     browser.get_by_role("button", name=re.compile("Materialize…")).click()
@@ -160,3 +177,11 @@ def test_the_button_materializes_a_month(dagster: Dagster, browser: Page) -> Non
     keep_picture(browser, "run")
     publisher = Lake.in_folder(dagster.lake).publisher
     assert all(publisher.live(table, NEXT) is not None for table in MONTHLY_TABLES.values())
+
+
+def test_the_columns_say_their_unit_and_what_they_are_computed_from(dagster: Dagster, browser: Page) -> None:
+    browser.goto(f"{dagster.url}/assets/curated/daily_metrics?view=overview")
+    row = browser.locator("tr").filter(has=browser.get_by_text("gross_revenue", exact=True)).first
+    expect(row).to_contain_text("unit: USD")
+    expect(row).to_contain_text("total_amount of trips (from total_amount, is_refund)")
+    keep_picture(browser, "columns")
