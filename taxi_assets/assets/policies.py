@@ -10,13 +10,6 @@ from typing import Any
 import dagster as dg
 
 
-def when_its_text_changes() -> dg.AutomationCondition[Any]:
-    """Run once, and again when the code version changes: for what new rows of its upstream do not change."""
-    missing: dg.AutomationCondition[Any] = dg.AutomationCondition.missing()
-    changed: dg.AutomationCondition[Any] = dg.AutomationCondition.code_version_changed()
-    return missing.since_last_handled() | changed.since_last_handled()
-
-
 def follow() -> dg.AutomationCondition[Any]:
     """A month follows its upstream: run when it was updated, and all of it is there, at rest and passed its checks.
 

@@ -26,10 +26,7 @@ _WITHOUT_GAPS = dg.AssetCheckSpec(
 @dg.multi_asset(
     name="calendar",
     specs=[
-        table_spec(CALENDAR, None, [], {"iceberg"}).replace_attributes(
-            # New days come with a new year, new holidays with a new version of the library.
-            automation_condition=dg.AutomationCondition.on_missing() | dg.AutomationCondition.on_cron("0 6 1 * *"),
-        )
+        table_spec(CALENDAR, None, [], {"iceberg"}),
     ],
     check_specs=[_WITHOUT_GAPS],
 )

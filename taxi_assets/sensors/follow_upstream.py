@@ -9,7 +9,7 @@ import dagster as dg
 
 follow_upstream = dg.AutomationConditionSensorDefinition(
     "follow_upstream",
-    target=dg.AssetSelection.groups("staging", "curated", "reference", "analytics"),
+    target=dg.AssetSelection.groups("staging", "curated"),
     default_status=dg.DefaultSensorStatus.RUNNING,
     minimum_interval_seconds=30,
     description="A raw month materializes staging, and staging the five tables.",

@@ -134,7 +134,7 @@ def test_a_folder_tells_of_its_trip_files_and_of_what_else_lies_there(tmp_path: 
     assert now - drop.at < timedelta(minutes=2)
     assert [other.partition(": ")[2] for other in others] == [
         "it is not called as a trip file is (yellow_tripdata_YYYY-MM.parquet)",
-        "2024-06 has not ended, or is before 2011-01",
+        "2024-06 has not ended, or is before 2011-01 or the first month by TAXI_FROM",
     ]
     assert drops_in_folder(tmp_path / "none", MONTHS, now) == ([], [])
 

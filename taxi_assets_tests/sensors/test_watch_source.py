@@ -94,7 +94,11 @@ def test_a_request_names_month_content_attempt_and_code(tmp_path: Path) -> None:
     assert request.partition_key == MONTH
     assert {"taxi/month": MONTH, "taxi/attempt": "1"}.items() <= request.tags.items()
     assert len(request.tags["taxi/code"]) == 16
-    assert sorted(key.to_user_string() for key in request.asset_selection or []) == ["raw/trips", "raw/zones"]
+    assert sorted(key.to_user_string() for key in request.asset_selection or []) == [
+        "raw/trips",
+        "raw/zones",
+        "reference/calendar",
+    ]
     (shown,) = look.asset_events  # at the source's asset, where lineage begins
     assert isinstance(shown, dg.AssetObservation)
     assert (shown.asset_key, shown.partition) == (SOURCE_TRIPS, MONTH)
