@@ -11,6 +11,7 @@ from taxi_assets.definitions import MONTH_JOB
 from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.status import lake_status
 from taxi_assets.settings import Settings
+from taxi_assets.warehouse.view import views
 from taxi_assets_tests.conftest import write_source
 from taxi_assets_tests.support.dagster_dev import Dagster, running_dagster
 from taxi_assets_tests.support.waiting import wait_until
@@ -99,8 +100,8 @@ def test_the_graph_shows_partitions_checks_columns_and_row_counts(backfilled: Da
                assetMaterializations(limit: 1) { metadataEntries { label } } } }"""
     )["assetNodes"]
     by_key = {"/".join(node["assetKey"]["path"]): node for node in nodes}
-    # Four curated tables that were not asked for, the two of quality, and the two of the source.
-    assert len(by_key) == len(ASSETS) + 8
+    # Four curated tables that were not asked for, the two of quality and of the source, the calendar, and the views.
+    assert len(by_key) == len(ASSETS) + 9 + len(views())
     for key in ("quality/check_history", "quality/run_metrics"):  # reported by the runs
         assert by_key[key]["partitionStats"]["numMaterialized"] == 2
     for key in ASSETS:
