@@ -10,6 +10,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -100,8 +101,10 @@ def keep_picture(page: Page, name: str, above: Locator | None = None) -> None:
 
 
 def test_the_lineage_runs_from_the_source_to_the_curated_tables(dagster: Dagster, browser: Page) -> None:
-    browser.goto(f"{dagster.url}/asset-groups")
-    expect(browser.get_by_role("button", name=re.compile("Materialize all"))).to_be_visible()
+    # Without the views, which are so many that the page shows all names too small to be read.
+    groups = " or ".join(f'group:"{name}"' for name in ("source", "raw", "staging", "curated"))
+    browser.goto(f"{dagster.url}/asset-groups~{quote(groups)}")
+    expect(browser.get_by_role("button", name=re.compile("Materialize"))).to_be_visible()
     names = ("trips", "zones", "quarantine", *CURATED_TABLES)
     seen: list[dict[str, list[int]]] = [{}]
 
