@@ -54,7 +54,7 @@ def build_definitions(settings: Settings, resource_overrides: Mapping[str, objec
     month_job = dg.define_asset_job(
         MONTH_JOB,
         selection=dg.AssetSelection.groups("reference", "raw", "staging", "curated") - dg.AssetSelection.checks(fresh),
-        description="One month from the source to the five curated tables.",
+        description="One month from the source to the five curated tables, and the calendar.",
     )
     months = months_from(settings.first_month)
     steps = [calendar, ingest_raw(months), stage_trips(months), build_curated(months), ask_views]

@@ -33,7 +33,7 @@ class HasSession(Protocol):
 
 Subject = TypeVar("Subject", bound=HasSession)
 
-_ARROW_TYPES = {
+ARROW_TYPES = {
     Type.STRING: pa.string(),
     Type.INT: pa.int32(),
     Type.BIGINT: pa.int64(),
@@ -44,6 +44,7 @@ _ARROW_TYPES = {
     Type.MONEY: pa.decimal128(10, 2),
     Type.MONEY_SUM: pa.decimal128(18, 2),
 }
+"""The contracts' types as Arrow has them."""
 
 
 @dataclass(frozen=True)
@@ -201,7 +202,7 @@ def conforms(session: Session, view: str, table: Table, month: str) -> Outcome:
 
 
 def _schema_faults(table: Table, files: Sequence[str]) -> list[str]:
-    expected = [(column.name, _ARROW_TYPES[column.type]) for column in table.columns]
+    expected = [(column.name, ARROW_TYPES[column.type]) for column in table.columns]
     schemas = each_footer(files, lambda file: [(field.name, field.type) for field in file.schema_arrow])
     faults = []
     for path, actual in zip(files, schemas, strict=True):

@@ -73,6 +73,7 @@ class Step:
                 if key in passed:
                     if commit and key in commit:
                         raise commit[key]
+                    # mypy infers no type for the default that binds the key of this turn of the loop.
                     yield Published(key, 7, {"known": 7}, lambda key=key: told_of(key))  # type: ignore[misc]
 
         def told_of(key: dg.AssetKey) -> Mapping[str, Any]:
@@ -100,6 +101,7 @@ class Step:
         )
         def step(context: dg.AssetExecutionContext) -> Iterator[Any]:
             resource = LakeResource(root=str(lake))
+            # AJob does only what a step asks of Jobs here.
             yield from run_and_publish(context, AJob(), resource, metrics or NoMetrics(), lambda _: work)  # type: ignore[arg-type]
 
         with dg.DagsterInstance.ephemeral() as instance:

@@ -100,7 +100,7 @@ def test_where_nothing_is_watched_nothing_is_overdue_and_the_check_says_so(lake:
 
 @pytest.fixture(params=[Settings(), Settings(watch=True), Settings(profile=Profile.AWS, lake="s3://bucket")])
 def settings(request: pytest.FixtureRequest) -> Iterator[Settings]:
-    return request.param  # type: ignore[no-any-return]
+    return request.param  # type: ignore[no-any-return]  # pytest has no type for it
 
 
 def test_it_is_asked_each_day_where_the_source_is_watched(settings: Settings) -> None:

@@ -6,12 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 
 from glue_jobs.contracts import CURATED_TABLES, TABLES
 from glue_jobs.contracts.curated import DAILY_METRICS
-from glue_jobs.contracts.model import Type
+from taxi_assets.checks.check import ARROW_TYPES
 from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.reading import QueryRefused
 from taxi_assets.operations.run_month import MonthResult
@@ -22,18 +21,6 @@ from taxi_assets.warehouse.view import views
 from taxi_assets_tests.conftest import MONTH
 from taxi_assets_tests.support.publishing_by_hand import publish_again
 from taxi_assets_tests.support.tiny_table import write_rows
-
-_ARROW = {
-    Type.STRING: pa.string(),
-    Type.INT: pa.int32(),
-    Type.BIGINT: pa.int64(),
-    Type.DOUBLE: pa.float64(),
-    Type.BOOLEAN: pa.bool_(),
-    Type.DATE: pa.date32(),
-    Type.TIMESTAMP_NTZ: pa.timestamp("us"),
-    Type.MONEY: pa.decimal128(10, 2),
-    Type.MONEY_SUM: pa.decimal128(18, 2),
-}
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +47,7 @@ def test_every_view_has_the_columns_and_types_of_its_header_and_a_row_for_each_v
     table = views()[name].table
     answer = ask(engine_of, Question(name), label="test")
     assert [(field.name, field.type) for field in answer.schema] == [
-        (column.name, _ARROW[column.type]) for column in table.columns
+        (column.name, ARROW_TYPES[column.type]) for column in table.columns
     ]
     if name != "slow_queries":
         assert answer.num_rows > 0

@@ -39,7 +39,7 @@ def test_a_name_that_no_contract_has_is_refused(question: Question, problem: str
 
 def test_a_limit_is_a_number() -> None:
     with pytest.raises(ValueError, match="invalid literal"):
-        Question("daily_trend", limit="1; DROP TABLE x").sql()  # type: ignore[arg-type]
+        Question("daily_trend", limit="1; DROP TABLE x").sql()  # type: ignore[arg-type]  # the attack
 
 
 def test_no_values_at_all_give_no_rows() -> None:
