@@ -22,3 +22,5 @@ QUARANTINE_KEY = asset_key(QUARANTINE)
 CHECK_HISTORY_KEY = asset_key(CHECK_HISTORY)
 CALENDAR_KEY = asset_key(CALENDAR)
 RUN_METRICS_KEY = asset_key(RUN_METRICS)
+WAREHOUSE = dg.AssetKey(["operations", "warehouse"])
+"""Schemas, views and roles of the engine that answers queries."""

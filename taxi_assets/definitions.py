@@ -20,6 +20,7 @@ from taxi_assets.assets.reference import calendar
 from taxi_assets.assets.specs import quality_specs
 from taxi_assets.assets.staging import stage_trips
 from taxi_assets.assets.views import ask_views
+from taxi_assets.assets.warehouse import apply_warehouse
 from taxi_assets.aws.cloudwatch import CloudWatchMetrics
 from taxi_assets.aws.glue import GlueJobs
 from taxi_assets.aws.sns import SnsNotifier
@@ -40,6 +41,7 @@ from taxi_assets.sensors.heartbeat import heartbeat
 from taxi_assets.sensors.lost_jobs import stop_lost_jobs
 from taxi_assets.sensors.watch_source.sensor import source_watcher, unreachable_since, watched
 from taxi_assets.settings import Profile, Settings
+from taxi_assets.warehouse.resource import MemoryWarehouse, Warehouse
 
 MONTH_JOB = "process_month"
 
@@ -57,7 +59,7 @@ def build_definitions(settings: Settings, resource_overrides: Mapping[str, objec
         description="One month from the source to the five curated tables, and the calendar.",
     )
     months = months_from(settings.first_month)
-    steps = [calendar, ingest_raw(months), stage_trips(months), build_curated(months), ask_views]
+    steps = [calendar, ingest_raw(months), stage_trips(months), build_curated(months), apply_warehouse, ask_views]
     if settings.profile is Profile.LOCAL:  # elsewhere nobody reads the pages on the machine that has the code
         steps = with_code_links(steps)
     verify = verify_published(months)
@@ -86,6 +88,7 @@ def build_definitions(settings: Settings, resource_overrides: Mapping[str, objec
             "metrics": metrics_of(settings),
             "notifier": notifier_of(settings),
             "slack": slack_of(settings),
+            "warehouse": warehouse_of(settings),
             **(resource_overrides or {}),
         },
     )
@@ -108,6 +111,15 @@ def notifier_of(settings: Settings) -> Notifier:
     if settings.alert_topic_arn:
         return SnsNotifier(settings.alert_topic_arn)
     return OutboxNotifier(f"{settings.lake}/alerts")
+
+
+def warehouse_of(settings: Settings) -> Warehouse:
+    """What answers queries of everything that is published."""
+    if not settings.redshift_workgroup:
+        return MemoryWarehouse()
+    from taxi_assets.warehouse.redshift import Workgroup  # what it imports comes with an extra
+
+    return Workgroup.of(settings)
 
 
 def slack_of(settings: Settings) -> SlackNotifier:

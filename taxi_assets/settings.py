@@ -11,6 +11,7 @@ import re
 import sys
 from datetime import datetime, timezone
 from enum import Enum
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -50,7 +51,10 @@ class Settings(BaseSettings):
     the SQS queue that hears of files dropped into the lake's inbox; ``region``; ``glue_job_prefix`` and
     ``database_prefix``, which the names of Glue jobs and catalog databases begin with; version, worker type and
     number of workers of the Glue jobs, their longest run in minutes, seconds between two looks at a run, how often
-    an attempt that failed for a passing cause is repeated, and the price of a DPU-hour in USD. For both:
+    an attempt that failed for a passing cause is repeated, and the price of a DPU-hour in USD; the Redshift Serverless
+    workgroup that answers queries (empty: DuckDB over S3 does) and its database, ``redshift_secret_arn``, the secret to
+    log in with instead of the IAM role, ``redshift_iam_role``, by which Redshift reads the lake, its base capacity in
+    RPU and the price of an RPU-hour in USD. For both:
     ``ui_url``, where Dagster's pages are; ``alert_topic_arn``, the SNS topic of alerts (empty: a folder of the
     lake); ``slack_webhook_url``, a secret, for a copy of them; ``heartbeat_url``, a secret too, that is called
     every five minutes while the daemon is alive. A pydantic ValidationError names the variable that is wrong.
@@ -79,6 +83,12 @@ class Settings(BaseSettings):
     glue_poll_seconds: Annotated[float, Field(gt=0)] = 5.0
     glue_retries: Annotated[int, Field(ge=0)] = 2
     glue_usd_per_dpu_hour: Annotated[float, Field(ge=0)] = 0.44
+    redshift_workgroup: Annotated[str, Field(pattern=r"^([a-z0-9-]{3,64})?$")] = ""
+    redshift_database: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]{0,63}$")] = "taxi"
+    redshift_secret_arn: Annotated[str, Field(pattern=r"^(arn:aws[a-z-]*:secretsmanager:\S+)?$")] = ""
+    redshift_iam_role: Annotated[str, Field(pattern=r"^(default|arn:aws[a-z-]*:iam::\d{12}:role/\S+)$")] = "default"
+    redshift_rpu: Annotated[int, Field(ge=4, le=1024)] = 32
+    redshift_usd_per_rpu_hour: Annotated[float, Field(ge=0)] = 0.375
     ui_url: Annotated[str, Field(pattern=r"^https?://")] = "http://127.0.0.1:3000"
     alert_topic_arn: Annotated[str, Field(pattern=r"^(arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]+)?$")] = ""
     slack_webhook_url: SecretStr = SecretStr("")
@@ -145,6 +155,14 @@ class Settings(BaseSettings):
         # Not a pattern of the field: its fault would show the value.
         if self.slack_webhook_url and not self.slack_webhook_url.get_secret_value().startswith("https://"):
             raise _wrong("TAXI_SLACK_WEBHOOK_URL does not begin with https://")
+        return self
+
+    @model_validator(mode="after")
+    def _redshift_reads_s3(self) -> Self:
+        if self.redshift_workgroup and self.profile is not Profile.AWS:
+            raise _wrong("TAXI_REDSHIFT_WORKGROUP: Redshift reads no lake in a folder; set TAXI_PROFILE=aws as well")
+        if self.redshift_workgroup and find_spec("redshift_connector") is None:
+            raise _wrong("TAXI_REDSHIFT_WORKGROUP needs redshift-connector: pip install 'nyc-taxi-lakehouse[redshift]'")
         return self
 
     @model_validator(mode="after")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sqlite3
 from collections.abc import Callable, Generator, Iterator
@@ -171,6 +172,11 @@ def published(
     result = run(lake, source)
     assert result.succeeded, result.error
     return lake, result
+
+
+def copy_of(lake: Path, to: Path) -> Path:
+    """A copy of a lake, without the log of those who asked it: any test that shares the lake may have."""
+    return Path(shutil.copytree(lake, to, ignore=shutil.ignore_patterns("queries")))
 
 
 @pytest.fixture(scope="module")

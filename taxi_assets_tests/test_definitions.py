@@ -10,7 +10,15 @@ import pytest
 
 import taxi_assets
 from glue_jobs.contracts import MONTHLY_TABLES, Table
-from taxi_assets.asset_keys import CHECK_HISTORY_KEY, RAW_ZONES, RUN_METRICS_KEY, SOURCE_TRIPS, SOURCE_ZONES, asset_key
+from taxi_assets.asset_keys import (
+    CHECK_HISTORY_KEY,
+    RAW_ZONES,
+    RUN_METRICS_KEY,
+    SOURCE_TRIPS,
+    SOURCE_ZONES,
+    WAREHOUSE,
+    asset_key,
+)
 from taxi_assets.definitions import MONTH_JOB, build_definitions
 from taxi_assets.operations.dagster_instance import WORKSPACE
 from taxi_assets.partitions import MONTHS
@@ -34,6 +42,7 @@ def test_the_asset_keys_are_the_names_of_the_tables(defs: dg.Definitions) -> Non
     assert keys == [
         *(f"analytics/{name}" for name in VIEWS),
         *(f"curated/{name}" for name in CURATED),
+        "operations/warehouse",
         *layers[:4],
         "reference/calendar",
         *layers[4:],
@@ -51,15 +60,15 @@ def test_every_asset_is_grouped_described_and_of_a_kind_and_ours_are_partitioned
         assert spec.kinds
         if spec.group_name == "source":
             continue
-        assert spec.partitions_def == (None if spec.group_name in ("analytics", "reference") else MONTHS)
+        assert spec.partitions_def == (None if spec.group_name in ("analytics", "reference", "operations") else MONTHS)
         assert spec.owners
-        assert "dagster/column_schema" in spec.metadata
+        assert ("dagster/column_schema" in spec.metadata) is (spec.key != WAREHOUSE)
 
 
 def test_every_asset_is_found_by_domain_and_layer_and_has_its_dictionary(defs: dg.Definitions) -> None:
     for spec in defs.resolve_all_asset_specs():
         assert spec.tags == {"domain": "nyc-taxi", "layer": spec.key.path[0], **kinds_as_tags(spec)}
-        if spec.group_name != "source" and spec.key != RAW_ZONES:
+        if spec.group_name != "source" and spec.key not in (RAW_ZONES, WAREHOUSE):
             schema = spec.metadata["dagster/column_schema"]
             told = spec.metadata["data_dictionary"].md_str
             assert [name for name in (column.name for column in schema.columns) if f"`{name}`" not in told] == []
@@ -101,7 +110,7 @@ def test_assets_of_a_laptop_link_to_the_code_that_makes_them(defs: dg.Definition
 
 
 def test_data_flows_one_way(defs: dg.Definitions) -> None:
-    order = ("source", "raw", "staging", "curated", "reference", "quality", "analytics")
+    order = ("source", "raw", "staging", "curated", "reference", "quality", "operations", "analytics")
     layer = {name: at for at, name in enumerate(order)}
     for spec in defs.resolve_all_asset_specs():
         for dep in spec.deps:
@@ -111,7 +120,9 @@ def test_data_flows_one_way(defs: dg.Definitions) -> None:
 def test_the_job_runs_every_asset(defs: dg.Definitions) -> None:
     job = defs.resolve_job_def(MONTH_JOB)
     others = {SOURCE_TRIPS, SOURCE_ZONES, CHECK_HISTORY_KEY, RUN_METRICS_KEY}  # the TLC's, and what runs append to
-    others |= {key for key in defs.resolve_all_asset_keys() if key.path[0] == "analytics"}  # new rows need no new view
+    others |= {
+        key for key in defs.resolve_all_asset_keys() if key.path[0] in ("analytics", "operations")
+    }  # new rows need no new view
     assert set(job.asset_layer.executable_asset_keys) == set(defs.resolve_all_asset_keys()) - others
 
 
@@ -154,6 +165,7 @@ def test_definitions_load_with_no_setting_at_all(command: list[str]) -> None:
         ("TAXI_LAKE", __file__, "is a file"),
         ("TAXI_UI_URL", "dagster:3000", "TAXI_UI_URL"),
         ("TAXI_JOBS_PYTHON", __file__, "is no executable file"),
+        ("TAXI_REDSHIFT_WORKGROUP", "analytics", "Redshift reads no lake in a folder"),
         ("TAXI_FROM", "february", "'february' is not a month; write it as YYYY-MM"),
         ("TAXI_FROM", "2010-12", "2010-12 is before 2011-01, the first month whose file has taxi zones"),
         ("TAXI_FROM", "2099-01", "2099-01 has not ended yet"),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict
+from datetime import datetime, timezone
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -23,11 +24,15 @@ from taxi_assets.cli.options import (
     existing_lake,
     lake_option,
     month_option,
+    settings_of,
 )
 from taxi_assets.cli.output import ROWS_ON_A_TERMINAL, as_json_text, fail, folding_table, out, pasteable, whole_file
 
 if TYPE_CHECKING:
+    import duckdb
+
     from taxi_assets.lake.lake import Lake
+    from taxi_assets.settings import Settings
     from taxi_assets.warehouse.question import Value
 
 _SAMPLE_COLUMNS = {
@@ -130,7 +135,8 @@ def status(lake: str | None, as_json: bool) -> None:
 def query(
     sql: str, form: str | None, limit: int | None, output: Path | None, as_of: str | None, lake: str | None
 ) -> None:
-    """Ask SQL (DuckDB's dialect) of the published versions. Read-only.
+    """Ask SQL of the published versions: in DuckDB's dialect, or in Redshift's where TAXI_REDSHIFT_WORKGROUP is set.
+    Read-only.
 
     SHOW TABLES lists tables and views, DESCRIBE gives the columns of one with unit and meaning. Names need no layer:
     trips alone is staging.trips. A table that is too wide for the terminal is shown a column a line.
@@ -147,7 +153,7 @@ def query(
         raise click.UsageError("Parquet is written to a file: give --output")
     if limit is None and form == "table" and output is None and sys.stdout.isatty():
         limit = ROWS_ON_A_TERMINAL
-    _answer(existing_lake(lake), "query", sql, sql, {}, form, limit or None, output, as_of)
+    _answer(lake, "query", sql, sql, {}, form, limit or None, output, as_of)
 
 
 @click.command()
@@ -171,8 +177,9 @@ def export(
       taxi-assets export trips --month 2024-02 --format parquet
       taxi-assets export monthly_summary --as-of 2024-05-01 --output may.csv
     """
-    from taxi_assets.warehouse.question import Question, UnknownName, askable, bind
+    from taxi_assets.warehouse.question import Question, UnknownName, askable
 
+    settings = settings_of(lake, None)
     form = form or (_form_of(output) if output else "csv")
     if month is not None:
         check_month(month)
@@ -181,11 +188,30 @@ def export(
         sql, values = Question(name, where={} if month is None else {"month": month}).sql()
     except UnknownName as error:
         raise click.UsageError(str(error)) from error
-    bound, _ = bind(sql, values, lambda one: f"${one}")
     parts = [name.rpartition(".")[2], month, as_of and f"as_of_{as_of}".replace(":", "")]
-    file = output or Path("_".join(part for part in parts if part) + f".{form}")
-    rows = _answer(existing_lake(lake), "export", reads, bound, values, form, None, file, as_of)
+    stem = "_".join(part for part in parts if part)
+    if settings.redshift_workgroup and output is None and form in ("csv", "parquet"):
+        rows, to = _unload(settings, sql, values, form, stem, as_of)
+        click.echo(f"{rows:,} rows of {name} are in {to}", err=True)
+        return
+    file = output or Path(f"{stem}.{form}")
+    rows = _answer(lake, "export", reads, sql, values, form, None, file, as_of)
     click.echo(f"{rows:,} rows of {name} are in {file}", err=True)
+
+
+def _unload(
+    settings: Settings, sql: str, values: Mapping[str, Value], form: str, stem: str, as_of: str | None
+) -> tuple[int, str]:
+    """Have Redshift write an export into the lake's bucket; its rows and where they are."""
+    from taxi_assets.lake.lake import Lake
+    from taxi_assets.warehouse.question import bind
+    from taxi_assets.warehouse.redshift import Workgroup
+    from taxi_assets.warehouse.redshift_ddl import text
+
+    to = f"{settings.lake}/exports/{stem}/{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}/"
+    bound, _ = bind(sql, values, lambda one: text(str(values[one])))
+    with closing(Workgroup.of(settings).engine(Lake.of(settings))) as engine:
+        return engine.unload(bound, to, form, label="taxi-assets export", as_of=as_of), to
 
 
 def _form_of(output: Path | None) -> str:
@@ -199,7 +225,7 @@ def _form_of(output: Path | None) -> str:
 
 
 def _answer(
-    lake: Lake,
+    folder: str | None,
     command: str,
     reads: str,
     sql: str,
@@ -211,16 +237,23 @@ def _answer(
 ) -> int:
     """Ask, write the answer to a file or to standard output, and return its rows; an error of SQL ends the command.
 
-    ``reads`` is SQL that names the tables of ``sql`` and has no parameters.
+    ``reads`` is SQL that names the tables of ``sql`` and has no parameters; those of ``sql`` are ``:name``.
     """
     import duckdb
 
     from taxi_assets.cli.answer import write, write_parquet
-    from taxi_assets.lake.reading import refuse_no_query, run_query
+    from taxi_assets.lake.reading import answered_by_contracts, refuse_no_query, run_query
+    from taxi_assets.warehouse.question import bind
 
-    rows = 0
+    lake, settings, label, rows = existing_lake(folder), settings_of(folder, None), f"taxi-assets {command}", 0
     try:
-        with lake.query_log(sql, f"taxi-assets {command}") as entry, lake.connect(reads, as_of) as connection:
+        if settings.redshift_workgroup and not answered_by_contracts(sql):
+            asked = _asked_of_redshift(settings, lake, label, sql, values, as_of)
+            sql, values = "FROM answer", {}
+        else:
+            asked = lake.connect(reads, as_of)
+            sql = bind(sql, values, lambda one: f"${one}")[0] if values else sql
+        with lake.query_log(sql, label) as entry, asked as connection:
             if form == "parquet" and output is not None:
                 refuse_no_query(connection, sql)
                 with whole_file(output) as part:
@@ -241,6 +274,21 @@ def _answer(
     except duckdb.Error as error:
         fail(str(error))
     return rows
+
+
+def _asked_of_redshift(
+    settings: Settings, lake: Lake, label: str, sql: str, values: Mapping[str, Value], as_of: str | None
+) -> duckdb.DuckDBPyConnection:
+    """A connection that has Redshift's answer as ``answer``."""
+    import duckdb
+
+    from taxi_assets.warehouse.redshift import Workgroup
+
+    with closing(Workgroup.of(settings).engine(lake)) as engine:
+        found = engine.run(sql, values, label=label, as_of=as_of)
+    connection = duckdb.connect()
+    connection.register("answer", found)
+    return connection
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import logging
 import random
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, TypeVar
 
@@ -379,6 +379,35 @@ class LakeCatalog:
         with reading(table):
             tasks = found.scan(snapshot_id=snapshot_id).plan_files() if found else []
             return [(str(task.file.partition[0]) if by_month else "", task.file.file_path) for task in tasks]
+
+    def columns_of(self, table: Table, snapshot_id: int) -> frozenset[str]:
+        """The columns that a table had when a snapshot was committed; its contract may have gained some since."""
+        found = self.find(table)
+        with reading(table):
+            snapshot = found.snapshot_by_id(snapshot_id) if found else None
+            schemas = found.schemas() if found else {}
+            schema = schemas.get(snapshot.schema_id or 0) if snapshot else None
+        return frozenset(schema.column_names if schema else table.column_names)
+
+    def metadata_locations(self, tables: Iterable[Table]) -> list[str]:
+        """Where the newest metadata of each table lies that there is; equal until one of them is committed to.
+
+        In Glue's catalog that is a call a table, and no file is read.
+        """
+        return [location for table in tables if (location := self._metadata_location(table)) is not None]
+
+    def _metadata_location(self, table: Table) -> str | None:
+        glue = getattr(self._catalog, "glue", None)
+        if glue is None:
+            found = self.find(table)
+            return found.metadata_location if found else None
+        database, name = self._identifier(table)
+        with _translated(table, "read"):
+            try:
+                known = glue.get_table(DatabaseName=database, Name=name)["Table"]
+            except glue.exceptions.EntityNotFoundException:
+                return None
+        return str(known["Parameters"]["metadata_location"])
 
     def rows(self, table: Table, condition: str, columns: Sequence[str] = ("*",)) -> list[dict[str, Any]]:
         """The rows that readers see now and for which Iceberg's ``condition`` holds; none if there is no table."""

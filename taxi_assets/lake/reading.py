@@ -108,6 +108,11 @@ def refuse_no_query(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
         raise QueryRefused(f"this is {kinds}", "give one SELECT")
 
 
+def answered_by_contracts(sql: str) -> bool:
+    """Whether it is SHOW TABLES, or DESCRIBE of a table, which no engine has to be asked for."""
+    return bool(_from_contracts(sql))
+
+
 def _from_contracts(sql: str) -> str:
     """A SELECT of what the contracts say, if that is what ``sql`` asks for; else nothing."""
     if _SHOW_TABLES.fullmatch(sql):

@@ -36,6 +36,12 @@ class Engine(Protocol):
         QueryFailed if there is no answer.
         """
 
+    def apply(self) -> list[str]:
+        """Make the engine know schemas, views and roles as the code has them; the statements that it took."""
+
+    def close(self) -> None:
+        """Let go of connections; it may be asked again."""
+
 
 def ask(engine: Engine, question: Question, *, label: str, as_of: str | None = None) -> pa.Table:
     """The rows that a question is about."""

@@ -138,15 +138,25 @@ class MemoryEngine:
             entry.rows = answer.num_rows
         return _plain(answer)
 
+    def apply(self) -> list[str]:
+        """Nothing: each database is made with all views."""
+        return []
+
+    def close(self) -> None:
+        """Forget what is in memory."""
+        with self._swap:
+            self._now = None
+            self._then.clear()
+
     def _newest(self) -> _Database:
-        state = self.state()
-        if self._now is None or self._now[0] != state:
+        state, now = self.state(), self._now
+        if now is None or now[0] != state:
             with self._swap:
-                state = self.state()  # it may have changed while another thread loaded
-                if self._now is None or self._now[0] != state:
-                    before = self._now[1] if self._now else None
-                    self._now = (state, _Database(self._lake, newest(self._lake.catalog), before))
-        return self._now[1]
+                state, now = self.state(), self._now  # they may have changed while another thread loaded
+                if now is None or now[0] != state:
+                    now = (state, _Database(self._lake, newest(self._lake.catalog), now[1] if now else None))
+                    self._now = now
+        return now[1]
 
     def _at(self, as_of: str) -> _Database:
         then = moment(self._lake.catalog, as_of)

@@ -41,8 +41,9 @@ def deployed_name(job: str) -> str:
 class AwsEmulator:
     """A running emulator: its address, who called what, and what is to go wrong."""
 
-    def __init__(self, url: str, calls: CallLog, faults: Faults, runs: GlueRuns) -> None:
+    def __init__(self, url: str, application: Application, calls: CallLog, faults: Faults, runs: GlueRuns) -> None:
         self.url = url
+        self.stand_ins = application.stand_ins
         self.calls = calls
         self.faults = faults
         self._runs = runs
@@ -121,7 +122,7 @@ def emulated_aws(engine: str = SAIL, port: int = 0) -> Iterator[AwsEmulator]:
             application.before.append(jobs_engine.before)
             with glue_that_runs_jobs(runs):
                 try:
-                    yield AwsEmulator(url, calls, faults, runs)
+                    yield AwsEmulator(url, application, calls, faults, runs)
                 finally:
                     runs.close()
                     jobs_engine.close()

@@ -32,6 +32,7 @@ class Role(str, Enum):
     DAGSTER = "dagster"
     GLUE_JOB = "glue_job"
     DEPLOY = "deploy"
+    DASHBOARD = "dashboard"
     TEST = "test"
 
 

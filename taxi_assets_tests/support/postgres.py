@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ HOST = "127.0.0.1"
 USER = "dagster"
 PASSWORD = "p@ss/w:rd %41 'x"
 """With all that a URL has to escape."""
-_ADMIN = "postgres"
+ADMIN = "postgres"
 _DEBIAN = Path("/usr/lib/postgresql")
 
 
@@ -41,9 +42,10 @@ class Postgres:
 
     def __init__(self, port: int, admin_password: str) -> None:
         self.port = port
+        self._admin_password = admin_password
         self._admin = sqlalchemy.create_engine(
             sqlalchemy.URL.create(
-                "postgresql+psycopg2", _ADMIN, admin_password, HOST, port, _ADMIN, query={"sslmode": "require"}
+                "postgresql+psycopg2", ADMIN, admin_password, HOST, port, ADMIN, query={"sslmode": "require"}
             ),
             isolation_level="AUTOCOMMIT",
             poolclass=sqlalchemy.NullPool,
@@ -71,6 +73,11 @@ class Postgres:
         finally:
             self.execute(f"ALTER ROLE {USER} LOGIN")
 
+    @property
+    def admin_password(self) -> str:
+        """Of the account ``ADMIN``."""
+        return self._admin_password
+
     def new_database(self) -> dict[str, str]:
         """The variables by which a Dagster instance finds a new, empty database, that ``USER`` owns."""
         name = f"dagster_{secrets.token_hex(4)}"
@@ -96,12 +103,12 @@ def running_postgres() -> Iterator[Postgres]:
     try:
         admin_password = secrets.token_hex(16)
         (folder / "password").write_text(admin_password)
-        _write_certificate(folder / "server.crt", folder / "server.key")
+        write_certificate(folder / "server.crt", folder / "server.key")
         for path in (folder, *folder.iterdir()):
             if account:
                 shutil.chown(path, account["user"], account["group"])
         data = folder / "data"
-        command = [str(programs / "initdb"), "-D", str(data), "-U", _ADMIN, f"--pwfile={folder / 'password'}"]
+        command = [str(programs / "initdb"), "-D", str(data), "-U", ADMIN, f"--pwfile={folder / 'password'}"]
         subprocess.run(
             [*command, "-A", "scram-sha-256", "--locale=C", "--encoding=UTF8", "--no-sync"],
             cwd=folder,
@@ -172,7 +179,7 @@ def _account() -> dict[str, Any]:
     return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
 
 
-def _write_certificate(certificate: Path, key: Path) -> None:
+def write_certificate(certificate: Path, key: Path) -> None:
     """Self-signed, for a day."""
     private = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, HOST)])
@@ -185,6 +192,7 @@ def _write_certificate(certificate: Path, key: Path) -> None:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(minutes=1))
         .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address(HOST))]), critical=False)
         .sign(private, hashes.SHA256())
     )
     certificate.write_bytes(signed.public_bytes(serialization.Encoding.PEM))

@@ -18,7 +18,7 @@ from taxi_assets.warehouse.engine import QueryFailed, ask
 from taxi_assets.warehouse.memory import MemoryEngine
 from taxi_assets.warehouse.question import Question
 from taxi_assets.warehouse.view import views
-from taxi_assets_tests.conftest import MONTH
+from taxi_assets_tests.conftest import MONTH, copy_of
 from taxi_assets_tests.support.publishing_by_hand import publish_again
 from taxi_assets_tests.support.tiny_table import write_rows
 
@@ -26,7 +26,7 @@ from taxi_assets_tests.support.tiny_table import write_rows
 @pytest.fixture(scope="module")
 def asked(published: tuple[Path, MonthResult], tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """A copy of the published lake: asking writes its log of queries."""
-    return Lake.in_folder(Path(shutil.copytree(published[0], tmp_path_factory.mktemp("asked") / "lake")))
+    return Lake.in_folder(copy_of(published[0], tmp_path_factory.mktemp("asked") / "lake"))
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def engine_of(asked: Lake) -> MemoryEngine:
 @pytest.fixture
 def own(published: tuple[Path, MonthResult], tmp_path: Path) -> Lake:
     """A copy that the test may publish to."""
-    return Lake.in_folder(Path(shutil.copytree(published[0], tmp_path / "lake")))
+    return Lake.in_folder(copy_of(published[0], tmp_path / "lake"))
 
 
 @pytest.mark.parametrize("name", views())
