@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 
-from glue_jobs.contracts import CALENDAR, CHECK_HISTORY, QUARANTINE, RUN_METRICS, TRIPS, Table
+from glue_jobs.contracts import CALENDAR, CHECK_HISTORY, QUARANTINE, RUN_METRICS, TRIPS, ZONES, Table
 
 SOURCE_TRIPS = dg.AssetKey(["source", "trips"])
 SOURCE_ZONES = dg.AssetKey(["source", "zones"])
@@ -21,6 +21,9 @@ STAGING_TRIPS = asset_key(TRIPS)
 QUARANTINE_KEY = asset_key(QUARANTINE)
 CHECK_HISTORY_KEY = asset_key(CHECK_HISTORY)
 CALENDAR_KEY = asset_key(CALENDAR)
+ZONES_KEY = asset_key(ZONES)
+REFERENCE_KEYS = [CALENDAR_KEY, ZONES_KEY]
+"""Every run of a month sees to them: they cost next to nothing when they are there."""
 RUN_METRICS_KEY = asset_key(RUN_METRICS)
 WAREHOUSE = dg.AssetKey(["operations", "warehouse"])
 """Schemas, views and roles of the engine that answers queries."""

@@ -16,7 +16,7 @@ from taxi_assets.alerts.slack import SlackNotifier
 from taxi_assets.assets.code_links import with_code_links
 from taxi_assets.assets.curated import build_curated
 from taxi_assets.assets.raw import ingest_raw, source_specs
-from taxi_assets.assets.reference import calendar
+from taxi_assets.assets.reference import calendar, zones
 from taxi_assets.assets.specs import quality_specs
 from taxi_assets.assets.staging import stage_trips
 from taxi_assets.assets.views import ask_views
@@ -56,10 +56,18 @@ def build_definitions(settings: Settings, resource_overrides: Mapping[str, objec
     month_job = dg.define_asset_job(
         MONTH_JOB,
         selection=dg.AssetSelection.groups("reference", "raw", "staging", "curated") - dg.AssetSelection.checks(fresh),
-        description="One month from the source to the five curated tables, and the calendar.",
+        description="One month from the source to the five curated tables, and the reference data.",
     )
     months = months_from(settings.first_month)
-    steps = [calendar, ingest_raw(months), stage_trips(months), build_curated(months), apply_warehouse, ask_views]
+    steps = [
+        calendar,
+        zones,
+        ingest_raw(months),
+        stage_trips(months),
+        build_curated(months),
+        apply_warehouse,
+        ask_views,
+    ]
     if settings.profile is Profile.LOCAL:  # elsewhere nobody reads the pages on the machine that has the code
         steps = with_code_links(steps)
     verify = verify_published(months)

@@ -45,6 +45,7 @@ def test_the_asset_keys_are_the_names_of_the_tables(defs: dg.Definitions) -> Non
         "operations/warehouse",
         *layers[:4],
         "reference/calendar",
+        "reference/zones",
         *layers[4:],
         "staging/quarantine",
         "staging/trips",

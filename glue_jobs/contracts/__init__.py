@@ -10,7 +10,7 @@ from glue_jobs.contracts.curated import CURATED_TABLES
 from glue_jobs.contracts.model import Table
 from glue_jobs.contracts.quality import CHECK_HISTORY, RUN_METRICS
 from glue_jobs.contracts.raw import FILES, RAW_FILES
-from glue_jobs.contracts.reference import CALENDAR
+from glue_jobs.contracts.reference import CALENDAR, ZONES
 from glue_jobs.contracts.staging import QUARANTINE, TRIPS
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "RUN_METRICS",
     "TABLES",
     "TRIPS",
+    "ZONES",
     "Table",
     "full_name",
 ]
@@ -41,10 +42,11 @@ TABLES: dict[str, Table] = {
     CHECK_HISTORY.full_name: CHECK_HISTORY,
     RUN_METRICS.full_name: RUN_METRICS,
     CALENDAR.full_name: CALENDAR,
+    ZONES.full_name: ZONES,
 }
 """Every table of the lake."""
 
-LAYERS = ("curated", "staging", "quality", "raw", "reference")
+LAYERS = ("curated", "staging", "quality", "reference", "raw")
 """Where a name without its layer is looked for, in this order: ``trips`` is staging's."""
 
 

@@ -10,6 +10,9 @@ from glue_jobs.contracts.model import Column, Table, Type
 
 TRIPS_DATASET = "nyc_taxi"
 ZONES_DATASET = "taxi_zones"
+SHAPES_DATASET = "taxi_zone_shapes"
+ALL_MONTHS = "all"
+"""In the ledger, the month of a file that is of none."""
 RAW_FILES = {
     "raw.trips": "The TLC's trip files as they came, each row with the month of its file",
     "raw.zones": "The TLC's lookup of taxi zones",
@@ -25,8 +28,8 @@ FILES = Table(
         "month that no later row refuses."
     ),
     columns=(
-        Column(1, "month", Type.STRING, "Month of the file, YYYY-MM", nullable=False),
-        Column(2, "dataset", Type.STRING, f"{TRIPS_DATASET} or {ZONES_DATASET}", nullable=False),
+        Column(1, "month", Type.STRING, f"Month of the file, YYYY-MM; {ALL_MONTHS} for zone shapes", nullable=False),
+        Column(2, "dataset", Type.STRING, f"{TRIPS_DATASET}, {ZONES_DATASET} or {SHAPES_DATASET}", nullable=False),
         Column(3, "url", Type.STRING, "Where the file was read", nullable=False),
         Column(4, "path", Type.STRING, "Where it lies in the lake", nullable=False),
         Column(5, "etag", Type.STRING, "The source's own tag of the content, if it gave one"),

@@ -27,3 +27,27 @@ CALENDAR = Table(
     ("date",),
 )
 """Replaced whole when its content changes, in one commit."""
+
+ZONES = Table(
+    "reference",
+    "zones",
+    "One row for each of the TLC's taxi zones: where it is, and its shape for maps.",
+    (
+        Column(1, "location_id", Type.INT, "The TLC's id of the zone", nullable=False),
+        Column(2, "zone", Type.STRING, "Its name in the TLC's lookup", nullable=False),
+        Column(3, "borough", Type.STRING, "Its borough; Unknown, N/A and EWR are none of New York's", nullable=False),
+        Column(4, "longitude", Type.DOUBLE, "Of its centroid, or of a point within where that lies outside", unit="°"),
+        Column(5, "latitude", Type.DOUBLE, "As longitude", unit="°"),
+        Column(6, "area_km2", Type.DOUBLE, "Its area", unit="km²"),
+        Column(
+            7,
+            "shape",
+            Type.STRING,
+            "GeoJSON geometry (WGS 84, holes clockwise), simplified to 100 feet with shared borders kept; null where "
+            "the TLC draws none",
+        ),
+    ),
+    (),
+    ("location_id",),
+)
+"""Replaced whole, like the calendar. No shape is longer than the 16,384 characters that Redshift reads of a text."""

@@ -108,3 +108,5 @@ def trip_file_path(month: str) -> str:
 
 ZONE_FILE_NAME = "taxi_zone_lookup.csv"
 ZONE_FILE_PATH = f"misc/{ZONE_FILE_NAME}"
+SHAPES_FILE_NAME = "taxi_zones.zip"
+SHAPES_FILE_PATH = f"misc/{SHAPES_FILE_NAME}"

@@ -62,6 +62,10 @@ class Source(TripSource, Protocol):
         """Write the zone lookup to ``destination``; SourceUnavailable if it cannot be had."""
         ...
 
+    def fetch_shapes(self, destination: Path, progress: Progress) -> Fetched:
+        """Write the shapes of the zones, a zipped shapefile, to ``destination``; SourceUnavailable as above."""
+        ...
+
     def look(self, months: Sequence[str], deadline_seconds: float) -> dict[str, Sighting]:
         """What is there of ``months``, in their order, as far as ``deadline_seconds`` suffice.
 

@@ -56,8 +56,11 @@ class FolderSource:
 
     @property
     def _zones(self) -> Path:
-        flat = self._root / tlc.ZONE_FILE_NAME
-        return flat if flat.is_file() else self._root / tlc.ZONE_FILE_PATH
+        return self._beside(tlc.ZONE_FILE_NAME, tlc.ZONE_FILE_PATH)
+
+    def _beside(self, flat: str, as_on_site: str) -> Path:
+        """Where a file lies that is not of a month: in the folder itself, or where the TLC has it."""
+        return self._root / flat if (self._root / flat).is_file() else self._root / as_on_site
 
     def fetch_trips(self, month: str, destination: Path, progress: Progress) -> Fetched:
         """See ``Source``."""
@@ -77,6 +80,13 @@ class FolderSource:
                 f"{self._zones} does not exist", f"put the TLC's zone lookup there, or into {self._root}"
             )
         return copy_file(self._zones, destination, progress)
+
+    def fetch_shapes(self, destination: Path, progress: Progress) -> Fetched:
+        """See ``Source``."""
+        path = self._beside(tlc.SHAPES_FILE_NAME, tlc.SHAPES_FILE_PATH)
+        if not path.is_file():
+            raise SourceUnavailable(f"{path} does not exist", f"put the TLC's {tlc.SHAPES_FILE_NAME} there, for maps")
+        return copy_file(path, destination, progress)
 
     def look(self, months: Sequence[str], deadline_seconds: float) -> dict[str, Sighting]:  # noqa: ARG002 -- it is quick
         """See ``Source``. A folder that is not there, as one that is not mounted, is out of reach."""

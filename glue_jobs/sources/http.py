@@ -51,6 +51,10 @@ class HttpSource:
         """See ``Source``."""
         return self._fetch(tlc.ZONE_FILE_PATH, destination, progress)
 
+    def fetch_shapes(self, destination: Path, progress: Progress) -> Fetched:
+        """See ``Source``."""
+        return self._fetch(tlc.SHAPES_FILE_PATH, destination, progress)
+
     def _fetch(self, path: str, destination: Path, progress: Progress, month: str = "") -> Fetched:
         url = f"{self._root}/{path}"
         etag = ""

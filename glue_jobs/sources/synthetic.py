@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import json
+import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,17 @@ from glue_jobs.errors import SourceUnavailable
 from glue_jobs.sources.base import Fetched, Progress, Seen, Sighting
 
 Array = npt.NDArray[Any]
+_TWICE = 56
+"""The zone of two records, as in the TLC's file."""
+_PROJECTION = (
+    'PROJCS["NAD_1983_StatePlane_New_York_Long_Island_FIPS_3104_Feet",GEOGCS["GCS_North_American_198'
+    '3",DATUM["D_North_American_1983",SPHEROID["GRS_1980",6378137.0,298.257222101]],PRIMEM["Greenwic'
+    'h",0.0],UNIT["Degree",0.0174532925199433]],PROJECTION["Lambert_Conformal_Conic"],PARAMETER["Fal'
+    'se_Easting",984250.0],PARAMETER["False_Northing",0.0],PARAMETER["Central_Meridian",-74.0],PARAM'
+    'ETER["Standard_Parallel_1",40.66666666666666],PARAMETER["Standard_Parallel_2",41.03333333333333'
+    '],PARAMETER["Latitude_Of_Origin",40.16666666666666],UNIT["Foot_US",0.3048006096012192]]'
+)
+"""As the TLC's file has it."""
 Columns = dict[str, Array]
 
 _ARROW_TYPES = {
@@ -108,6 +120,13 @@ class SyntheticSource:
         progress(len(content), len(content))
         return Fetched(url=f"synthetic/{tlc.ZONE_FILE_PATH}", etag="")
 
+    def fetch_shapes(self, destination: Path, progress: Progress) -> Fetched:
+        """See ``Source``."""
+        content = make_shapes()
+        destination.write_bytes(content)
+        progress(len(content), len(content))
+        return Fetched(url=f"synthetic/{tlc.SHAPES_FILE_PATH}", etag="")
+
     def look(self, months: Sequence[str], deadline_seconds: float) -> dict[str, Sighting]:  # noqa: ARG002 -- no wait
         """See ``Source``. Every month is there; what it was asked for is what tells its content from another."""
         return {month: Sighting(Seen.THERE, self._url(month), self._spec) for month in months}
@@ -134,6 +153,31 @@ def make_zones() -> bytes:
             row = ("N/A", "Outside of NYC", "N/A")
         text.write(f"{zone}," + ",".join(f'"{value}"' for value in row) + "\n")
     return text.getvalue().encode()
+
+
+def make_shapes() -> bytes:
+    """A zipped shapefile in the TLC's layout: a square for each zone but the last two, which are nowhere.
+
+    Seventeen to a row, the side a mile, in feet of the State Plane of Long Island (EPSG:2263) like the TLC's. As there,
+    one zone has two records.
+    """
+    import shapefile  # for whoever draws maps; no job needs it
+
+    shp, shx, dbf = io.BytesIO(), io.BytesIO(), io.BytesIO()
+    with shapefile.Writer(shp=shp, shx=shx, dbf=dbf, shapeType=shapefile.POLYGON) as writer:
+        writer.field("LocationID", "N", 9)
+        for zone in range(1, tlc.ZONE_COUNT - 1):
+            x, y = 940_000 + (zone - 1) % 17 * 5_280, 270_000 - (zone - 1) // 17 * 5_280
+            parts = [(y, y + 5_280)] if zone != _TWICE else [(y, y + 2_640), (y + 2_640, y + 5_280)]
+            for low, high in parts:
+                writer.poly([[(x, low), (x, high), (x + 5_280, high), (x + 5_280, low), (x, low)]])
+                writer.record(zone)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for ending, content in (("shp", shp), ("shx", shx), ("dbf", dbf)):
+            archive.writestr(zipfile.ZipInfo(f"taxi_zones.{ending}"), content.getvalue())
+        archive.writestr(zipfile.ZipInfo("taxi_zones.prj"), _PROJECTION)
+    return packed.getvalue()
 
 
 def make_month(month: str, rows: int, seed: int) -> pa.Table:

@@ -1,25 +1,44 @@
 """The reference data as assets: each of one version, not of months."""
 
-from __future__ import annotations
-
+import tempfile
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
+from hashlib import sha256
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import dagster as dg
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+from pydantic import Field
 
-from glue_jobs.contracts.reference import CALENDAR
-from taxi_assets.asset_keys import CALENDAR_KEY
-from taxi_assets.assets.previews import as_table
+from glue_jobs.contracts import CALENDAR, ZONES, tlc
+from glue_jobs.contracts.raw import ALL_MONTHS, SHAPES_DATASET, ZONES_DATASET
+from glue_jobs.errors import InputError, SourceUnavailable
+from glue_jobs.files import land, open_file_system, parse_zones
+from glue_jobs.sources import Fetched, open_source
+from taxi_assets.asset_keys import CALENDAR_KEY, RAW_ZONES, ZONES_KEY
+from taxi_assets.assets.previews import PREVIEW_ROWS, as_table
 from taxi_assets.assets.specs import table_spec
+from taxi_assets.lake.append_tables import LandedFile
+from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.reference import content_of, publish
-from taxi_assets.lake.resource import LakeResource
+from taxi_assets.lake.resource import LakeResource, SourceResource
 from taxi_assets.reference import calendar as days
+from taxi_assets.reference import zones as of_zones
 
 _WITHOUT_GAPS = dg.AssetCheckSpec(
     "has_each_day_once", asset=CALENDAR_KEY, description="A row for each day, in order, without gaps", blocking=True
+)
+_CAN_BE_DRAWN = dg.AssetCheckSpec(
+    "shapes_can_be_drawn",
+    asset=ZONES_KEY,
+    description="Each zone once; each shape valid, in New York, and no longer than Redshift reads",
+    blocking=True,
+)
+_CAN_BE_READ = dg.AssetCheckSpec(
+    "the_map_can_be_read", asset=ZONES_KEY, description="What the source has as the map of zones is one"
 )
 
 
@@ -60,6 +79,111 @@ def calendar(lake: LakeResource) -> Iterator[dg.AssetCheckResult | dg.Materializ
             "sha256": content_of(rows),
         },
     )
+
+
+class ZonesConfig(dg.Config):
+    """What can be typed in the launchpad."""
+
+    days: int = Field(30, ge=0, description="Ask the source again if it was asked longer ago; 0 asks it now.")
+
+
+@dg.multi_asset(
+    name="zones",
+    specs=[table_spec(ZONES, None, [RAW_ZONES], {"iceberg"})],
+    check_specs=[_CAN_BE_DRAWN, _CAN_BE_READ],
+    can_subset=True,  # without shapes there is nothing to say of them
+)
+def zones(
+    context: dg.AssetExecutionContext, config: ZonesConfig, lake: LakeResource, source: SourceResource
+) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
+    """Fetch and land the shapes of the zones, and publish them if they are not what is published already.
+
+    They change once in years, so that runs of months ask the source again only after ``config.days``. A source without
+    them, as a folder may be, holds no month back: readers see the shapes that they saw.
+    """
+    opened = lake.open()
+    landed = opened.ledger.current(ALL_MONTHS, SHAPES_DATASET)
+    published = opened.catalog.find(ZONES)
+    is_known = published is not None and published.current_snapshot() is not None
+    if is_known and landed is not None and _now() - landed.landed_at < timedelta(days=config.days):
+        context.log.info("The shapes are of %s: they are not asked for again", landed.landed_at)
+        yield dg.MaterializeResult(asset_key=ZONES_KEY, metadata={"was_published": "before", "sha256": landed.sha256})
+        return
+    with tempfile.TemporaryDirectory(prefix="zones-") as folder:
+        file = Path(folder, tlc.SHAPES_FILE_NAME)
+        try:
+            fetched = open_source(source.spec).fetch_shapes(file, lambda *_: None)
+            table = of_zones.rows(file, _lookup(opened), fetched.url)
+        except SourceUnavailable as error:
+            context.log.warning("No shapes of zones, readers see those that they saw: %s", error.sentence)
+            return
+        except InputError as error:
+            yield _checked(_CAN_BE_READ, [error.sentence])
+            return
+        yield _checked(_CAN_BE_READ, [])
+        wrong = of_zones.faults(table)
+        yield _checked(_CAN_BE_DRAWN, wrong)
+        if wrong:
+            raise dg.Failure(f"reference.zones is not published: {wrong[0]}; readers see what they saw")
+        landed = _land(opened, file, fetched, table.num_rows, context.run_id)
+    changed = publish(opened.catalog, ZONES, table)
+    without = table.filter(pc.is_null(table["shape"]))
+    yield dg.MaterializeResult(
+        asset_key=ZONES_KEY,
+        metadata={
+            "zones": table.num_rows,
+            "without_shape": ", ".join(map(str, without["location_id"].to_pylist())),
+            "km2": round(pc.sum(table["area_km2"]).as_py() or 0.0, 1),
+            "was_published": "with this run" if changed else "before, with the same content",
+            "dagster/row_count": table.num_rows,
+            "preview": as_table(ZONES, _without_points(table.slice(0, PREVIEW_ROWS).to_pandas())),
+            "source": landed.url,
+            "sha256": landed.sha256,
+            "dagster/uri": landed.path,
+        },
+    )
+
+
+def _without_points(zones: pd.DataFrame) -> pd.DataFrame:
+    """Shapes as the length of their text."""
+    lengths = zones["shape"].str.len()
+    shown: pd.DataFrame = zones.assign(shape=[f"{length:,.0f} characters" for length in lengths])
+    return shown
+
+
+def _checked(check: dg.AssetCheckSpec, faults: list[str]) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        passed=not faults,
+        check_name=check.name,
+        asset_key=ZONES_KEY,
+        severity=dg.AssetCheckSeverity.ERROR if check.blocking else dg.AssetCheckSeverity.WARN,
+        metadata={"actual": "\n".join(faults) or "as it should be"},
+    )
+
+
+def _lookup(lake: Lake) -> of_zones.Lookup:
+    """The newest lookup of zones in force; SourceUnavailable if none was landed."""
+    files = lake.ledger.all_current(ZONES_DATASET)
+    if not files:
+        raise SourceUnavailable("no lookup of zones was landed yet", "land a month first")
+    system, path = open_file_system(files[-1].path)
+    with system.open_input_stream(path) as stream:
+        return parse_zones(stream.read(), files[-1].path)
+
+
+def _land(lake: Lake, file: Path, fetched: Fetched, rows: int, run_id: str) -> LandedFile:
+    """Land the map file in a folder named after its content, and enter it in the ledger."""
+    digest = sha256(file.read_bytes()).hexdigest()
+    path = f"{lake.paths.raw}/dataset={SHAPES_DATASET}/sha256={digest[:16]}/{file.name}"
+    land(file, path, digest)
+    facts = {"url": fetched.url, "path": path, "etag": fetched.etag, "sha256": digest, "bytes": file.stat().st_size}
+    facts |= {"rows": rows, "physical_schema": {}}
+    return lake.ledger.record(ALL_MONTHS, SHAPES_DATASET, facts, run_id)
+
+
+def _now() -> datetime:
+    """UTC without a zone, as the ledger has it."""
+    return datetime.now(timezone.utc).replace(tzinfo=None)
 
 
 def _gaps(rows: pa.Table) -> list[str]:

@@ -18,7 +18,7 @@ from dagster import DagsterEventType, EventLogEntry
 
 from glue_jobs.contracts import CURATED_TABLES
 from glue_jobs.errors import Cause
-from taxi_assets.asset_keys import CALENDAR_KEY, QUARANTINE_KEY, RAW_TRIPS, RAW_ZONES, STAGING_TRIPS, asset_key
+from taxi_assets.asset_keys import QUARANTINE_KEY, RAW_TRIPS, RAW_ZONES, REFERENCE_KEYS, STAGING_TRIPS, asset_key
 from taxi_assets.definitions import MONTH_JOB, build_definitions
 from taxi_assets.errors import why_failed
 from taxi_assets.lost_runs import report_lost
@@ -97,7 +97,7 @@ def run_month(
     run_id = str(uuid.uuid4())
     begun = time.monotonic()
     selection = [] if replay else [RAW_TRIPS, RAW_ZONES]
-    selection += [CALENDAR_KEY, STAGING_TRIPS, QUARANTINE_KEY]
+    selection += [*REFERENCE_KEYS, STAGING_TRIPS, QUARANTINE_KEY]
     selection += [asset_key(CURATED_TABLES[name]) for name in tables or CURATED_TABLES]
     with open_instance(settings) as instance:
         report_lost(instance)

@@ -52,7 +52,7 @@ def test_run_prints_one_json_object_and_exits_0(source: Path, tmp_path: Path) ->
         assert set(table) >= {"rows", "version", "snapshot_id", "path"}
         assert any(Path(table["path"]).glob("*.parquet"))
     assert set(result["checks"]) == {"passed", "warned", "failed"}
-    assert set(result["seconds"]) == {"calendar", "ingest_raw", "stage_trips", "build_curated", "total"}
+    assert set(result["seconds"]) == {"calendar", "zones", "ingest_raw", "stage_trips", "build_curated", "total"}
     assert result["engine"].startswith("sail ")
     assert f"{MONTH} stage_trips: write trips …" in done.stderr
 

@@ -43,7 +43,7 @@ def test_a_month_is_published_with_every_row_accounted_for(published: tuple[Path
     assert result.failed_checks == []
     assert result.warned_checks == ["staging/trips: every_day_has_trips"]  # it has three days
     assert result.checks["passed"] >= 20
-    assert set(result.seconds) == {"calendar", "ingest_raw", "stage_trips", "build_curated", "total"}
+    assert set(result.seconds) == {"calendar", "zones", "ingest_raw", "stage_trips", "build_curated", "total"}
     assert len(set(live_versions(lake, MONTH).values())) == 2  # staging's and curated's
 
 

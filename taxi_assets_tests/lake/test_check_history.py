@@ -7,7 +7,7 @@ import dagster as dg
 import pyarrow.parquet as pq
 
 from glue_jobs.contracts.rules import RULES_VERSION
-from taxi_assets.asset_keys import CALENDAR_KEY, CHECK_HISTORY_KEY, STAGING_TRIPS
+from taxi_assets.asset_keys import CHECK_HISTORY_KEY, REFERENCE_KEYS, STAGING_TRIPS
 from taxi_assets.lake.lake import Lake
 from taxi_assets.operations.dagster_instance import dagster_home
 from taxi_assets.operations.run_month import MonthResult
@@ -64,7 +64,7 @@ def test_dagster_keeps_the_answers_by_month_and_shows_the_history_as_an_asset(
             if entry.dagster_event and entry.dagster_event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION
         ]
         assert len(checked) == sum(result.checks.values())
-        assert {check.partition for check in checked if check.asset_key != CALENDAR_KEY} == {MONTH}
+        assert {check.partition for check in checked if check.asset_key not in REFERENCE_KEYS} == {MONTH}
         assert any(check.asset_key == STAGING_TRIPS for check in checked)
         history = instance.get_latest_materialization_event(CHECK_HISTORY_KEY)
         assert history is not None

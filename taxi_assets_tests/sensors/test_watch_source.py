@@ -98,6 +98,7 @@ def test_a_request_names_month_content_attempt_and_code(tmp_path: Path) -> None:
         "raw/trips",
         "raw/zones",
         "reference/calendar",
+        "reference/zones",
     ]
     (shown,) = look.asset_events  # at the source's asset, where lineage begins
     assert isinstance(shown, dg.AssetObservation)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timezone
 from decimal import Decimal
 from pathlib import Path
 
@@ -76,6 +77,8 @@ def test_a_view_says_what_the_tables_say(engine_of: MemoryEngine) -> None:
         assert one(f"SELECT {days} FROM analytics.{view}") == (trips, net), view
     for direction in ("in", "out"):
         assert one(f"SELECT {days} FROM analytics.zone_flows WHERE direction = '{direction}'") == (trips, net)
+    ends = "CAST(SUM(pickups) AS BIGINT) AS p, CAST(SUM(dropoffs) AS BIGINT) AS d"
+    assert one(f"SELECT {ends} FROM analytics.zone_demand") == (trips, trips)
     assert one("SELECT CAST(SUM(amount) AS DECIMAL(18, 2)) AS a FROM analytics.fee_stack") == (net,)
     assert one("SELECT published_rows FROM analytics.quality_overview") == one(
         "SELECT count(*) AS n FROM staging.trips"
@@ -118,6 +121,31 @@ def test_a_moment_is_asked_beside_the_present(own: Lake) -> None:
     for when in (live.published_at.isoformat(), str(live.snapshot_id)):
         assert ask(engine, question, label="test", as_of=when).to_pylist() == [before]
     assert engine.state(str(live.snapshot_id)) != engine.state()
+
+
+def test_two_versions_of_a_month_are_compared_by_asking_as_of_each(own: Lake) -> None:
+    engine = MemoryEngine(own)
+    first = own.publisher.live(DAILY_METRICS, MONTH)
+    assert first is not None
+    write_rows(own.paths.version(DAILY_METRICS, MONTH, "other"), DAILY_METRICS, 3)
+    second = own.publisher.publish(DAILY_METRICS, MONTH, "other", {}, replacing=first)
+    question = Question("monthly_summary", columns=("days", "trips"))
+    before, after = (
+        ask(engine, question, label="test", as_of=str(one.snapshot_id)).to_pylist()[0] for one in (first, second)
+    )
+    assert (before["days"], after["days"]) == (3, 3)
+    assert before["trips"] > after["trips"] == 3
+    within = moments_between(own)
+    assert ask(engine, question, label="test", as_of=within).to_pylist() == [before]
+
+
+def moments_between(lake: Lake) -> str:
+    """A time between the two commits of the newest publication of daily_metrics."""
+    table = lake.catalog.find(DAILY_METRICS)
+    assert table is not None
+    away, shown = table.metadata.snapshot_log[-2:]
+    assert away.timestamp_ms < shown.timestamp_ms
+    return datetime.fromtimestamp(away.timestamp_ms / 1000, timezone.utc).isoformat(timespec="milliseconds")
 
 
 def test_ten_readers_see_whole_months_while_versions_are_published(own: Lake) -> None:

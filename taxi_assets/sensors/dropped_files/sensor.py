@@ -18,7 +18,7 @@ from dagster import DagsterRunStatus
 
 from glue_jobs.contracts.raw import TRIPS_DATASET
 from glue_jobs.sources.inbox import INBOX
-from taxi_assets.asset_keys import CALENDAR_KEY, RAW_TRIPS, RAW_ZONES
+from taxi_assets.asset_keys import RAW_TRIPS, RAW_ZONES, REFERENCE_KEYS
 from taxi_assets.aws.sqs import Queue
 from taxi_assets.calendar import ended_months
 from taxi_assets.jobs.code import running_version
@@ -61,7 +61,7 @@ def dropped_files(settings: Settings, clock: Callable[[], datetime] = _now) -> d
 
     @dg.sensor(
         name=DROPS,
-        asset_selection=[CALENDAR_KEY, RAW_TRIPS, RAW_ZONES],
+        asset_selection=[*REFERENCE_KEYS, RAW_TRIPS, RAW_ZONES],
         minimum_interval_seconds=SECONDS_BETWEEN_TICKS,
         default_status=dg.DefaultSensorStatus.RUNNING if running else dg.DefaultSensorStatus.STOPPED,
         description="Lands trip files that somebody dropped into the lake's raw/inbox/.",

@@ -16,7 +16,7 @@ import dagster as dg
 
 from glue_jobs.contracts.raw import TRIPS_DATASET
 from glue_jobs.sources import Seen, open_source
-from taxi_assets.asset_keys import CALENDAR_KEY, RAW_TRIPS, RAW_ZONES, SOURCE_TRIPS
+from taxi_assets.asset_keys import RAW_TRIPS, RAW_ZONES, REFERENCE_KEYS, SOURCE_TRIPS
 from taxi_assets.calendar import ended_months
 from taxi_assets.jobs.code import running_version
 from taxi_assets.lake.resource import LakeResource, SourceResource
@@ -106,7 +106,7 @@ def source_watcher(
 
     @dg.sensor(
         name=WATCHER,
-        asset_selection=[CALENDAR_KEY, RAW_TRIPS, RAW_ZONES],
+        asset_selection=[*REFERENCE_KEYS, RAW_TRIPS, RAW_ZONES],
         minimum_interval_seconds=settings.watch_minutes * 60,
         default_status=_status(settings.watches_by_itself),
         description="Lands months that the source has published, or republished.",
