@@ -4,7 +4,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 LAKE ?= lake
 DEMO_LAKE ?= demo-lake
-JOBS ?= auto
+# Tests wait for half of their time, for programs and for each other: 23 of 54 minutes of two cores were the processor's.
+JOBS ?= $(shell $(PYTHON) -c 'import os; print(2 + (os.cpu_count() or 1))')
 # Tests that start a program of another kind, or many processes, are more than half of the time of all.
 ALONE := not (jvm or spark4 or browser or daemon or emulator or postgres)
 PIN := --universal --python-version 3.10 --generate-hashes --no-annotate --no-strip-extras --no-emit-index-url \
