@@ -83,6 +83,8 @@ class HttpSource:
                     return Fetched(url=url, etag=_tag_of(response.headers))
             except (requests.RequestException, _BrokenOff) as error:
                 problem = f"the transfer failed ({error})"
+            except OSError as error:
+                raise _of_this_machine(url, error) from error
         raise SourceUnavailable(
             f"{url} could not be read in {ATTEMPTS} attempts: {problem}", "run the month again later"
         )
@@ -143,6 +145,16 @@ class HttpSource:
         )
 
 
+def _of_this_machine(url: str, error: OSError) -> SourceUnavailable:
+    """What is wrong here, not there: requests has no number for a bundle of certificates that it does not find."""
+    if error.errno is None:
+        return SourceUnavailable(
+            f"{url} cannot be asked: {error}",
+            "set REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE to a file of certificates, or leave them out",
+        )
+    return SourceUnavailable(f"{url} cannot be kept: {error}", "make room for temporary files, or set TMPDIR")
+
+
 def _instead_of_a_file(path: Path) -> str:
     """What a server that is unwell has sent with a status that says that it is well; empty if it is a file."""
     with path.open("rb") as file:
@@ -157,6 +169,8 @@ def _head(session: requests.Session, url: str, ends: float) -> requests.Response
         return session.head(url, headers=_AS_IT_IS, timeout=seconds, allow_redirects=True)
     except requests.RequestException as error:
         return f"it does not answer ({error})"
+    except OSError as error:
+        return str(_of_this_machine(url, error))
 
 
 def _sighting_of(url: str, answer: requests.Response | str) -> Sighting:

@@ -17,7 +17,7 @@ from glue_jobs.contracts import Table
 from glue_jobs.contracts.raw import TRIPS_DATASET
 from taxi_assets.aws.client import client, explained, glue_table_url, pyiceberg_s3_properties
 from taxi_assets.lake.append_tables import CheckHistory, Ledger, RunMetrics
-from taxi_assets.lake.catalog import SECONDS_IN_SILENCE, CatalogUnavailable, LakeCatalog
+from taxi_assets.lake.catalog import SECONDS_IN_SILENCE, CatalogUnavailable, LakeCatalog, when_unlocked
 from taxi_assets.lake.catalog_file import refuse_what_is_no_catalog
 from taxi_assets.lake.paths import LakePaths
 from taxi_assets.lake.publishing import Publisher
@@ -79,7 +79,7 @@ class Lake:
             ) from error
         root = str(folder.resolve())
         refuse_what_is_no_catalog(Path(root))
-        if before := relocate_folder(root):
+        if before := when_unlocked(root, lambda: relocate_folder(root)):
             _log.warning("This lake lay in %s: its catalog now speaks of %s", before, root)
         uri = f"sqlite:///{root}/catalog.db?timeout={SECONDS_IN_SILENCE}"
         return cls(root, {"type": "sql", "uri": uri, "warehouse": root})

@@ -27,8 +27,8 @@ from pyiceberg.types import StructType
 from glue_jobs.errors import Cause, PipelineError
 from taxi_assets.lake.paths import is_below
 
-_LOCK_SECONDS = 60.0
-"""How long another process may be at the same work."""
+_SECONDS_IN_SILENCE = 2
+"""That SQLite waits for another process, before the caller says what is waited for."""
 _AVRO_OF_PYICEBERG = ("avro.schema", "avro.codec")
 """Entries of a file's header that its writer makes itself."""
 
@@ -44,7 +44,8 @@ def relocate_folder(root: str) -> str | None:
 
     None if there was nothing to do. All tables change in one transaction of ``catalog.db``, which other processes that
     open the lake wait for; the files of the place where it lay before are neither read nor written. NotHere if the
-    tables' files were not copied with the catalog, or the folder cannot be written.
+    tables' files were not copied with the catalog, or the folder cannot be written; sqlite3.OperationalError while
+    another program holds the catalog, after which it may be called again.
     """
     database = Path(root, "catalog.db")
     if not database.is_file():
@@ -52,14 +53,16 @@ def relocate_folder(root: str) -> str | None:
     try:
         return _relocate(database, root)
     except (sqlite3.Error, OSError) as error:
+        if "locked" in str(error):
+            raise
         raise NotHere(
             f"whether the lake {root} was copied or moved cannot be settled in its catalog.db: {error}",
-            "make the folder writable for this once, see that no other program holds catalog.db, and try again",
+            "make the folder writable for this once, and try again",
         ) from error
 
 
 def _relocate(database: Path, root: str) -> str | None:
-    with closing(sqlite3.connect(database, timeout=_LOCK_SECONDS, isolation_level=None)) as connection:
+    with closing(sqlite3.connect(database, timeout=_SECONDS_IN_SILENCE, isolation_level=None)) as connection:
         if not _strays(connection, root):
             return None
         connection.execute("BEGIN IMMEDIATE")

@@ -408,3 +408,17 @@ def test_a_progress_line_can_be_read_back(done: int, total: int) -> None:
     line = progress_line(tlc.trip_file_name(MONTH), done, total)
     assert parse_progress(line) == (tlc.trip_file_name(MONTH), done / 1e6, total / 1e6)
     assert parse_progress("write trips: 3.0 s") is None
+
+
+def test_ctrl_c_while_the_command_is_being_imported_says_nothing_and_exits_130() -> None:
+    script = """if True:
+        import sys
+        class Interrupted:
+            def find_spec(self, name, *_):
+                if name == "taxi_assets.cli.query":
+                    raise KeyboardInterrupt
+        sys.meta_path.insert(0, Interrupted())
+        from taxi_assets.cli.entry import main
+        main()"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import hashlib
 import os
 from collections.abc import Iterator
@@ -403,3 +404,21 @@ def test_bad_data_and_a_source_that_cannot_be_read_are_told_apart(
     path = site.folder / tlc.trip_file_path(MONTH)
     path.write_bytes(path.read_bytes()[:-2000])
     assert cause() == Cause.DATA
+
+
+def test_certificates_that_are_not_there_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "nowhere.pem"))
+    source = HttpSource("https://127.0.0.1:1")
+    with pytest.raises(SourceUnavailable, match=r"nowhere\.pem.*set REQUESTS_CA_BUNDLE"):
+        source.fetch_zones(tmp_path / "zones", ignore)
+    seen = source.look(["2024-02"], 5)["2024-02"]
+    assert (seen.state, "nowhere.pem" in seen.why) == (Seen.UNREACHABLE, True)
+
+
+def test_a_disk_that_is_full_is_named(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(http, "_receive", full)
+    with serving(folder) as site, pytest.raises(SourceUnavailable, match=r"No space left on device.*set TMPDIR"):
+        HttpSource(site.address).fetch_zones(tmp_path / "zones", ignore)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime, timedelta, timezone
 from hashlib import sha256
 from pathlib import Path
@@ -146,6 +147,20 @@ def test_a_crash_on_the_way_leaves_the_catalog_as_it_was_and_the_next_opening_fi
             relocate_folder(str(copy))
     assert done
     assert (copy / "catalog.db").read_bytes() == before
+    assert days_of(Lake.in_folder(copy), "2024-02") == 2
+
+
+def test_a_copy_whose_catalog_another_program_holds_is_waited_for_in_words(
+    original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(relocation, "_SECONDS_IN_SILENCE", 0.05)
+    monkeypatch.setattr(catalog, "LOCKED_SECONDS", 0.1)
+    copy = Path(shutil.copytree(original, tmp_path / "copy"))
+    with closing(sqlite3.connect(copy / "catalog.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(CatalogUnavailable, match="locked by another program"):
+            Lake.in_folder(copy)
+        assert "is locked by another program: waiting" in caplog.text
     assert days_of(Lake.in_folder(copy), "2024-02") == 2
 
 
