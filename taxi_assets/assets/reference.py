@@ -91,7 +91,6 @@ class ZonesConfig(dg.Config):
     name="zones",
     specs=[table_spec(ZONES, None, [RAW_ZONES], {"iceberg"})],
     check_specs=[_CAN_BE_DRAWN, _CAN_BE_READ],
-    can_subset=True,  # without shapes there is nothing to say of them
 )
 def zones(
     context: dg.AssetExecutionContext, config: ZonesConfig, lake: LakeResource, source: SourceResource
@@ -106,7 +105,7 @@ def zones(
     published = opened.catalog.find(ZONES)
     is_known = published is not None and published.current_snapshot() is not None
     if is_known and landed is not None and _now() - landed.landed_at < timedelta(days=config.days):
-        context.log.info("The shapes are of %s: they are not asked for again", landed.landed_at)
+        yield from _not_asked(f"not asked again: the map is of {landed.landed_at:%Y-%m-%d}")
         yield dg.MaterializeResult(asset_key=ZONES_KEY, metadata={"was_published": "before", "sha256": landed.sha256})
         return
     with tempfile.TemporaryDirectory(prefix="zones-") as folder:
@@ -116,9 +115,11 @@ def zones(
             table = of_zones.rows(file, _lookup(opened), fetched.url)
         except SourceUnavailable as error:
             context.log.warning("No shapes of zones, readers see those that they saw: %s", error.sentence)
+            yield from _not_asked(f"not asked, the source has no map: {error.sentence}")
             return
         except InputError as error:
             yield _checked(_CAN_BE_READ, [error.sentence])
+            yield _checked(_CAN_BE_DRAWN, [], "not asked: there is no new map")
             return
         yield _checked(_CAN_BE_READ, [])
         wrong = of_zones.faults(table)
@@ -151,13 +152,19 @@ def _without_points(zones: pd.DataFrame) -> pd.DataFrame:
     return shown
 
 
-def _checked(check: dg.AssetCheckSpec, faults: list[str]) -> dg.AssetCheckResult:
+def _not_asked(why: str) -> Iterator[dg.AssetCheckResult]:
+    """Answers all the same: a check that is due and gives none is shown as failed."""
+    yield _checked(_CAN_BE_READ, [], why)
+    yield _checked(_CAN_BE_DRAWN, [], why)
+
+
+def _checked(check: dg.AssetCheckSpec, faults: list[str], else_: str = "as it should be") -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         passed=not faults,
         check_name=check.name,
         asset_key=ZONES_KEY,
         severity=dg.AssetCheckSeverity.ERROR if check.blocking else dg.AssetCheckSeverity.WARN,
-        metadata={"actual": "\n".join(faults) or "as it should be"},
+        metadata={"actual": "\n".join(faults) or else_},
     )
 
 

@@ -91,7 +91,7 @@ def test_names_need_no_layer_and_tables_say_what_they_mean(published: tuple[Path
     for sql, rows in (
         ("SELECT count(*) FROM daily_metrics", result.tables["daily_metrics"].rows),
         ("SELECT count(*) FROM trips AS t", result.published_rows),
-        ("SELECT count(*) FROM zones", 265),
+        ("SELECT count(*) FROM zones", 0),  # those of the reference data, whose shapes this source does not have
     ):
         with opened.connect(sql) as connection:
             assert run_query(connection, sql).fetchall() == [(rows,)]

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from glue_jobs.contracts import MONTHLY_TABLES
+from glue_jobs.contracts import MONTHLY_TABLES, tlc
+from glue_jobs.sources.synthetic import make_shapes
 from taxi_assets.aws.deploy import deploy
 from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.publishing import Publication
@@ -46,6 +47,7 @@ class AwsLake:
     def put_at_source(self, month: str = MONTH, seed: int = 1) -> None:
         """Have the site serve a synthetic ``month``; another ``seed`` makes another content."""
         write_source(self.site.folder, month, seed=seed, days=DAYS)
+        (self.site.folder / tlc.SHAPES_FILE_PATH).write_bytes(make_shapes())
 
     def run(self, month: str = MONTH, tables: Sequence[str] | None = None, replay: bool = False) -> MonthResult:
         """Run a month in this process, as Dagster's role."""
@@ -73,7 +75,7 @@ class AwsLake:
 
 @contextmanager
 def deployed_lake(aws: AwsEmulator, folder: Path, prefix: str = "/lake") -> Iterator[AwsLake]:
-    """An empty lake at ``prefix`` of the bucket, with ``MONTH`` at its source.
+    """An empty lake at ``prefix`` of the bucket, with ``MONTH`` and the map of zones at its source.
 
     ``folder`` holds the site's files and Dagster's instance.
     """
