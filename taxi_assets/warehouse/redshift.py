@@ -177,12 +177,12 @@ class _Pool:
                     connection, is_new = self._connect(), True
                 try:
                     answer = ask(connection)
-                except BaseException as error:
-                    if not _is_gone(error):
-                        self._idle.put(connection)
-                        raise
+                except ProgrammingError:  # the server's own words: it waits for the next statement
+                    self._idle.put(connection)
+                    raise
+                except BaseException as error:  # after an interrupt too, half an answer may be on its way
                     _close(connection)
-                    if is_new:
+                    if is_new or not _is_gone(error):
                         raise
                 else:
                     self._idle.put(connection)

@@ -281,6 +281,21 @@ def test_a_connection_that_broke_is_replaced_without_a_word(
     assert len(redshift.logins) == logins + 1
 
 
+def test_a_connection_that_was_interrupted_is_not_used_again(
+    engine_of: RedshiftEngine, redshift: EmulatedRedshift
+) -> None:
+    def interrupted(_: object) -> None:
+        raise KeyboardInterrupt
+
+    asked = ask(engine_of, Question("monthly_summary"), label="test")  # there is one that lies idle
+    idle, logins = engine_of._pool._idle.qsize(), len(redshift.logins)
+    with pytest.raises(KeyboardInterrupt):
+        engine_of._pool.use(interrupted)
+    assert engine_of._pool._idle.qsize() == idle - 1
+    assert ask(engine_of, Question("monthly_summary"), label="test").equals(asked)
+    assert len(redshift.logins) == logins + (idle == 1)
+
+
 def test_queries_and_what_they_cost_are_in_the_log_for_those_who_may_see_it(
     engine_of: RedshiftEngine, dashboard: RedshiftEngine
 ) -> None:
