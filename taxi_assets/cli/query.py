@@ -280,13 +280,12 @@ def _asked_of_redshift(
     settings: Settings, lake: Lake, label: str, sql: str, values: Mapping[str, Value], as_of: str | None
 ) -> duckdb.DuckDBPyConnection:
     """A connection that has Redshift's answer as ``answer``."""
-    import duckdb
-
+    from taxi_assets.lake.duck import connect
     from taxi_assets.warehouse.redshift import Workgroup
 
     with closing(Workgroup.of(settings).engine(lake)) as engine:
         found = engine.run(sql, values, label=label, as_of=as_of)
-    connection = duckdb.connect()
+    connection = connect()
     connection.register("answer", found)
     return connection
 
