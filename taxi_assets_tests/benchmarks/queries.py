@@ -38,6 +38,7 @@ from taxi_assets.warehouse.engine import ask
 from taxi_assets.warehouse.memory import MemoryEngine
 from taxi_assets.warehouse.question import Question
 from taxi_assets.warehouse.view import View, views
+from taxi_assets_tests.support.lake_in_s3 import appending
 
 NEWEST = "2025-12"
 _DAYS_OF_ALL = 28
@@ -97,7 +98,7 @@ def _lake_like(one: Path, folder: Path, months: int) -> Lake:
             files = [file for file in source.publisher.files(table) if f"month={live.month}/" in file]
             if table is TRIPS:  # the newest month's alone: zone_demand reads those of the month that is asked for
                 trips = connection.sql(_moved(table, files, live.month, NEWEST)).to_arrow_table()
-                lake.catalog.commit(table, lambda iceberg, trips=trips: iceberg.append(trips))  # type: ignore[misc]
+                lake.catalog.commit(table, appending(trips))
                 continue
             for number in range(number_of(NEWEST) - months + 1, number_of(NEWEST) + 1):
                 month = month_of(number)

@@ -5,7 +5,11 @@ Belongs here: what tests of the warehouse need of one. Does not: months that run
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+
+import pyarrow as pa
+from pyiceberg.table import Table as IcebergTable
 
 from glue_jobs.contracts import MONTHLY_TABLES, TABLES
 from glue_jobs.files import open_file_system
@@ -25,8 +29,13 @@ def copied_to_s3(local: Lake, aws: AwsEmulator, bucket: str, month: str) -> Lake
             lake.publisher.publish(table, month, live.version, dict(live.lineage), replacing=None)
         elif (found := local.catalog.find(table)) is not None:
             rows = found.scan().to_arrow()
-            lake.catalog.commit(table, lambda iceberg, rows=rows: iceberg.append(rows))  # type: ignore[misc]
+            lake.catalog.commit(table, appending(rows))
     return lake
+
+
+def appending(rows: pa.Table) -> Callable[[IcebergTable], None]:
+    """The change of a table that appends ``rows`` to it."""
+    return lambda iceberg: iceberg.append(rows)
 
 
 def upload(folder: Path, to: str) -> None:
