@@ -1,6 +1,6 @@
 """What Redshift is told once: where the lake's tables are, the views, the roles and what they may do.
 
-Belongs here: its statements as text. Does not: running them (``aws.redshift``), or what the views say (``views/``).
+Belongs here: its statements as text. Does not: running them (``warehouse.redshift``), or what views say (``views/``).
 
 Everything that a reader can ask is either a table of an external schema, which Redshift reads from the lake by the Glue
 Data Catalog, or a late-binding view: views over external tables must be (Amazon Redshift Database Developer Guide,
@@ -15,8 +15,7 @@ from glue_jobs.contracts import LAYERS
 from taxi_assets.warehouse.query_log import QUERY_LOG
 from taxi_assets.warehouse.view import SCHEMA, views
 
-ANALYST, DASHBOARD = "taxi_analyst", "taxi_dashboard"
-ROLES = (ANALYST, DASHBOARD)
+ROLES = ("taxi_analyst", "taxi_dashboard")
 """Roles that only read. An IAM role gets one by its tag ``RedshiftDbRoles``, when it logs in."""
 EXTERNAL_SCHEMAS = "SELECT schemaname, databasename FROM svv_external_schemas"
 ROLES_THERE = "SELECT role_name FROM svv_roles"

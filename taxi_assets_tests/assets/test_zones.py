@@ -174,6 +174,7 @@ def test_shapes_that_a_map_could_not_draw_are_named(map_file: Path) -> None:
         assert part in said
 
 
+# The TLC's file is no part of the project: CI has it where it lies beside the checkout.
 @pytest.mark.real_data("TAXI_TEST_TLC")
 @pytest.mark.skipif(not REAL, reason="TAXI_TEST_TLC names no folder in the TLC's layout")
 def test_the_tlcs_own_map_is_small_enough_and_whole(tmp_path: Path) -> None:
