@@ -1,7 +1,7 @@
 """The reference data as assets: each of one version, not of months."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 from hashlib import sha256
 from pathlib import Path
@@ -23,7 +23,7 @@ from taxi_assets.assets.previews import PREVIEW_ROWS, as_table
 from taxi_assets.assets.specs import table_spec
 from taxi_assets.lake.append_tables import LandedFile
 from taxi_assets.lake.lake import Lake
-from taxi_assets.lake.reference import content_of, publish
+from taxi_assets.lake.reference import Asking, asked, content_of, note_asking, publish
 from taxi_assets.lake.resource import LakeResource, SourceResource
 from taxi_assets.reference import calendar as days
 from taxi_assets.reference import zones as of_zones
@@ -97,22 +97,23 @@ def zones(
 ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
     """Fetch and land the shapes of the zones, and publish them if they are not what is published already.
 
-    They change once in years, so that runs of months ask the source again only after ``config.days``. A source without
-    them, as a folder may be, holds no month back: readers see the shapes that they saw.
+    They change once in years, so that runs of months ask the source again only after ``config.days``, or when the
+    lookup of zones has changed, whose names and boroughs the rows have. A source without them, as a folder may be,
+    holds no month back: readers see the shapes that they saw.
     """
     opened = lake.open()
-    landed = opened.ledger.current(ALL_MONTHS, SHAPES_DATASET)
-    published = opened.catalog.find(ZONES)
-    is_known = published is not None and published.current_snapshot() is not None
-    if is_known and landed is not None and _now() - landed.landed_at < timedelta(days=config.days):
-        yield from _not_asked(f"not asked again: the map is of {landed.landed_at:%Y-%m-%d}")
-        yield dg.MaterializeResult(asset_key=ZONES_KEY, metadata={"was_published": "before", "sha256": landed.sha256})
+    lookups = opened.ledger.all_current(ZONES_DATASET)
+    lookup = lookups[-1].sha256 if lookups else ""
+    before = asked(opened.catalog, ZONES)
+    if before is not None and before.made_of == lookup and _now() - before.at < timedelta(days=config.days):
+        yield from _not_asked(f"not asked again: the source was asked on {before.at:%Y-%m-%d}")
+        yield dg.MaterializeResult(asset_key=ZONES_KEY, metadata={"was_published": "before"})
         return
     with tempfile.TemporaryDirectory(prefix="zones-") as folder:
         file = Path(folder, tlc.SHAPES_FILE_NAME)
         try:
             fetched = open_source(source.spec).fetch_shapes(file, lambda *_: None)
-            table = of_zones.rows(file, _lookup(opened), fetched.url)
+            table = of_zones.rows(file, _read(lookups), fetched.url)
         except SourceUnavailable as error:
             context.log.warning("No shapes of zones, readers see those that they saw: %s", error.sentence)
             yield from _not_asked(f"not asked, the source has no map: {error.sentence}")
@@ -128,6 +129,7 @@ def zones(
             raise dg.Failure(f"reference.zones is not published: {wrong[0]}; readers see what they saw")
         landed = _land(opened, file, fetched, table.num_rows, context.run_id)
     changed = publish(opened.catalog, ZONES, table)
+    note_asking(opened.catalog, ZONES, Asking(_now(), lookup))
     without = table.filter(pc.is_null(table["shape"]))
     yield dg.MaterializeResult(
         asset_key=ZONES_KEY,
@@ -168,14 +170,13 @@ def _checked(check: dg.AssetCheckSpec, faults: list[str], else_: str = "as it sh
     )
 
 
-def _lookup(lake: Lake) -> of_zones.Lookup:
-    """The newest lookup of zones in force; SourceUnavailable if none was landed."""
-    files = lake.ledger.all_current(ZONES_DATASET)
-    if not files:
+def _read(lookups: Sequence[LandedFile]) -> of_zones.Lookup:
+    """The newest lookup of zones; SourceUnavailable if none was landed."""
+    if not lookups:
         raise SourceUnavailable("no lookup of zones was landed yet", "land a month first")
-    system, path = open_file_system(files[-1].path)
+    system, path = open_file_system(lookups[-1].path)
     with system.open_input_stream(path) as stream:
-        return parse_zones(stream.read(), files[-1].path)
+        return parse_zones(stream.read(), lookups[-1].path)
 
 
 def _land(lake: Lake, file: Path, fetched: Fetched, rows: int, run_id: str) -> LandedFile:

@@ -1,12 +1,14 @@
 """Publishing reference data: tables that are replaced whole.
 
-Belongs here: one commit for a new content, none for the same. Does not: rows (``taxi_assets.reference``), or monthly
-tables (``publishing``).
+Belongs here: one commit for a new content, none for the same, and when its source was asked. Does not: rows
+(``taxi_assets.reference``), or monthly tables (``publishing``).
 """
 
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 
 import pyarrow as pa
@@ -19,6 +21,18 @@ from taxi_assets.lake.records import PREFIX
 
 _CONTENT = f"{PREFIX}content"
 """What the summary of a snapshot has the hash of its rows under."""
+
+_ASKED_AT = f"{PREFIX}source-asked-at"
+_MADE_OF = f"{PREFIX}made-of"
+
+
+@dataclass(frozen=True)
+class Asking:
+    """When the source of a reference table was asked last (UTC, without a zone), and ``made_of``, the hash of what its
+    rows were made of beside the source's answer."""
+
+    at: datetime
+    made_of: str
 
 
 def content_of(rows: pa.Table) -> str:
@@ -53,3 +67,21 @@ def published_content(catalog: LakeCatalog, table: Table) -> str | None:
     found = catalog.find(table)
     snapshot = found.current_snapshot() if found is not None else None
     return snapshot.summary.additional_properties.get(_CONTENT) if snapshot is not None and snapshot.summary else None
+
+
+def asked(catalog: LakeCatalog, table: Table) -> Asking | None:
+    """The last asking that was noted; None if there was none, or the table has no rows."""
+    found = catalog.find(table)
+    if found is None or found.current_snapshot() is None or _ASKED_AT not in found.properties:
+        return None
+    return Asking(datetime.fromisoformat(found.properties[_ASKED_AT]), found.properties.get(_MADE_OF, ""))
+
+
+def note_asking(catalog: LakeCatalog, table: Table, asking: Asking) -> None:
+    """Note that the source was asked: an answer like the one before leaves no other trace."""
+
+    def note(iceberg: IcebergTable) -> None:
+        with iceberg.transaction() as transaction:
+            transaction.set_properties({_ASKED_AT: asking.at.isoformat(), _MADE_OF: asking.made_of})
+
+    catalog.commit(table, note)

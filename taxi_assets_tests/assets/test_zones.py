@@ -6,6 +6,8 @@ import io
 import os
 import shutil
 import zipfile
+from datetime import datetime, timedelta, timezone
+from hashlib import sha256
 from pathlib import Path
 
 import dagster as dg
@@ -15,7 +17,7 @@ import shapefile
 import shapely
 
 from glue_jobs.contracts import ZONES, tlc
-from glue_jobs.contracts.raw import ALL_MONTHS, SHAPES_DATASET
+from glue_jobs.contracts.raw import ALL_MONTHS, SHAPES_DATASET, ZONES_DATASET
 from glue_jobs.errors import InputError
 from glue_jobs.files import parse_zones
 from glue_jobs.sources.synthetic import make_shapes, make_zones
@@ -90,6 +92,27 @@ def test_a_run_of_a_month_asks_again_only_after_some_days(lake: Lake, map_file: 
     assert again.success
     assert told(again)["was_published"].value == "before"
     assert answers(again) == {"the_map_can_be_read": True, "shapes_can_be_drawn": True}
+
+
+def test_an_asking_that_found_nothing_new_counts_and_a_changed_lookup_makes_the_rows_again(
+    lake: Lake, map_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = map_file.parent.parent
+    now = datetime.now(timezone.utc).replace(tzinfo=None)
+    for day, published in ((0, "with this run"), (31, "before, with the same content"), (32, "before")):
+        monkeypatch.setattr("taxi_assets.assets.reference._now", lambda day=day: now + timedelta(days=day))
+        assert told(materialized(lake, folder, days=30))["was_published"].value == published
+    renamed = make_zones().replace(b"Newark Airport", b"Newark Liberty")
+    assert renamed != make_zones()
+    path = Path(lake.paths.root, "raw", "renamed.csv")
+    path.write_bytes(renamed)
+    facts = {"url": "renamed", "path": str(path), "etag": "", "sha256": sha256(renamed).hexdigest(), "bytes": 1}
+    lake.ledger.record("2024-02", ZONES_DATASET, {**facts, "rows": 265, "physical_schema": {}}, "run")
+    assert told(materialized(lake, folder, days=30))["was_published"].value == "with this run"
+    with lake.connect("FROM reference.zones") as connection:
+        assert connection.sql("SELECT zone FROM reference.zones WHERE location_id = 1").fetchall() == [
+            ("Newark Liberty",)
+        ]
 
 
 def test_a_source_without_shapes_or_with_a_broken_file_holds_nothing_back_and_readers_see_what_they_saw(
