@@ -12,7 +12,7 @@ PIN := --universal --python-version 3.10 --generate-hashes --no-annotate --no-st
   --no-emit-find-links --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup spark4 demo aws-demo test lint format ui docs bench bench-queries lock clean
+.PHONY: help setup spark4 demo aws-demo test lint format ui dashboard docs bench bench-queries lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 12
@@ -54,6 +54,9 @@ format: setup ## put the style right
 
 ui: setup ## the asset graph in a browser, http://127.0.0.1:3000 (LAKE=demo-lake for the demo's)
 	$(BIN)/taxi-assets ui --lake $(LAKE)
+
+dashboard: setup ## the numbers in a browser, http://127.0.0.1:8501 (LAKE=demo-lake for the demo's)
+	$(BIN)/taxi-assets dashboard --lake $(LAKE)
 
 docs: setup ## write the data dictionary, ODCS and dbt files, metrics and architecture from the code
 	$(BIN)/python -m taxi_assets.docs.contract_export docs/contracts

@@ -1,4 +1,4 @@
-"""The commands about the installation: health, home, ui."""
+"""The commands about the installation: health, home, ui, dashboard."""
 
 from __future__ import annotations
 
@@ -73,12 +73,7 @@ def ui(port: int, host: str, lake: str | None) -> None:
     settings = settings_of(lake, None)
     if importlib.util.find_spec("dagster_webserver") is None:
         fail("Dagster's pages are not installed. What to do: pip install 'nyc-taxi-lakehouse[ui]'.")
-    try:
-        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((host, port))
-    except OSError as error:
-        raise click.UsageError(f"{host}:{port} cannot be listened on ({error.strerror}); try another --port") from error
+    _refuse_what_cannot_be_listened_on(host, port)
     link = f"http://{host}:{port}"
     landed = landed_in(settings)
     # What a button fetches is of the kind that the lake has.
@@ -96,3 +91,39 @@ def ui(port: int, host: str, lake: str | None) -> None:
         [sys.executable, "-m", "dagster", "dev", "-w", str(WORKSPACE), "-h", host, "-p", str(port)],
         {"TAXI_UI_URL": link, **source, **first, **os.environ, **set_here},
     )
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(1, 65535), default=8501, show_default=True)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 lets others in.")
+@lake_option
+def dashboard(port: int, host: str, lake: str | None) -> None:
+    """The numbers in a browser: trends, map, money and quality of what is published, until Ctrl-C.
+
+    It sees each new publication by itself, and asks Redshift where TAXI_REDSHIFT_WORKGROUP is set.
+
+    \b
+      taxi-assets dashboard
+      taxi-assets dashboard --lake demo-lake --port 8502
+    """
+    if importlib.util.find_spec("streamlit") is None:
+        fail("The dashboard is not installed. What to do: pip install 'nyc-taxi-lakehouse[dashboard]'.")
+    from taxi_assets.dashboard.server import command
+
+    settings = settings_of(lake, None)
+    _refuse_what_cannot_be_listened_on(host, port)
+    link = f"http://{host}:{port}"
+    out.print(f"{link}  (lake {escape(settings.lake)}; Ctrl-C ends it)", soft_wrap=True, highlight=False)
+    sys.stdout.flush()
+    # In this process's place, so that a signal to it reaches Streamlit.
+    argv = command(host, port)
+    os.execve(argv[0], argv, {**os.environ, "TAXI_LAKE": settings.lake})  # noqa: S606 -- no shell is wanted
+
+
+def _refuse_what_cannot_be_listened_on(host: str, port: int) -> None:
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except OSError as error:
+        raise click.UsageError(f"{host}:{port} cannot be listened on ({error.strerror}); try another --port") from error

@@ -15,7 +15,7 @@ import click
 
 from glue_jobs.errors import PipelineError
 from taxi_assets.cli.catalog import catalog, deploy, rollback
-from taxi_assets.cli.health import health, home, ui
+from taxi_assets.cli.health import dashboard, health, home, ui
 from taxi_assets.cli.output import INTERRUPTED, fail
 from taxi_assets.cli.query import export, quarantine, query, status
 from taxi_assets.cli.run import backfill, demo, replay, run
@@ -88,7 +88,7 @@ def main(ctx: click.Context) -> None:
 
 for _command in (
     *(run, replay, backfill, quarantine, status, rollback, catalog, deploy),
-    *(health, query, export, tables, ui, demo, home),
+    *(health, query, export, tables, ui, dashboard, demo, home),
 ):
     main.add_command(_command)
 

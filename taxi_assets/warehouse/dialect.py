@@ -16,16 +16,17 @@ differ:
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
-from sqlglot import exp, parse
+from sqlglot import exp, parse, parse_one
 from sqlglot.dialects.redshift import Redshift
 from sqlglot.errors import OptimizeError, ParseError
 from sqlglot.optimizer.annotate_types import annotate_types
 from sqlglot.optimizer.qualify import qualify
 
-from glue_jobs.contracts import TABLES
+from glue_jobs.contracts import TABLES, Table
 from glue_jobs.contracts.model import Type
+from taxi_assets.warehouse.names import described
 from taxi_assets.warehouse.query_log import QUERY_LOG
 
 _NODES: tuple[type[exp.Expr], ...] = (
@@ -112,17 +113,29 @@ _UNITS = {"DAY", "WEEK", "MONTH", "QUARTER", "YEAR", "HOUR"}
 _SQLGLOT_TYPES = {Type.STRING: "varchar", Type.TIMESTAMP_NTZ: "timestamp"}
 
 
+def faults_of_question(sql: str) -> list[str]:
+    """The same of a question, which may have parameters, an order and a limit, and ask views as well as tables."""
+    tree = parse_one(sql, read="redshift").transform(
+        lambda node: exp.Literal.string("value") if isinstance(node, exp.Placeholder) else node
+    )
+    for part in ("order", "limit"):
+        tree.set(part, None)
+    return _faults_of(tree, _types(described().values()))
+
+
 def faults(sql: str) -> list[str]:
-    """What of ``sql`` one of the engines would refuse or compute otherwise, a sentence each; empty if nothing."""
+    """What of a view's ``sql`` one of the engines would refuse or compute otherwise, a sentence each."""
     try:
         found = [tree for tree in parse(sql, read="redshift") if tree is not None]
     except ParseError as error:
         return [f"it does not parse: {str(error).splitlines()[0]}"]
     if len(found) != 1 or not isinstance(found[0], exp.Select | exp.Union):
         return ["it is not one SELECT"]
-    tree = found[0]
+    return _faults_of(found[0], _known())
+
+
+def _faults_of(tree: exp.Expr, known: dict[str, dict[str, str]]) -> list[str]:
     ctes = {cte.alias for cte in tree.find_all(exp.CTE)}
-    known = _known()
     said = [fault for node in tree.walk() for fault in _of_a_node(node, ctes, known)]
     return said or list(_of_types(tree, known))
 
@@ -259,10 +272,11 @@ def schema_of_tables() -> dict[str, object]:
 
 
 def _known() -> dict[str, dict[str, str]]:
-    return {
-        table.full_name: {column.name: _sqlglot_type(column.type) for column in table.columns}
-        for table in (*TABLES.values(), QUERY_LOG)
-    }
+    return _types((*TABLES.values(), QUERY_LOG))
+
+
+def _types(tables: Iterable[Table]) -> dict[str, dict[str, str]]:
+    return {table.full_name: {column.name: _sqlglot_type(column.type) for column in table.columns} for table in tables}
 
 
 def _schema(known: dict[str, dict[str, str]]) -> dict[str, object]:

@@ -1,0 +1,142 @@
+"""The dashboard's script, which Streamlit runs anew for each look of each session (``taxi-assets dashboard``).
+
+Belongs here: navigation, what is chosen for all pages, and what is said if there is nothing to show. Does not: pages.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from datetime import datetime, timezone
+from urllib.parse import urlencode, urlsplit
+
+import streamlit as st
+
+from glue_jobs.errors import PipelineError
+from taxi_assets.dashboard.answers import Answers
+from taxi_assets.dashboard.look import Look
+from taxi_assets.dashboard.wording import month_name
+from taxi_assets.definitions import warehouse_of
+from taxi_assets.lake.lake import Lake
+from taxi_assets.lake.snapshots import NoSuchMoment
+from taxi_assets.settings import Settings
+
+PAGES = {
+    "overview": ("Overview", "monitoring"),
+    "demand": ("Demand", "schedule"),
+    "places": ("Places", "map"),
+    "money": ("Money", "payments"),
+    "customers": ("Customers", "groups"),
+    "performance": ("Performance", "speed"),
+    "quality": ("Data quality", "verified"),
+    "versions": ("Versions", "history"),
+    "operations": ("Operations", "engineering"),
+}
+"""Module in ``screens`` to title and icon; the first opens without a path."""
+SECONDS_BETWEEN_LOOKS = 15
+
+
+@st.cache_resource(show_spinner="Reading what is published …")
+def answers() -> Answers:
+    """What all sessions of this process share."""
+    settings = Settings()
+    lake = Lake.of(settings)
+    return Answers(warehouse_of(settings).engine(lake), lake)
+
+
+def main() -> None:
+    """Draw the page that the address names."""
+    st.set_page_config(page_title="NYC taxi lakehouse", page_icon="🚕", layout="wide")
+    looks: dict[str, Look] = {}
+    pages = [
+        st.Page(
+            _drawn(name, looks),
+            title=title,
+            icon=f":material/{icon}:",
+            url_path=name,
+            default=name == next(iter(PAGES)),
+        )
+        for name, (title, icon) in PAGES.items()
+    ]
+    page = st.navigation(pages)
+    try:
+        look = _look()
+        if look is None:
+            _nothing_yet()
+            return
+        looks["now"] = look
+        page.run()
+    except PipelineError as error:
+        st.error(f"{error.problem}." if not error.problem.endswith(".") else error.problem, icon=":material/error:")
+        if error.remedy:
+            st.markdown(f"What to do: {error.remedy}")
+        return
+    if look.reader.is_overtaken():
+        st.rerun()
+    _watch(look.reader.state, look.reader.as_of)
+
+
+def _drawn(name: str, looks: dict[str, Look]) -> Callable[[], None]:
+    def page() -> None:
+        module = importlib.import_module(f"taxi_assets.dashboard.screens.{name}")
+        module.draw(looks["now"])
+
+    return page
+
+
+def _look() -> Look | None:
+    """What was chosen in the side bar; None if nothing is published. Values that are none fall to the default."""
+    with st.sidebar:
+        as_of = (
+            st.text_input(
+                "As of",
+                key="as_of",
+                bind="query-params",
+                placeholder="now",
+                help="What readers saw then: a date (its end), a time (UTC) or the id of a snapshot. Empty is now.",
+            )
+            or ""
+        ).strip() or None
+        try:
+            reader = answers().reader(as_of)
+        except NoSuchMoment as error:
+            st.warning(f"{error.problem}: shown is now.", icon=":material/history:")
+            as_of, reader = None, answers().reader()
+        months = tuple(str(month) for month in reader.ask("summary").columns()["month"])
+        if not months:
+            return None
+        month = st.selectbox("Month", months[::-1], key="month", bind="query-params", format_func=month_name)
+        look = Look(reader, month or months[-1], months, st.context.theme.type == "dark", Settings().ui_url.rstrip("/"))
+        _link(look)
+    return look
+
+
+def _link(look: Look) -> None:
+    """The address of just this picture, whatever is published later."""
+    moment = look.reader.as_of or f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
+    chosen = {**st.query_params.to_dict(), "month": look.month, "as_of": moment}
+    with st.popover("Link to this picture", icon=":material/link:", on_change="rerun", key="link") as opened:
+        if opened.open:
+            st.caption("Shows these numbers also after a later publication.")
+            st.code(f"{urlsplit(st.context.url or '')._replace(query='').geturl()}?{urlencode(chosen)}", language=None)
+
+
+def _nothing_yet() -> None:
+    st.header("Nothing is published yet")
+    st.markdown("This lake has no month. Two synthetic ones are made in a minute, a real one in some more:")
+    lake = Settings().lake
+    st.code(
+        f"taxi-assets run --month 2024-02 --source synthetic:rows=50000,seed=1 --lake {lake}\n"
+        f"taxi-assets run --month 2024-02 --lake {lake}",
+        language="sh",
+    )
+
+
+@st.fragment(run_every=SECONDS_BETWEEN_LOOKS)
+def _watch(state: str, as_of: str | None) -> None:
+    """Draw the page again when something was published since."""
+    if as_of is None and answers().state() != state:
+        st.rerun()
+
+
+main()

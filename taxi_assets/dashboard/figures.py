@@ -1,0 +1,190 @@
+"""Figures: rows in, a Plotly figure out.
+
+Belongs here: how rows are drawn. Does not: asking for them, their colours (``theme``), or the map (``zone_map``).
+
+Each function takes rows as dictionaries and the names of the columns that it draws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+
+from taxi_assets.dashboard.theme import CATEGORIES, SCALE
+from taxi_assets.dashboard.wording import WEEKDAYS, plain
+
+Rows = Sequence[Mapping[str, Any]]
+_HOURS = [f"{hour:02d}" for hour in range(24)]
+
+
+def trend(rows: Rows, value: str = "trips", mean: str = "trips_7_day_mean", title: str = "trips a day") -> go.Figure:
+    """Days with the mean of seven, and marks for holidays, for days of 23 or 25 hours, and for what began on a day.
+
+    ``rows`` are of ``analytics.daily_trend``.
+    """
+    figure = go.Figure()
+    days = [row["pickup_date"] for row in rows]
+    values = [_number(row[value]) for row in rows]
+    figure.add_scatter(x=days, y=values, name="day", mode="lines", line={"width": 1, "color": CATEGORIES[4]})
+    figure.add_scatter(
+        x=days, y=[row[mean] for row in rows], name="mean of 7 days", line={"width": 3, "color": CATEGORIES[0]}
+    )
+    marks = [(row, _marked(row)) for row in rows if _marked(row)]
+    figure.add_scatter(
+        x=[row["pickup_date"] for row, _ in marks],
+        y=[_number(row[value]) for row, _ in marks],
+        mode="markers",
+        name="holiday, clock change, event",
+        marker={"size": 9, "color": CATEGORIES[5], "symbol": "diamond"},
+        customdata=[[f"{plain(row['pickup_date'])}: {said}"] for row, said in marks],
+        hovertemplate="%{customdata[0]}<br>%{y:,.0f}<extra></extra>",
+    )
+    figure.update_layout(hovermode="closest", yaxis={"rangemode": "tozero", "title": title, "tickformat": "~s"})
+    return figure
+
+
+def _marked(row: Mapping[str, Any]) -> str:
+    said = [row["holiday"], row["event"]]
+    if row["hours_in_day"] not in (None, 24):
+        said.append(f"a day of {row['hours_in_day']} hours")
+    return "; ".join(part for part in said if part)
+
+
+def week(rows: Rows, value: str, title: str) -> go.Figure:
+    """Hour of day by weekday as a heat map; ``rows`` have day_of_week and hour_of_day."""
+    found = {(row["day_of_week"], row["hour_of_day"]): row[value] for row in rows}
+    figure = go.Figure(
+        go.Heatmap(
+            x=_HOURS,
+            y=WEEKDAYS,
+            z=[[found.get((day, hour)) for hour in range(24)] for day in range(1, 8)],
+            colorscale=SCALE,
+            colorbar={"title": {"text": title, "side": "right"}, "thickness": 10, "tickformat": "~s"},
+            hovertemplate="%{y} %{x}:00<br>%{z:,.1f} " + title + "<extra></extra>",
+            xgap=1,
+            ygap=1,
+        )
+    )
+    figure.update_layout(
+        xaxis={"title": "hour of day, New York", "type": "category", "showgrid": False, "dtick": 2},
+        yaxis={"autorange": "reversed", "showgrid": False},
+        height=330,
+    )
+    return figure
+
+
+def ranking(rows: Rows, label: str | Sequence[str], value: str, title: str, form: str = "~s") -> go.Figure:
+    """Bars one below the other, in the order of the rows; of several labels, the second says where it goes."""
+    names = [label] if isinstance(label, str) else list(label)
+    texts = [" → ".join(str(row[name]) for name in names) for row in rows]
+    figure = go.Figure(
+        go.Bar(
+            x=[_number(row[value]) for row in rows],
+            y=texts,
+            orientation="h",
+            marker={"color": CATEGORIES[0]},
+            hovertemplate=f"%{{y}}<br>%{{x:,}} {title}<extra></extra>",
+        )
+    )
+    figure.update_layout(
+        xaxis={"title": title, "tickformat": form},
+        yaxis={"autorange": "reversed", "type": "category"},
+        height=max(180, 70 + 26 * len(texts)),
+    )
+    return figure
+
+
+def stack(rows: Rows, x: str, series: str, value: str, title: str, form: str = "~s") -> go.Figure:
+    """Bars, one a value of ``x``, each made of its series."""
+    figure = _by_series(
+        rows,
+        x,
+        series,
+        value,
+        lambda name, xs, ys, colour: go.Bar(name=name, x=xs, y=ys, marker={"color": colour}),
+        form,
+    )
+    figure.update_layout(barmode="relative", yaxis={"title": title, "tickformat": form})
+    return figure
+
+
+def bars(rows: Rows, x: str, series: str, value: str, title: str, form: str = "~s") -> go.Figure:
+    """Bars beside each other, one a series for each value of ``x``."""
+    figure = stack(rows, x, series, value, title, form)
+    figure.update_layout(barmode="group")
+    return figure
+
+
+def lines(rows: Rows, x: str, series: str, value: str, title: str, form: str = "~s") -> go.Figure:
+    """A line for each series."""
+    figure = _by_series(
+        rows,
+        x,
+        series,
+        value,
+        lambda name, xs, ys, colour: go.Scatter(name=name, x=xs, y=ys, mode="lines+markers", line={"color": colour}),
+        form,
+    )
+    figure.update_layout(yaxis={"title": title, "tickformat": form, "rangemode": "tozero"})
+    return figure
+
+
+def line(rows: Rows, x: str, values: Mapping[str, str], title: str, form: str = "~s") -> go.Figure:
+    """A line for each of some columns; ``values`` are column to name."""
+    long = [{x: row[x], "series": name, "value": row[column]} for column, name in values.items() for row in rows]
+    return lines(long, x, "series", "value", title, form)
+
+
+def matrix(rows: Rows, y: str, x: str, value: str, title: str, form: str = ",.1%") -> go.Figure:
+    """One category by another, the value written into each cell."""
+    across, down = (sorted({str(row[name]) for row in rows}) for name in (x, y))
+    found = {(str(row[y]), str(row[x])): _number(row[value]) for row in rows}
+    figure = go.Figure(
+        go.Heatmap(
+            x=across,
+            y=down,
+            z=[[found.get((one, other)) for other in across] for one in down],
+            colorscale=SCALE,
+            texttemplate=f"%{{z:{form}}}",
+            colorbar={"title": {"text": title, "side": "right"}, "thickness": 10, "tickformat": form},
+            hovertemplate=f"%{{y}} → %{{x}}<br>%{{z:{form}}} {title}<extra></extra>",
+            xgap=1,
+            ygap=1,
+        )
+    )
+    figure.update_layout(
+        yaxis={"autorange": "reversed", "type": "category", "showgrid": False, "title": y.replace("_", " ")},
+        xaxis={"type": "category", "showgrid": False, "title": x.replace("_", " ")},
+        height=max(260, 110 + 44 * len(down)),
+    )
+    return figure
+
+
+def _by_series(rows: Rows, x: str, series: str, value: str, trace: Any, form: str) -> go.Figure:
+    """A trace for each series, the largest first, so that a colour is the same while the order is."""
+    of_months = x == "month" and len({row[x] for row in rows}) > 2
+    sizes: dict[str, float] = {}
+    for row in rows:
+        sizes[str(row[series])] = sizes.get(str(row[series]), 0.0) + abs(_number(row[value]) or 0.0)
+    figure = go.Figure()
+    for number, name in enumerate(sorted(sizes, key=lambda one: (-sizes[one], one))):
+        of_it = [row for row in rows if str(row[series]) == name]
+        one = trace(
+            name,
+            [row[x] for row in of_it],
+            [_number(row[value]) for row in of_it],
+            CATEGORIES[number % len(CATEGORIES)],
+        )
+        one.hovertemplate = f"{name}<br>%{{x}}: %{{y:{form}}}<extra></extra>"
+        figure.add_trace(one)
+    if of_months:
+        figure.update_xaxes(type="date", tickformat="%b %Y", hoverformat="%b %Y")
+    elif rows and isinstance(rows[0][x], str):
+        figure.update_xaxes(type="category")
+    return figure
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)

@@ -1,0 +1,186 @@
+"""What a page is drawn with, and the pieces that all pages are made of.
+
+Belongs here: cards, panels, and how a number says where it comes from. Does not: which of them a page has
+(``screens``).
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import plotly.graph_objects as go
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
+import streamlit as st
+
+from taxi_assets.dashboard.answers import Answer, Reader
+from taxi_assets.dashboard.theme import template
+from taxi_assets.dashboard.zone_map import GeoJson, shapes
+
+CONFIG = {"topojsonURL": "/app/static/", "displaylogo": False, "displayModeBar": False, "responsive": True}
+"""Of all Plotly charts; the first is where the map finds its outlines."""
+
+_HEIGHT = 340
+"""Pixels of a figure that does not say."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """One drawing of a page: what it asks with, what was chosen for all pages, and how it is to look.
+
+    ``months`` are those that are published, in order; ``ui_url`` is where Dagster's pages are.
+    """
+
+    reader: Reader
+    month: str
+    months: tuple[str, ...]
+    dark: bool
+    ui_url: str
+
+    def of_month(self, name: str, **values: Any) -> Answer:
+        """The answer to a question about the month that was chosen."""
+        return self.reader.ask(name, month=self.month, **values)
+
+    def zones(self) -> GeoJson:
+        """The zones that can be drawn; none if their map was never landed."""
+        return shapes(self.reader.ask("zones").dicts())
+
+    def version(self) -> str:
+        """The month's version that is looked at; empty if it is not known any more."""
+        history = self.reader.history(self.month)
+        return history[0].version if history else ""
+
+    def panel(
+        self,
+        title: str,
+        figure: go.Figure,
+        answer: Answer,
+        note: str = "",
+        select: str | None = None,
+    ) -> Any:
+        """A titled figure with its numbers behind it: as a table, to be downloaded, with the SQL, version and run.
+
+        ``note`` says how it is to be read. With ``select``, a key, a click on the figure draws the page again, and what
+        was clicked is returned.
+        """
+        key = title.lower().replace(" ", "_")
+        with st.container(border=True, key=f"panel_{key}"):
+            st.markdown(f"#### {title}")
+            if note:
+                st.caption(note)
+            if not answer:
+                st.info(f"{title}: no rows for this choice. Choose another month or place.")
+                return None
+            figure.update_layout(template=template(self.dark), height=figure.layout.height or _HEIGHT)
+            alt = f"{title}. {note} The numbers are in the table below it."
+            chosen = None
+            if select is None:
+                st.plotly_chart(figure, theme=None, config=CONFIG, key=f"chart_{key}", alt=alt)
+            else:
+                chosen = st.plotly_chart(
+                    figure, theme=None, config=CONFIG, key=select, on_select="rerun", selection_mode="points", alt=alt
+                )
+            self.numbers(title, answer)
+        return chosen
+
+    def numbers(self, title: str, answer: Answer) -> None:
+        """A button that opens the numbers of an answer; nothing of it is sent before."""
+        key = title.lower().replace(" ", "_")
+        with st.popover(
+            "Numbers and SQL", icon=":material/table:", type="tertiary", key=f"numbers_{key}", on_change="rerun"
+        ) as opened:
+            if not opened.open:
+                return
+            st.dataframe(answer.rows, hide_index=True, height=min(400, 38 + 35 * answer.rows.num_rows), alt=title)
+            stem = "_".join(str(part) for part in (answer.name, answer.values.get("month"), self.version()) if part)
+            with st.container(horizontal=True):
+                _download("CSV", stem, "csv", "text/csv", answer, key)
+                _download("Parquet", stem, "parquet", "application/vnd.apache.parquet", answer, key)
+            st.markdown(self.origin())
+            st.code(answer.sql, language="sql", wrap_lines=True)
+
+    def table(self, title: str, answer: Answer, note: str = "", empty: str = "no rows") -> None:
+        """A titled table, as wide as the page."""
+        with st.container(border=True, key=f"panel_{title.lower().replace(' ', '_')}"):
+            st.markdown(f"#### {title}")
+            if note:
+                st.caption(note)
+            if not answer:
+                st.info(f"{title}: {empty}.")
+                return
+            st.dataframe(answer.rows, hide_index=True, height=min(420, 38 + 35 * answer.rows.num_rows), alt=title)
+            self.numbers(title, answer)
+
+    def origin(self) -> str:
+        """Version, time and Dagster run of what is looked at, in Markdown."""
+        history = self.reader.history(self.month)
+        if not history:
+            return f"{self.month}: its version is not known any more."
+        live = history[0]
+        run_id = live.lineage.get("run_id", "")
+        run = f", by [run {run_id[:8]}]({self.ui_url}/runs/{run_id})" if run_id else ""
+        return f"{self.month}, version `{live.version}`, published {live.published_at:%Y-%m-%d %H:%M} UTC{run}"
+
+
+def _download(label: str, stem: str, ending: str, mime: str, answer: Answer, key: str) -> None:
+    written: Callable[[], bytes] = _csv(answer) if ending == "csv" else _parquet(answer)
+    st.download_button(
+        label,
+        cast("Any", written),
+        file_name=f"{stem}.{ending}",
+        mime=mime,
+        key=f"{ending}_{key}",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+
+
+def _csv(answer: Answer) -> Callable[[], bytes]:
+    def write() -> bytes:
+        sink = io.BytesIO()
+        pacsv.write_csv(answer.rows, sink)
+        return sink.getvalue()
+
+    return write
+
+
+def _parquet(answer: Answer) -> Callable[[], bytes]:
+    def write() -> bytes:
+        sink = io.BytesIO()
+        pq.write_table(answer.rows, sink)
+        return sink.getvalue()
+
+    return write
+
+
+@dataclass(frozen=True)
+class Card:
+    """A number: its ``change`` is against what ``than`` says; ``series`` are the values of the last months."""
+
+    label: str
+    value: str
+    help: str
+    change: str | None = None
+    than: str = ""
+    series: Sequence[float | None] = ()
+
+
+def cards(entries: Sequence[Card]) -> None:
+    """Cards in a row, below each other on a phone."""
+    for column, card in zip(st.columns(len(entries), gap="small"), entries, strict=True):
+        series = [number for number in card.series if number is not None]
+        with column:
+            st.metric(
+                card.label,
+                card.value,
+                card.change,
+                delta_description=card.than if card.change else None,
+                chart_data=series if len(series) > 1 else None,
+                chart_type="area",
+                border=True,
+                delta_color="off",
+                help=card.help,
+            )
