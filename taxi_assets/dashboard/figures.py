@@ -173,7 +173,7 @@ def _by_series(rows: Rows, x: str, series: str, value: str, trace: Any, form: st
         of_it = [row for row in rows if str(row[series]) == name]
         one = trace(
             name,
-            [row[x] for row in of_it],
+            [f"{row[x]}-01" if of_months else row[x] for row in of_it],
             [_number(row[value]) for row in of_it],
             CATEGORIES[number % len(CATEGORIES)],
         )

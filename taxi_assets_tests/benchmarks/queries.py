@@ -18,31 +18,19 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
 from pathlib import Path
 
-import duckdb
 from rich.console import Console
 from rich.table import Table as Shown
 
-from glue_jobs.contracts import CALENDAR, MONTHLY_TABLES, TRIPS, Table
-from glue_jobs.contracts.model import Type
-from glue_jobs.contracts.months import days_of, month_of, number_of
 from taxi_assets.lake.lake import Lake
-from taxi_assets.lake.reading import parquet_scan
-from taxi_assets.lake.reference import publish
 from taxi_assets.operations.run_month import run_month
-from taxi_assets.reference.calendar import rows
 from taxi_assets.settings import Settings
 from taxi_assets.warehouse.engine import ask
 from taxi_assets.warehouse.memory import MemoryEngine
 from taxi_assets.warehouse.question import Question
 from taxi_assets.warehouse.view import View, views
-from taxi_assets_tests.support.lake_in_s3 import appending
-
-NEWEST = "2025-12"
-_DAYS_OF_ALL = 28
-"""Days that every month has: the others of the month that is copied are left out."""
+from taxi_assets_tests.support.many_months import NEWEST, lake_like
 
 
 def main() -> None:
@@ -54,7 +42,7 @@ def main() -> None:
     arguments = parser.parse_args()
     console = Console()
     with tempfile.TemporaryDirectory() as folder:
-        lake = _lake_like(arguments.like or _synthetic(Path(folder, "one")), Path(folder, "many"), arguments.months)
+        lake = lake_like(arguments.like or _synthetic(Path(folder, "one")), Path(folder, "many"), arguments.months)
         begun = time.perf_counter()
         engine = MemoryEngine(lake)
         loaded = ask(engine, Question("curated.location_analytics", columns=("trips",)), label="benchmark").num_rows
@@ -86,40 +74,6 @@ def _synthetic(folder: Path) -> Path:
     )
     assert result.succeeded, result.error
     return folder
-
-
-def _lake_like(one: Path, folder: Path, months: int) -> Lake:
-    """A lake of so many months, each with the curated rows and the quarantine of the newest month of ``one``."""
-    source, lake = Lake.in_folder(one), Lake.in_folder(folder)
-    publish(lake.catalog, CALENDAR, rows(date.fromisoformat(f"{NEWEST}-01")))
-    with duckdb.connect() as connection:
-        for table in MONTHLY_TABLES.values():
-            live = list(source.publisher.months(table).values())[-1]
-            files = [file for file in source.publisher.files(table) if f"month={live.month}/" in file]
-            if table is TRIPS:  # the newest month's alone: zone_demand reads those of the month that is asked for
-                trips = connection.sql(_moved(table, files, live.month, NEWEST)).to_arrow_table()
-                lake.catalog.commit(table, appending(trips))
-                continue
-            for number in range(number_of(NEWEST) - months + 1, number_of(NEWEST) + 1):
-                month = month_of(number)
-                version = Path(lake.paths.version(table, month, "v"))
-                version.mkdir(parents=True)
-                if files:
-                    select = _moved(table, files, live.month, month)
-                    connection.execute(f"COPY ({select}) TO '{version}/part-0.parquet' (FORMAT parquet)")
-                lake.publisher.publish(table, month, "v", {}, replacing=None)
-    return lake
-
-
-def _moved(table: Table, files: list[str], of: str, to: str) -> str:
-    """A SELECT of the rows of the files, of the month ``of``, as rows of the month ``to``."""
-    columns = []
-    for column in table.columns:
-        moved = f"(DATE '{to}-01' + ({column.name} - DATE '{of}-01')::INTEGER)::DATE AS {column.name}"
-        columns.append(moved if column.type is Type.DATE else column.name)
-    where = f"WHERE dayofmonth(pickup_date) <= {min(_DAYS_OF_ALL, days_of(to))}" if "pickup_date" in table.grain else ""
-    selected = ", ".join(columns).replace("month,", f"'{to}' AS month,", 1)
-    return f"SELECT {selected} FROM {parquet_scan(files)} {where}"
 
 
 def _timed(engine: MemoryEngine, lake: Lake, view: View, rounds: int) -> list[str]:
