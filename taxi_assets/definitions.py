@@ -19,7 +19,7 @@ from taxi_assets.assets.raw import ingest_raw, source_specs
 from taxi_assets.assets.reference import calendar, zones
 from taxi_assets.assets.specs import quality_specs
 from taxi_assets.assets.staging import stage_trips
-from taxi_assets.assets.views import ask_views
+from taxi_assets.assets.views import ask_views, dashboard_spec
 from taxi_assets.assets.warehouse import apply_warehouse
 from taxi_assets.aws.cloudwatch import CloudWatchMetrics
 from taxi_assets.aws.glue import GlueJobs
@@ -72,7 +72,7 @@ def build_definitions(settings: Settings, resource_overrides: Mapping[str, objec
         steps = with_code_links(steps)
     verify = verify_published(months)
     return dg.Definitions(
-        assets=[*source_specs(months), *steps, *quality_specs(months)],
+        assets=[*source_specs(months), *steps, *quality_specs(months), dashboard_spec()],
         asset_checks=[fresh],
         jobs=[month_job, verify, maintain_tables],
         schedules=[

@@ -12,6 +12,7 @@ import taxi_assets
 from glue_jobs.contracts import MONTHLY_TABLES, Table
 from taxi_assets.asset_keys import (
     CHECK_HISTORY_KEY,
+    DASHBOARD,
     RAW_ZONES,
     RUN_METRICS_KEY,
     SOURCE_TRIPS,
@@ -29,6 +30,8 @@ from taxi_assets.warehouse.view import views
 ROOT = Path(taxi_assets.__file__).parent.parent
 VIEWS = sorted(views())
 CURATED = ["customer_behavior", "daily_metrics", "location_analytics", "performance_summary", "time_series_analysis"]
+UNPARTITIONED = ("analytics", "dashboard", "operations", "reference")
+"""Groups whose assets are of no month."""
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +45,7 @@ def test_the_asset_keys_are_the_names_of_the_tables(defs: dg.Definitions) -> Non
     assert keys == [
         *(f"analytics/{name}" for name in VIEWS),
         *(f"curated/{name}" for name in CURATED),
+        "dashboard/pages",
         "operations/warehouse",
         *layers[:4],
         "reference/calendar",
@@ -61,15 +65,15 @@ def test_every_asset_is_grouped_described_and_of_a_kind_and_ours_are_partitioned
         assert spec.kinds
         if spec.group_name == "source":
             continue
-        assert spec.partitions_def == (None if spec.group_name in ("analytics", "reference", "operations") else MONTHS)
+        assert spec.partitions_def == (None if spec.group_name in UNPARTITIONED else MONTHS)
         assert spec.owners
-        assert ("dagster/column_schema" in spec.metadata) is (spec.key != WAREHOUSE)
+        assert ("dagster/column_schema" in spec.metadata) is (spec.key not in (WAREHOUSE, DASHBOARD))
 
 
 def test_every_asset_is_found_by_domain_and_layer_and_has_its_dictionary(defs: dg.Definitions) -> None:
     for spec in defs.resolve_all_asset_specs():
         assert spec.tags == {"domain": "nyc-taxi", "layer": spec.key.path[0], **kinds_as_tags(spec)}
-        if spec.group_name != "source" and spec.key not in (RAW_ZONES, WAREHOUSE):
+        if spec.group_name != "source" and spec.key not in (RAW_ZONES, WAREHOUSE, DASHBOARD):
             schema = spec.metadata["dagster/column_schema"]
             told = spec.metadata["data_dictionary"].md_str
             assert [name for name in (column.name for column in schema.columns) if f"`{name}`" not in told] == []
@@ -111,7 +115,7 @@ def test_assets_of_a_laptop_link_to_the_code_that_makes_them(defs: dg.Definition
 
 
 def test_data_flows_one_way(defs: dg.Definitions) -> None:
-    order = ("source", "raw", "staging", "curated", "reference", "quality", "operations", "analytics")
+    order = ("source", "raw", "staging", "curated", "reference", "quality", "operations", "analytics", "dashboard")
     layer = {name: at for at, name in enumerate(order)}
     for spec in defs.resolve_all_asset_specs():
         for dep in spec.deps:
@@ -122,7 +126,7 @@ def test_the_job_runs_every_asset(defs: dg.Definitions) -> None:
     job = defs.resolve_job_def(MONTH_JOB)
     others = {SOURCE_TRIPS, SOURCE_ZONES, CHECK_HISTORY_KEY, RUN_METRICS_KEY}  # the TLC's, and what runs append to
     others |= {
-        key for key in defs.resolve_all_asset_keys() if key.path[0] in ("analytics", "operations")
+        key for key in defs.resolve_all_asset_keys() if key.path[0] in ("analytics", "dashboard", "operations")
     }  # new rows need no new view
     assert set(job.asset_layer.executable_asset_keys) == set(defs.resolve_all_asset_keys()) - others
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from glue_jobs.contracts import FILES, TABLES
-from taxi_assets.asset_keys import RAW_TRIPS, WAREHOUSE, asset_key
+from taxi_assets.asset_keys import DASHBOARD, RAW_TRIPS, WAREHOUSE, ZONES_KEY, asset_key
 from taxi_assets.assets.columns import column_schema
 from taxi_assets.assets.previews import PREVIEW_ROWS, as_table
 from taxi_assets.assets.specs import OWNERS, tags_of
@@ -70,6 +70,20 @@ def ask_views(
         for view in views().values():
             if asset_key(view.table) in context.selected_asset_keys:
                 yield from _ask(view, engine)
+
+
+def dashboard_spec() -> dg.AssetSpec:
+    """The dashboard as the end of the lineage: it reads the views, and what they lack from tables."""
+    return dg.AssetSpec(
+        DASHBOARD,
+        deps=[*(asset_key(view.table) for view in views().values()), ZONES_KEY],
+        description="Pages in a browser over the views: `taxi-assets dashboard`. No step makes it; it sees what is "
+        "published by itself.",
+        group_name=DASHBOARD.path[0],
+        kinds={"streamlit", "plotly"},
+        owners=OWNERS,
+        tags=tags_of(DASHBOARD.path[0]),
+    )
 
 
 def _ask(view: View, engine: Engine) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:

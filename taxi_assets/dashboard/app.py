@@ -15,24 +15,12 @@ import streamlit as st
 from glue_jobs.errors import PipelineError
 from taxi_assets.dashboard.answers import Answers
 from taxi_assets.dashboard.look import Look
-from taxi_assets.dashboard.wording import month_name
+from taxi_assets.dashboard.screens import PAGES
 from taxi_assets.definitions import warehouse_of
 from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.snapshots import NoSuchMoment
 from taxi_assets.settings import Settings
 
-PAGES = {
-    "overview": ("Overview", "monitoring"),
-    "demand": ("Demand", "schedule"),
-    "places": ("Places", "map"),
-    "money": ("Money", "payments"),
-    "customers": ("Customers", "groups"),
-    "performance": ("Performance", "speed"),
-    "quality": ("Data quality", "verified"),
-    "versions": ("Versions", "history"),
-    "operations": ("Operations", "engineering"),
-}
-"""Module in ``screens`` to title and icon; the first opens without a path."""
 SECONDS_BETWEEN_LOOKS = 15
 
 
@@ -105,7 +93,7 @@ def _look() -> Look | None:
         months = tuple(str(month) for month in reader.ask("summary").columns()["month"])
         if not months:
             return None
-        month = st.selectbox("Month", months[::-1], key="month", bind="query-params", format_func=month_name)
+        month = st.selectbox("Month", months[::-1], key="month", bind="query-params")
         look = Look(reader, month or months[-1], months, st.context.theme.type == "dark", Settings().ui_url.rstrip("/"))
         _link(look)
     return look

@@ -84,7 +84,7 @@ def zone_map(
         hovertemplate=f"%{{customdata[0]}}, %{{customdata[1]}}<br>{title}: %{{z:{form}}}<extra></extra>",
     )
     figure.update_geos(fitbounds="locations", visible=False, projection_type="mercator")
-    figure.update_layout(height=560, dragmode=False, margin={"l": 0, "r": 0, "t": 0, "b": 40})
+    figure.update_layout(height=560, margin={"l": 0, "r": 0, "t": 0, "b": 40})
     return figure
 
 

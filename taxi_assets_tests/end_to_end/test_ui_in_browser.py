@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -25,6 +24,7 @@ from taxi_assets.operations.run_month import MonthResult
 from taxi_assets.partitions import MONTHS
 from taxi_assets.settings import Settings
 from taxi_assets_tests.conftest import write_source
+from taxi_assets_tests.support.browser import chromium_program
 from taxi_assets_tests.support.dagster_dev import ROOT, Dagster, running_dagster
 from taxi_assets_tests.support.waiting import HANGS_AFTER, wait_until
 
@@ -35,7 +35,6 @@ GOOD, REFUSED, NEXT = MONTHS.get_partition_keys()[-3:]
 ROWS = 2_000
 PICTURES = ROOT / "docs" / "images"
 VIEWPORT: ViewportSize = {"width": 1600, "height": 1000}
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 JOB_PARTITIONS = f"/locations/nyc-taxi-lakehouse/jobs/{MONTH_JOB}/partitions"
 PATIENCE = HANGS_AFTER * 1000
 """Milliseconds for a page to show something."""
@@ -62,10 +61,7 @@ def dagster(
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Page]:
     """A page of Debian's Chromium."""
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if program is None:
-        # A browser comes by no pip, and a user may have none; CI installs one, and takes a skip for a failure.
-        pytest.skip(f"none of {', '.join(BROWSERS)} is installed")
+    program = chromium_program()
     expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         # A container has no user namespaces for the sandbox; all pages are this machine's own.

@@ -26,6 +26,7 @@ from taxi_assets.assets.views import ask_views
 from taxi_assets.assets.warehouse import apply_warehouse
 from taxi_assets.aws.redshift import WarehouseUnavailable
 from taxi_assets.cli.main import main
+from taxi_assets.dashboard.questions import QUESTIONS
 from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.resource import LakeResource
 from taxi_assets.lake.snapshots import NoSuchMoment, newest
@@ -34,7 +35,7 @@ from taxi_assets.warehouse import redshift as module
 from taxi_assets.warehouse.as_of import NotAskable
 from taxi_assets.warehouse.engine import QueryFailed, ask
 from taxi_assets.warehouse.memory import MemoryEngine
-from taxi_assets.warehouse.question import Question, UnknownName
+from taxi_assets.warehouse.question import Question, UnknownName, Value
 from taxi_assets.warehouse.redshift import RedshiftEngine, Workgroup, _execute
 from taxi_assets.warehouse.view import views
 from taxi_assets_tests.conftest import MONTH, copy_of
@@ -120,6 +121,18 @@ def test_every_view_has_the_values_and_types_that_it_has_on_a_laptop(
     here = ask(MemoryEngine(on_laptop), question, label="test")
     assert there.num_rows > 0
     assert there.schema.equals(here.schema)
+    assert there.equals(here)
+
+
+@pytest.mark.parametrize("name", [name for name in QUESTIONS if name not in ("slow_queries", "zones")])
+def test_every_question_of_the_dashboard_has_the_same_answer_as_on_a_laptop(
+    engine_of: RedshiftEngine, on_laptop: Lake, name: str
+) -> None:
+    values: dict[str, Value] = {"month": MONTH, "first": MONTH, "zone": 132, "borough": "Manhattan"}
+    given = {one: value for one, value in values.items() if f":{one}" in QUESTIONS[name]}
+    there = engine_of.run(QUESTIONS[name], given, label="test")
+    here = MemoryEngine(on_laptop).run(QUESTIONS[name], given, label="test")
+    assert there.num_rows > 0
     assert there.equals(here)
 
 

@@ -9,6 +9,7 @@ import streamlit as st
 from taxi_assets.dashboard import figures
 from taxi_assets.dashboard.answers import Answer
 from taxi_assets.dashboard.look import Look
+from taxi_assets.dashboard.screens.places import zone_label
 from taxi_assets.dashboard.wording import short, weekday
 
 _DIRECTIONS = {"Pick-ups": "pickups_per_day", "Drop-offs": "dropoffs_per_day"}
@@ -31,13 +32,12 @@ def draw(look: Look) -> None:
     with middle:
         borough = st.selectbox("Borough", [_ALL, *boroughs], key="borough", bind="query-params") or _ALL
     with right:
-        names = {str(z["location_id"]): str(z["zone"]) for z in zones if borough in (_ALL, z["borough"])}
+        names = {zone_label(z): int(z["location_id"]) for z in zones if borough in (_ALL, z["borough"])}
         zone = st.selectbox(
             "Zone",
             list(names),
             index=None,
             placeholder="all zones",
-            format_func=lambda one: names.get(one, one),
             key="zone",
             bind="query-params",
         )
@@ -59,9 +59,9 @@ def draw(look: Look) -> None:
     )
 
 
-def _asked(look: Look, borough: str, zone: str | None, names: dict[str, str]) -> tuple[Answer, str]:
+def _asked(look: Look, borough: str, zone: str | None, names: dict[str, int]) -> tuple[Answer, str]:
     if zone is not None and zone in names:
-        return look.of_month("demand_of_a_zone", zone=int(zone)), names[zone]
+        return look.of_month("demand_of_a_zone", zone=names[zone]), zone
     if borough != _ALL:
         return look.of_month("demand_of_a_borough", borough=borough), borough
     return look.of_month("demand_of_all"), _ALL

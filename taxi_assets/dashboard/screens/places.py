@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import plotly.graph_objects as go
@@ -45,7 +46,7 @@ def draw(look: Look) -> None:
         chosen = st.selectbox("Shown on the map", list(METRICS), key="metric", bind="query-params")
     answer = look.of_month(_ENDS.get(end or "", "pickups_by_zone"))
     metric, title, form = METRICS.get(chosen or "", METRICS["Trips"])
-    names = {str(row["location_id"]): str(row["zone"]) for row in answer.dicts()}
+    names = {zone_label(row): int(row["location_id"]) for row in answer.dicts()}
     wide, narrow = st.columns([3, 2])
     with wide:
         clicked = look.panel(
@@ -57,15 +58,9 @@ def draw(look: Look) -> None:
         )
     _follow(clicked, names)
     with narrow:
-        zone = st.selectbox(
-            "Flows of the zone",
-            list(names),
-            format_func=lambda one: names.get(one, one),
-            key="zone",
-            bind="query-params",
-        )
+        zone = st.selectbox("Flows of the zone", list(names), key="zone", bind="query-params")
         if zone is not None:
-            _flows(look, int(zone), names[zone])
+            _flows(look, names[zone], zone)
     pairs = look.of_month("top_pairs")
     matrix = look.of_month("borough_matrix")
     left, right = st.columns(2)
@@ -85,13 +80,18 @@ def draw(look: Look) -> None:
     look.table("All zones", answer)
 
 
-def _follow(clicked: Any, names: dict[str, str]) -> None:
+def zone_label(row: Mapping[str, Any]) -> str:
+    """A zone as it is chosen and as it stands in the address: some have the same name."""
+    return f"{row['zone']} ({row['location_id']})"
+
+
+def _follow(clicked: Any, names: Mapping[str, int]) -> None:
     """Take the zone that was clicked as the one whose flows are shown."""
     points = clicked["selection"]["points"] if clicked else []
-    zone = str(points[0].get("location")) if points else ""
-    if zone in names and st.session_state.get("zone_clicked") != zone:
-        st.session_state["zone_clicked"] = zone
-        st.session_state["zone"] = zone
+    found = {number: name for name, number in names.items()}.get(points[0].get("location")) if points else None
+    if found is not None and st.session_state.get("zone_clicked") != found:
+        st.session_state["zone_clicked"] = found
+        st.session_state["zone"] = found
 
 
 def _flows(look: Look, zone: int, name: str) -> None:
