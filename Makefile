@@ -12,7 +12,7 @@ PIN := --universal --python-version 3.10 --generate-hashes --no-annotate --no-st
   --no-emit-find-links --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup spark4 demo aws-demo test lint format ui dashboard docs bench bench-queries lock clean
+.PHONY: help setup spark4 demo aws-demo test lint format ui dashboard docs bench bench-queries bench-dashboard lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 12
@@ -70,6 +70,9 @@ bench: setup ## time the jobs on Sail, JVM Spark and DuckDB (TLC=folder in the T
 
 bench-queries: setup ## time the warehouse's views on 36 months (LIKE=lake for months like its newest)
 	$(BIN)/python -m taxi_assets_tests.benchmarks.queries $(if $(LIKE),--like $(LIKE)) $(BENCH)
+
+bench-dashboard: setup ## time the dashboard's pages on 36 months, in a browser, and watch its memory (LIKE=lake)
+	$(BIN)/python -m taxi_assets_tests.benchmarks.dashboard $(if $(LIKE),--like $(LIKE)) $(BENCH)
 
 lock: setup ## pin the dependencies again (needs uv)
 	uv pip compile pyproject.toml --all-extras $(PIN) -o requirements.lock

@@ -22,6 +22,7 @@ from taxi_assets.lake.snapshots import NoSuchMoment
 from taxi_assets.settings import Settings
 
 SECONDS_BETWEEN_LOOKS = 15
+_NEWEST = "newest"
 
 
 @st.cache_resource(show_spinner="Reading what is published …")
@@ -93,8 +94,15 @@ def _look() -> Look | None:
         months = tuple(str(month) for month in reader.ask("summary").columns()["month"])
         if not months:
             return None
-        month = st.selectbox("Month", months[::-1], key="month", bind="query-params")
-        look = Look(reader, month or months[-1], months, st.context.theme.type == "dark", Settings().ui_url.rstrip("/"))
+        chosen = st.selectbox(
+            "Month",
+            [_NEWEST, *months[::-1]],
+            key="month",
+            bind="query-params",
+            help="The newest is that of now: another one as soon as it is published.",
+        )
+        month = chosen if chosen is not None and chosen in months else months[-1]
+        look = Look(reader, month, months, st.context.theme.type == "dark", Settings().ui_url.rstrip("/"))
         _link(look)
     return look
 

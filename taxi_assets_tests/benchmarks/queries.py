@@ -42,7 +42,7 @@ def main() -> None:
     arguments = parser.parse_args()
     console = Console()
     with tempfile.TemporaryDirectory() as folder:
-        lake = lake_like(arguments.like or _synthetic(Path(folder, "one")), Path(folder, "many"), arguments.months)
+        lake = lake_like(arguments.like or synthetic(Path(folder, "one")), Path(folder, "many"), arguments.months)
         begun = time.perf_counter()
         engine = MemoryEngine(lake)
         loaded = ask(engine, Question("curated.location_analytics", columns=("trips",)), label="benchmark").num_rows
@@ -68,7 +68,8 @@ def main() -> None:
         console.print(f"taxi-assets query of daily_metrics, as a process: {statistics.median(seconds):.2f} s, median")
 
 
-def _synthetic(folder: Path) -> Path:
+def synthetic(folder: Path) -> Path:
+    """A lake with one synthetic month, its map included."""
     result = run_month(
         Settings(lake=str(folder), source="synthetic:rows=50000,seed=1"), "2024-01", None, lambda *_: None
     )
