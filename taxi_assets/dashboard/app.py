@@ -13,24 +13,14 @@ from urllib.parse import urlencode, urlsplit
 import streamlit as st
 
 from glue_jobs.errors import PipelineError
-from taxi_assets.dashboard.answers import Answers
 from taxi_assets.dashboard.look import Look
 from taxi_assets.dashboard.screens import PAGES
-from taxi_assets.definitions import warehouse_of
-from taxi_assets.lake.lake import Lake
+from taxi_assets.dashboard.shared import answers, is_opened
 from taxi_assets.lake.snapshots import NoSuchMoment
 from taxi_assets.settings import Settings
 
 SECONDS_BETWEEN_LOOKS = 15
 _NEWEST = "newest"
-
-
-@st.cache_resource(show_spinner="Reading what is published …")
-def answers() -> Answers:
-    """What all sessions of this process share."""
-    settings = Settings()
-    lake = Lake.of(settings)
-    return Answers(warehouse_of(settings).engine(lake), lake)
 
 
 def main() -> None:
@@ -49,6 +39,9 @@ def main() -> None:
     ]
     page = st.navigation(pages)
     try:
+        if not is_opened():
+            with st.spinner("Reading what is published …"):
+                answers().reader().ask("summary")
         look = _look()
         if look is None:
             _nothing_yet()

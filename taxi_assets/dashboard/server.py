@@ -36,4 +36,4 @@ def command(host: str, port: int) -> list[str]:
     for theme, colours in (("light", LIGHT), ("dark", DARK)):
         options |= {f"theme.{theme}.{name}": value for name, value in colours.items()}
     flags = [f"--{name}={str(value).lower() if isinstance(value, bool) else value}" for name, value in options.items()]
-    return [sys.executable, "-m", "streamlit", "run", str(APP), *flags]
+    return [sys.executable, "-m", "taxi_assets.dashboard", *flags]
