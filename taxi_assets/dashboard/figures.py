@@ -8,6 +8,7 @@ Each function takes rows as dictionaries and the names of the columns that it dr
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 import plotly.graph_objects as go
@@ -25,12 +26,17 @@ def trend(rows: Rows, value: str = "trips", mean: str = "trips_7_day_mean", titl
     ``rows`` are of ``analytics.daily_trend``.
     """
     figure = go.Figure()
-    days = [row["pickup_date"] for row in rows]
-    values = [_number(row[value]) for row in rows]
-    figure.add_scatter(x=days, y=values, name="day", mode="lines", line={"width": 1, "color": CATEGORIES[4]})
-    figure.add_scatter(
-        x=days, y=[row[mean] for row in rows], name="mean of 7 days", line={"width": 3, "color": CATEGORIES[0]}
-    )
+    by_day = {row["pickup_date"]: row for row in rows}
+    # Days without trips are gaps in the lines.
+    days = [min(by_day) + timedelta(days=at) for at in range((max(by_day) - min(by_day)).days + 1)] if by_day else []
+    for column, name, width, colour in ((value, "day", 1, CATEGORIES[4]), (mean, "mean of 7 days", 3, CATEGORIES[0])):
+        figure.add_scatter(
+            x=days,
+            y=[_number(by_day[day][column]) if day in by_day else None for day in days],
+            name=name,
+            mode="lines",
+            line={"width": width, "color": colour},
+        )
     marks = [(row, _marked(row)) for row in rows if _marked(row)]
     figure.add_scatter(
         x=[row["pickup_date"] for row, _ in marks],

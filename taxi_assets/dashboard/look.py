@@ -6,6 +6,7 @@ Belongs here: cards, panels, and how a number says where it comes from. Does not
 
 from __future__ import annotations
 
+import base64
 import html
 import io
 from collections.abc import Callable, Sequence
@@ -160,13 +161,14 @@ def _parquet(answer: Answer) -> Callable[[], bytes]:
 
 @dataclass(frozen=True)
 class Card:
-    """A number: its ``change`` is against what ``than`` says; ``series`` are the values of the last months."""
+    """A number, its ``change`` against what ``than`` says, a line ``below``, and the ``series`` of the last months."""
 
     label: str
     value: str
     help: str
     change: str | None = None
     than: str = ""
+    below: str = ""
     series: Sequence[float | None] = ()
 
 
@@ -182,13 +184,15 @@ def cards(entries: Sequence[Card]) -> None:
                 delta_color="off",
                 help=card.help,
             )
+            if card.below:
+                st.caption(card.below)
             series = [number for number in card.series if number is not None]
             if len(series) > 1:
                 st.html(sparkline(card.label, series))
 
 
 def sparkline(label: str, series: Sequence[float]) -> str:
-    """The course of a series as SVG, with a sentence for who cannot see it.
+    """The course of a series as a picture in HTML, with a sentence for who cannot see it.
 
     st.metric can draw one, which is a picture without a text to screen readers (axe: svg-img-alt).
     """
@@ -197,9 +201,12 @@ def sparkline(label: str, series: Sequence[float]) -> str:
         f"{100 * at / (len(series) - 1):.1f},{28 - 24 * ((value - low) / (high - low) if high > low else 0.5):.1f}"
         for at, value in enumerate(series)
     )
-    said = html.escape(f"{label} over {len(series)} months, from {short(series[0])} to {short(series[-1])}")
-    return (
-        f'<svg role="img" viewBox="0 0 100 32" preserveAspectRatio="none" width="100%" height="40">'
-        f'<title>{said}</title><polyline points="{points}" fill="none" stroke="{CATEGORIES[0]}" stroke-width="2" '
-        f'vector-effect="non-scaling-stroke"/></svg>'
+    svg = (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 32" preserveAspectRatio="none" width="200" '
+        'height="40">'
+        f'<polyline points="{points}" fill="none" stroke="{CATEGORIES[0]}" stroke-width="2" '
+        'vector-effect="non-scaling-stroke"/></svg>'
     )
+    said = html.escape(f"{label} over {len(series)} months, from {short(series[0])} to {short(series[-1])}")
+    data = base64.b64encode(svg.encode()).decode()
+    return f'<img alt="{said}" src="data:image/svg+xml;base64,{data}" width="100%" height="40">'

@@ -38,6 +38,11 @@ def change(share: float | None) -> str | None:
     return None if share is None else f"{100 * share:+.1f} %"
 
 
+def counted(number: int, noun: str) -> str:
+    """1 check, 2 checks."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def month_name(month: str) -> str:
     """2024-02 as February 2024."""
     year, number = month.split("-")

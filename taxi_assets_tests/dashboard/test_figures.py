@@ -44,6 +44,12 @@ def test_a_trend_marks_holidays_days_of_other_lengths_and_events() -> None:
     ]
 
 
+def test_days_without_trips_are_a_gap_in_the_trend() -> None:
+    days, _, _ = figures.trend([day(1), day(4)]).data
+    assert [str(one) for one in days.x] == ["2024-03-01", "2024-03-02", "2024-03-03", "2024-03-04"]
+    assert list(days.y) == [1, None, None, 4]
+
+
 def test_a_week_has_a_row_for_each_weekday_and_gaps_where_there_are_no_rows() -> None:
     [cells] = figures.week([{"day_of_week": 7, "hour_of_day": 23, "n": 5.0}], "n", "trips").data
     assert (len(cells.z), {len(row) for row in cells.z}) == (7, {24})

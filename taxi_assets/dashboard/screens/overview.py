@@ -10,7 +10,7 @@ from glue_jobs.contracts.months import month_of, number_of
 from taxi_assets.dashboard import figures
 from taxi_assets.dashboard.look import Card, Look, cards
 from taxi_assets.dashboard.screens.places import METRICS, map_of
-from taxi_assets.dashboard.wording import change, month_name, percent, sentence, short
+from taxi_assets.dashboard.wording import change, counted, month_name, percent, sentence, short
 
 _MONTHS_OF_A_SPARKLINE = 13
 _MONTHS_OF_THE_TREND = 3
@@ -55,10 +55,11 @@ def _cards(rows: list[dict[str, Any]]) -> list[Card]:
         series = [None if row[column] is None else float(row[column]) for row in rows]
         by_month = now[f"{compared}_change_month"] if compared else None
         by_year = now[f"{compared}_change_year"] if compared else None
+        value = short(now[column], unit)
         if by_year is None:
-            return Card(label, short(now[column], unit), said, change(by_month), "on the month before", series)
-        than = "on year" if by_month is None else f"on year, {change(by_month)} on month"
-        return Card(label, short(now[column], unit), said, change(by_year), than, series)
+            return Card(label, value, said, change(by_month), "on month", series=series)
+        below = f"{change(by_month)} on month" if by_month is not None else ""
+        return Card(label, value, said, change(by_year), "on year", below, series)
 
     return [
         card("Trips", "trips", "", "trips", "Trips of the month; refunds are not counted."),
@@ -76,14 +77,19 @@ def _trust(look: Look) -> None:
         return
     rows = quality["published_rows"] + quality["quarantined_rows"]
     failed, warned = quality["checks_failed"] or 0, quality["checks_warned"] or 0
-    if failed:
-        light, said = ":red-badge[:material/error: Not to be relied on]", f"{failed} checks failed"
+    if not quality["checks"]:
+        light, said = ":gray-badge[:material/help: Not checked]", "no check was asked of this month"
+    elif failed:
+        light, said = ":red-badge[:material/error: Not to be relied on]", counted(failed, "check") + " failed"
     elif warned:
-        light, said = ":orange-badge[:material/warning: To be read with care]", f"{warned} checks warn"
+        light, said = (
+            ":orange-badge[:material/warning: To be read with care]",
+            counted(warned, "check") + " found something to look at",
+        )
     else:
         light, said = (
             ":green-badge[:material/verified: Can be relied on]",
-            f"all {quality['checks'] or 0} checks passed",
+            f"all {quality['checks']} checks passed",
         )
     accounted = (
         f"all {short(rows)} rows of the file accounted for, {quality['quarantined_rows']:,} of them in quarantine"
