@@ -105,7 +105,7 @@ def test_a_column_shows_its_unit_and_what_it_is_computed_from(defs: dg.Definitio
 
 def test_assets_of_a_laptop_link_to_the_code_that_makes_them(defs: dg.Definitions) -> None:
     for spec in defs.resolve_all_asset_specs():
-        if spec.key.path[0] not in ("source", "quality"):
+        if spec.key.path[0] not in ("source", "quality", "dashboard"):
             links = [Path(link.file_path) for link in spec.metadata["dagster/code_references"].code_references]
             assert links[0].parent.name == "assets"
             assert links[-1].parent.name != "assets"

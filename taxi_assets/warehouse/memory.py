@@ -1,4 +1,4 @@
-"""The engine of a laptop: one DuckDB in memory for each set of snapshots.
+"""The engine of a laptop, and of AWS without a workgroup: one DuckDB in memory for each set of snapshots.
 
 Belongs here: loading what a set of snapshots shows, and answering from it. Does not: SQL that a command asks once
 (``lake.reading`` opens the files for it), or Redshift.
@@ -30,7 +30,7 @@ from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.reading import open_query_log, open_raw_views, quoted, refuse_no_query, select_files
 from taxi_assets.lake.snapshots import Snapshot, moment, newest
 from taxi_assets.warehouse.engine import QueryFailed
-from taxi_assets.warehouse.query_log import QUERY_LOG, QueryLog
+from taxi_assets.warehouse.query_log import QUERY_LOG
 from taxi_assets.warehouse.question import Value, bind
 from taxi_assets.warehouse.view import SCHEMA, views
 
@@ -105,12 +105,10 @@ def _files(lake: Lake, table: Table, snapshot: Snapshot | None) -> dict[str, tup
 
 
 class MemoryEngine:
-    """DuckDB in memory over a lake in a folder; ``engine.Engine`` says what it does."""
+    """DuckDB in memory over a lake; ``engine.Engine`` says what it does."""
 
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
-        self._folder = Path(lake.paths.root)
-        self._log = QueryLog(lake.paths.root)
         self._swap = threading.Lock()
         self._now: tuple[str, _Database] | None = None
         self._then: OrderedDict[str, _Database] = OrderedDict()
@@ -118,7 +116,9 @@ class MemoryEngine:
     def state(self, as_of: str | None = None) -> str:
         """What the catalog says is the newest metadata of each table; for a moment, the snapshots of then."""
         if as_of is None:
-            return versions_of_tables(self._folder)
+            if self._lake.paths.root.startswith("s3://"):
+                return "\n".join(self._lake.catalog.metadata_locations(TABLES.values()))
+            return versions_of_tables(Path(self._lake.paths.root))
         seen = moment(self._lake.catalog, as_of).snapshots
         return ",".join(f"{name}={one.snapshot_id}" for name, one in sorted(seen.items()))
 
@@ -127,7 +127,7 @@ class MemoryEngine:
     ) -> pa.Table:
         """See ``engine.Engine``. What was committed before the call is seen. QueryRefused if it is no single SELECT."""
         bound, _ = bind(sql, parameters or {}, lambda name: f"${name}")
-        with self._log.entry(sql, label) as entry:
+        with self._lake.query_log(sql, label) as entry:
             database = self._at(as_of) if as_of is not None else self._newest()
             try:
                 with database.connection.cursor() as cursor:

@@ -27,6 +27,9 @@ from taxi_assets.metrics.names import METRICS, NAMESPACE
 from taxi_assets.operations.health import Level, examine
 from taxi_assets.operations.run_month import MonthResult
 from taxi_assets.sensors.heartbeat import last_heartbeat
+from taxi_assets.warehouse.engine import ask
+from taxi_assets.warehouse.memory import MemoryEngine
+from taxi_assets.warehouse.question import Question
 from taxi_assets_tests.conftest import MONTH
 from taxi_assets_tests.emulators.aws import JOBS, AwsEmulator
 from taxi_assets_tests.support import heartbeat
@@ -167,3 +170,13 @@ def test_the_month_is_in_good_health_and_its_metrics_are_in_cloudwatch(published
             [result.run_id],
         ).fetchall()
     assert cost == pytest.approx(sum(result.estimated_cost_usd.values()))
+
+
+def test_duckdb_answers_the_warehouses_questions_where_there_is_no_workgroup(published: Published) -> None:
+    lake, _ = published
+    engine = MemoryEngine(lake.open())
+    before = engine.state()
+    [month] = ask(engine, Question("monthly_summary"), label="test").to_pylist()
+    with lake.open().connect("FROM daily_metrics") as connection:
+        assert connection.execute("SELECT sum(trips) FROM daily_metrics").fetchall() == [(month["trips"],)]
+    assert engine.state() == before != ""
