@@ -18,6 +18,7 @@ import dagster as dg
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
+from streamlit.testing.v1 import AppTest
 
 from glue_jobs.contracts import TABLES
 from glue_jobs.contracts.curated import DAILY_METRICS
@@ -27,13 +28,14 @@ from taxi_assets.assets.warehouse import apply_warehouse
 from taxi_assets.aws.redshift import WarehouseUnavailable
 from taxi_assets.cli.main import main
 from taxi_assets.dashboard.questions import QUESTIONS
+from taxi_assets.dashboard.screens import PAGES
 from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.resource import LakeResource
 from taxi_assets.lake.snapshots import NoSuchMoment, newest
 from taxi_assets.operations.run_month import MonthResult
 from taxi_assets.warehouse import redshift as module
 from taxi_assets.warehouse.as_of import NotAskable
-from taxi_assets.warehouse.engine import QueryFailed, ask
+from taxi_assets.warehouse.engine import Engine, QueryFailed, ask
 from taxi_assets.warehouse.memory import MemoryEngine
 from taxi_assets.warehouse.question import Question, UnknownName, Value
 from taxi_assets.warehouse.redshift import RedshiftEngine, Workgroup, _execute
@@ -45,6 +47,7 @@ from taxi_assets_tests.emulators.redshift import DATABASE, WORKGROUP, EmulatedRe
 from taxi_assets_tests.support.lake_in_s3 import copied_to_s3
 from taxi_assets_tests.support.postgres import Postgres
 from taxi_assets_tests.support.tiny_table import write_rows
+from taxi_assets_tests.support.waiting import HANGS_AFTER
 
 pytestmark = [pytest.mark.emulator, pytest.mark.postgres]
 
@@ -134,6 +137,34 @@ def test_every_question_of_the_dashboard_has_the_same_answer_as_on_a_laptop(
     here = MemoryEngine(on_laptop).run(QUESTIONS[name], given, label="test")
     assert there.num_rows > 0
     assert there.equals(here)
+
+
+def drawn(engine: Engine, lake: Lake, page: str) -> tuple[list[str], list[tuple[str, str]], list[int]]:
+    """Headings, numbers on cards and rows of tables of a page of the dashboard."""
+
+    # Streamlit runs its text alone: it imports what it needs, and its annotations are words.
+    def script(engine: "Engine", lake: "Lake", page: str, month: str) -> None:  # noqa: UP037
+        import importlib
+
+        from taxi_assets.dashboard.answers import Answers
+        from taxi_assets.dashboard.look import Look
+
+        look = Look(Answers(engine, lake).reader(), month, (month,), dark=False, ui_url="http://127.0.0.1:3000")
+        importlib.import_module(f"taxi_assets.dashboard.screens.{page}").draw(look)
+
+    app = AppTest.from_function(script, args=(engine, lake, page, MONTH), default_timeout=HANGS_AFTER).run()
+    assert [str(one.value) for one in app.exception] == []
+    headings = [one.value for one in app.markdown if one.value.startswith("#")]
+    return headings, [(one.label, one.value) for one in app.metric], [len(one.value) for one in app.dataframe]
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page != "operations"])
+def test_a_page_of_the_dashboard_is_the_same_as_on_a_laptop(
+    engine_of: RedshiftEngine, in_s3: Lake, on_laptop: Lake, page: str
+) -> None:
+    there = drawn(engine_of, in_s3, page)
+    assert there[0]
+    assert there == drawn(MemoryEngine(on_laptop), on_laptop, page)
 
 
 @pytest.mark.parametrize("name", TABLES)
