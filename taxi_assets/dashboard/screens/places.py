@@ -104,5 +104,5 @@ def _flows(look: Look, zone: int, name: str) -> None:
             title,
             figures.ranking(first, "other_zone", "trips", "trips"),
             rows,
-            f"{name}; {percent(kept, 0)} of its trips.",
+            f"{name}: these are {percent(kept, 0)} of its trips.",
         )
