@@ -14,6 +14,34 @@ def _columns(view: str) -> str:
     return ", ".join(views()[view].table.column_names)
 
 
+def _by_zone(end: str) -> str:
+    """The month's trips by zone of ``end``, pickup or dropoff."""
+    return f"""
+SELECT {end}_location_id AS location_id, {end}_zone AS zone, {end}_borough AS borough,
+       CAST(SUM(trips) AS BIGINT) AS trips,
+       CAST(SUM(net_revenue) AS DECIMAL(18, 2)) AS net_revenue,
+       CAST(SUM(CAST(average_distance * trips AS DECIMAL(18, 6))) AS DOUBLE PRECISION)
+         / NULLIF(CAST(SUM(trips) AS BIGINT), 0) AS average_distance,
+       CAST(SUM(card_tips) AS DOUBLE PRECISION) / NULLIF(CAST(SUM(card_fares) AS DOUBLE PRECISION), 0) AS card_tip_rate
+FROM curated.location_analytics
+WHERE month = :month
+GROUP BY {end}_location_id, {end}_zone, {end}_borough
+ORDER BY trips DESC NULLS LAST, location_id"""
+
+
+def _demand(where: str) -> str:
+    """Pick-ups and drop-offs by weekday and hour of the zones that ``where`` names."""
+    return f"""
+SELECT day_of_week, hour_of_day, MAX(days) AS days,
+       CAST(SUM(pickups) AS BIGINT) AS pickups, CAST(SUM(dropoffs) AS BIGINT) AS dropoffs,
+       CAST(SUM(pickups) AS DOUBLE PRECISION) / NULLIF(MAX(days), 0) AS pickups_per_day,
+       CAST(SUM(dropoffs) AS DOUBLE PRECISION) / NULLIF(MAX(days), 0) AS dropoffs_per_day
+FROM analytics.zone_demand
+WHERE {where}
+GROUP BY day_of_week, hour_of_day
+ORDER BY day_of_week, hour_of_day"""
+
+
 QUESTIONS: dict[str, str] = {
     "summary": f"SELECT {_columns('monthly_summary')} FROM analytics.monthly_summary ORDER BY month",
     "daily_trend": """
@@ -23,51 +51,15 @@ FROM analytics.daily_trend
 WHERE month >= :first AND month <= :month
 ORDER BY pickup_date""",
     "zones": "SELECT location_id, zone, borough, shape FROM reference.zones ORDER BY location_id",
-    "pickups_by_zone": """
-SELECT pickup_location_id AS location_id, pickup_zone AS zone, pickup_borough AS borough,
-       CAST(SUM(trips) AS BIGINT) AS trips,
-       CAST(SUM(net_revenue) AS DECIMAL(18, 2)) AS net_revenue,
-       CAST(SUM(CAST(average_distance * trips AS DECIMAL(18, 6))) AS DOUBLE PRECISION)
-         / NULLIF(CAST(SUM(trips) AS BIGINT), 0) AS average_distance,
-       CAST(SUM(card_tips) AS DOUBLE PRECISION) / NULLIF(CAST(SUM(card_fares) AS DOUBLE PRECISION), 0) AS card_tip_rate
-FROM curated.location_analytics
-WHERE month = :month
-GROUP BY pickup_location_id, pickup_zone, pickup_borough
-ORDER BY trips DESC NULLS LAST, location_id""",
-    "dropoffs_by_zone": """
-SELECT dropoff_location_id AS location_id, dropoff_zone AS zone, dropoff_borough AS borough,
-       CAST(SUM(trips) AS BIGINT) AS trips,
-       CAST(SUM(net_revenue) AS DECIMAL(18, 2)) AS net_revenue,
-       CAST(SUM(CAST(average_distance * trips AS DECIMAL(18, 6))) AS DOUBLE PRECISION)
-         / NULLIF(CAST(SUM(trips) AS BIGINT), 0) AS average_distance,
-       CAST(SUM(card_tips) AS DOUBLE PRECISION) / NULLIF(CAST(SUM(card_fares) AS DOUBLE PRECISION), 0) AS card_tip_rate
-FROM curated.location_analytics
-WHERE month = :month
-GROUP BY dropoff_location_id, dropoff_zone, dropoff_borough
-ORDER BY trips DESC NULLS LAST, location_id""",
+    "pickups_by_zone": _by_zone("pickup"),
+    "dropoffs_by_zone": _by_zone("dropoff"),
     "busiest_hours": """
 SELECT day_of_week, pickup_hour AS hour_of_day, days, trips, trips_per_day, net_revenue, busiest
 FROM analytics.busiest_hours
 WHERE month = :month
 ORDER BY day_of_week, pickup_hour""",
-    "demand_of_all": """
-SELECT day_of_week, hour_of_day, MAX(days) AS days,
-       CAST(SUM(pickups) AS BIGINT) AS pickups, CAST(SUM(dropoffs) AS BIGINT) AS dropoffs,
-       CAST(SUM(pickups) AS DOUBLE PRECISION) / NULLIF(MAX(days), 0) AS pickups_per_day,
-       CAST(SUM(dropoffs) AS DOUBLE PRECISION) / NULLIF(MAX(days), 0) AS dropoffs_per_day
-FROM analytics.zone_demand
-WHERE month = :month
-GROUP BY day_of_week, hour_of_day
-ORDER BY day_of_week, hour_of_day""",
-    "demand_of_a_borough": """
-SELECT day_of_week, hour_of_day, MAX(days) AS days,
-       CAST(SUM(pickups) AS BIGINT) AS pickups, CAST(SUM(dropoffs) AS BIGINT) AS dropoffs,
-       CAST(SUM(pickups) AS DOUBLE PRECISION) / NULLIF(MAX(days), 0) AS pickups_per_day,
-       CAST(SUM(dropoffs) AS DOUBLE PRECISION) / NULLIF(MAX(days), 0) AS dropoffs_per_day
-FROM analytics.zone_demand
-WHERE month = :month AND borough = :borough
-GROUP BY day_of_week, hour_of_day
-ORDER BY day_of_week, hour_of_day""",
+    "demand_of_all": _demand("month = :month"),
+    "demand_of_a_borough": _demand("month = :month AND borough = :borough"),
     "demand_of_a_zone": """
 SELECT day_of_week, hour_of_day, days, pickups, dropoffs, pickups_per_day, dropoffs_per_day
 FROM analytics.zone_demand
