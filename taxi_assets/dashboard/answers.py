@@ -20,9 +20,10 @@ from glue_jobs.contracts.curated import DAILY_METRICS
 from taxi_assets.dashboard.questions import QUESTIONS
 from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.publishing import Publication
+from taxi_assets.lake.reading import quoted
 from taxi_assets.lake.snapshots import moment
 from taxi_assets.warehouse.engine import Engine
-from taxi_assets.warehouse.question import Value
+from taxi_assets.warehouse.question import Value, bind
 
 Row = dict[str, Any]
 T = TypeVar("T")
@@ -41,10 +42,8 @@ class Answer:
     @property
     def sql(self) -> str:
         """The SQL as it can be pasted into ``taxi-assets query``."""
-        text = QUESTIONS[self.name].strip()
-        for name, value in self.values.items():
-            text = text.replace(f":{name}", f"'{value}'" if isinstance(value, str) else str(value))
-        return text
+        sql, _ = bind(QUESTIONS[self.name].strip(), self.values, lambda name: _literal(self.values[name]))
+        return sql
 
     def __bool__(self) -> bool:
         """Whether there are rows."""
@@ -64,6 +63,10 @@ class Answer:
         """The same with the rows that have these values."""
         kept = [row for row in self.dicts() if all(row[name] == value for name, value in wanted.items())]
         return Answer(self.name, self.values, pa.Table.from_pylist(kept, schema=self.rows.schema))
+
+
+def _literal(value: Value) -> str:
+    return quoted(value) if isinstance(value, str) else str(value)
 
 
 class Answers:

@@ -95,7 +95,7 @@ def _look() -> Look | None:
             help="The newest is that of now: another one as soon as it is published.",
         )
         month = chosen if chosen is not None and chosen in months else months[-1]
-        look = Look(reader, month, months, st.context.theme.type == "dark", Settings().ui_url.rstrip("/"))
+        look = Look(reader, month, st.context.theme.type == "dark", Settings().ui_url.rstrip("/"))
         _link(look)
     return look
 
@@ -112,7 +112,7 @@ def _link(look: Look) -> None:
 
 def _nothing_yet() -> None:
     st.header("Nothing is published yet")
-    st.markdown("This lake has no month. Two synthetic ones are made in a minute, a real one in some more:")
+    st.markdown("A lake takes synthetic months or real ones, not both. One of these begins it:")
     lake = Settings().lake
     st.code(
         f"taxi-assets run --month 2024-02 --source synthetic:rows=50000,seed=1 --lake {lake}\n"

@@ -9,8 +9,9 @@ from __future__ import annotations
 import base64
 import html
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 import plotly.graph_objects as go
@@ -34,12 +35,11 @@ _HEIGHT = 340
 class Look:
     """One drawing of a page: what it asks with, what was chosen for all pages, and how it is to look.
 
-    ``months`` are those that are published, in order; ``ui_url`` is where Dagster's pages are.
+    ``ui_url`` is where Dagster's pages are.
     """
 
     reader: Reader
     month: str
-    months: tuple[str, ...]
     dark: bool
     ui_url: str
 
@@ -129,10 +129,9 @@ class Look:
 
 
 def _download(label: str, stem: str, ending: str, mime: str, answer: Answer, key: str) -> None:
-    written: Callable[[], bytes] = _csv(answer) if ending == "csv" else _parquet(answer)
     st.download_button(
         label,
-        cast("Any", written),
+        cast("Any", partial(_written, answer, ending)),  # called when somebody clicks, and not before
         file_name=f"{stem}.{ending}",
         mime=mime,
         key=f"{ending}_{key}",
@@ -141,22 +140,13 @@ def _download(label: str, stem: str, ending: str, mime: str, answer: Answer, key
     )
 
 
-def _csv(answer: Answer) -> Callable[[], bytes]:
-    def write() -> bytes:
-        sink = io.BytesIO()
+def _written(answer: Answer, ending: str) -> bytes:
+    sink = io.BytesIO()
+    if ending == "csv":
         pacsv.write_csv(answer.rows, sink)
-        return sink.getvalue()
-
-    return write
-
-
-def _parquet(answer: Answer) -> Callable[[], bytes]:
-    def write() -> bytes:
-        sink = io.BytesIO()
+    else:
         pq.write_table(answer.rows, sink)
-        return sink.getvalue()
-
-    return write
+    return sink.getvalue()
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""All SQL of the dashboard and of reports, by name, in the dialect that DuckDB and Redshift share.
+"""All SQL of the dashboard, by name, in the dialect that DuckDB and Redshift share.
 
 Belongs here: which rows a page asks for. Does not: what they mean, which the views and tables say.
 

@@ -1,4 +1,4 @@
-"""Colours of the dashboard and of reports, light and dark.
+"""Colours of the dashboard, light and dark.
 
 Belongs here: colours, and the Plotly template made of them. Does not: any figure (``figures``).
 

@@ -149,7 +149,7 @@ def drawn(engine: Engine, lake: Lake, page: str) -> tuple[list[str], list[tuple[
         from taxi_assets.dashboard.answers import Answers
         from taxi_assets.dashboard.look import Look
 
-        look = Look(Answers(engine, lake).reader(), month, (month,), dark=False, ui_url="http://127.0.0.1:3000")
+        look = Look(Answers(engine, lake).reader(), month, dark=False, ui_url="http://127.0.0.1:3000")
         importlib.import_module(f"taxi_assets.dashboard.screens.{page}").draw(look)
 
     app = AppTest.from_function(script, args=(engine, lake, page, MONTH), default_timeout=HANGS_AFTER).run()

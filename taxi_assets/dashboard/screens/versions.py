@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pyarrow as pa
 import streamlit as st
 
@@ -31,10 +33,9 @@ def draw(look: Look) -> None:
         newer = st.selectbox("This version", names, key="newer", bind="query-params") or names[0]
     with right:
         older = st.selectbox("Against", names, index=1, key="older", bind="query-params") or names[1]
-    days = [
-        look.reader.at(str(by_name[name].snapshot_id)).ask("days_of_a_month", month=look.month)
-        for name in (newer, older)
-    ]
+    # Each as of its own publication, so that what stands behind the numbers names that version and not the live one.
+    looks = [replace(look, reader=look.reader.at(str(by_name[name].snapshot_id))) for name in (newer, older)]
+    days = [one.of_month("days_of_a_month") for one in looks]
     totals = [{measure: sum(float(row[measure]) for row in one.dicts()) for measure in _MEASURES} for one in days]
     cards(
         [
@@ -53,13 +54,18 @@ def draw(look: Look) -> None:
         for label, one in zip(("this version", "against"), days, strict=True)
         for row in one.dicts()
     ]
-    look.panel(
+    looks[0].panel(
         "Trips by day in both",
         figures.bars(together, "date", "version", "trips", "trips"),
         days[0],
         "Equal bars are days that the republication left as they were.",
     )
-    look.table("What changed, by day", _differences(*days), "New minus old.", "nothing: both have the same days")
+    looks[0].table(
+        "What changed, by day",
+        _differences(*days),
+        "This version minus the other; the SQL is that of either, asked as of its publication.",
+        "nothing: both have the same days",
+    )
 
 
 def _differences(newer: Answer, older: Answer) -> Answer:
