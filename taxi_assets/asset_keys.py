@@ -27,5 +27,7 @@ REFERENCE_KEYS = [CALENDAR_KEY, ZONES_KEY]
 RUN_METRICS_KEY = asset_key(RUN_METRICS)
 WAREHOUSE = dg.AssetKey(["operations", "warehouse"])
 """Schemas, views and roles of the engine that answers queries."""
+REPORT = dg.AssetKey(["dashboard", "report"])
+"""A page for each month."""
 DASHBOARD = dg.AssetKey(["dashboard", "pages"])
 """What people open; no step makes it."""

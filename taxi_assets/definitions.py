@@ -13,10 +13,12 @@ from dagster_pyspark import LazyPySparkResource
 from taxi_assets.alerts.notify import Notifier, OutboxNotifier
 from taxi_assets.alerts.sensor import alerts_sensor
 from taxi_assets.alerts.slack import SlackNotifier
+from taxi_assets.asset_keys import REPORT
 from taxi_assets.assets.code_links import with_code_links
 from taxi_assets.assets.curated import build_curated
 from taxi_assets.assets.raw import ingest_raw, source_specs
 from taxi_assets.assets.reference import calendar, zones
+from taxi_assets.assets.report import write_report
 from taxi_assets.assets.specs import quality_specs
 from taxi_assets.assets.staging import stage_trips
 from taxi_assets.assets.views import ask_views, dashboard_spec
@@ -32,6 +34,7 @@ from taxi_assets.jobs.local import LocalJobs
 from taxi_assets.lake.resource import LakeResource, SourceResource
 from taxi_assets.metrics.recorder import Metrics, TableMetrics
 from taxi_assets.partitions import months_from
+from taxi_assets.presentation.report import Links
 from taxi_assets.schedules.ask_freshness import ask_freshness_each_day
 from taxi_assets.schedules.maintain_tables import maintain_each_week, maintain_tables
 from taxi_assets.schedules.verify_published import verify_each_month, verify_published
@@ -55,16 +58,21 @@ def build_definitions(settings: Settings, resource_overrides: Mapping[str, objec
     fresh = freshness_checks(settings.watches_by_itself)
     month_job = dg.define_asset_job(
         MONTH_JOB,
-        selection=dg.AssetSelection.groups("reference", "raw", "staging", "curated") - dg.AssetSelection.checks(fresh),
-        description="One month from the source to the five curated tables, and the reference data.",
+        selection=(
+            dg.AssetSelection.groups("reference", "raw", "staging", "curated") | dg.AssetSelection.assets(REPORT)
+        )
+        - dg.AssetSelection.checks(fresh),
+        description="One month from the source to the five curated tables and its report, and the reference data.",
     )
     months = months_from(settings.first_month)
+    links = Links(settings.ui_url.rstrip("/"), settings.dashboard_url.rstrip("/"))
     steps = [
         calendar,
         zones,
         ingest_raw(months),
         stage_trips(months),
         build_curated(months),
+        write_report(months, links),
         apply_warehouse,
         ask_views,
     ]

@@ -55,9 +55,10 @@ class Settings(BaseSettings):
     workgroup that answers queries (empty: DuckDB over S3 does) and its database, ``redshift_secret_arn``, the secret to
     log in with instead of the IAM role, ``redshift_iam_role``, by which Redshift reads the lake, its base capacity in
     RPU and the price of an RPU-hour in USD. For both:
-    ``ui_url``, where Dagster's pages are; ``alert_topic_arn``, the SNS topic of alerts (empty: a folder of the
-    lake); ``slack_webhook_url``, a secret, for a copy of them; ``heartbeat_url``, a secret too, that is called
-    every five minutes while the daemon is alive. A pydantic ValidationError names the variable that is wrong.
+    ``ui_url``, where Dagster's pages are; ``dashboard_url``, where the dashboard is; ``alert_topic_arn``, the SNS
+    topic of alerts (empty: a folder of the lake); ``slack_webhook_url``, a secret, for a copy of them;
+    ``heartbeat_url``, a secret too, that is called every five minutes while the daemon is alive. A pydantic
+    ValidationError names the variable that is wrong.
     """
 
     # An error must not show its input: the secrets are among it.
@@ -90,6 +91,7 @@ class Settings(BaseSettings):
     redshift_rpu: Annotated[int, Field(ge=4, le=1024)] = 32
     redshift_usd_per_rpu_hour: Annotated[float, Field(ge=0)] = 0.375
     ui_url: Annotated[str, Field(pattern=r"^https?://")] = "http://127.0.0.1:3000"
+    dashboard_url: Annotated[str, Field(pattern=r"^https?://")] = "http://127.0.0.1:8501"
     alert_topic_arn: Annotated[str, Field(pattern=r"^(arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]+)?$")] = ""
     slack_webhook_url: SecretStr = SecretStr("")
     heartbeat_url: SecretStr = SecretStr("")

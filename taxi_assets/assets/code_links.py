@@ -21,6 +21,7 @@ _COMPUTED_IN = {
     "staging": ("glue_jobs/stage_trips.py", "glue_jobs/transforms/enrich.py", "glue_jobs/contracts/rules.py"),
     "curated": ("glue_jobs/transforms/curated.py",),
     "operations": ("taxi_assets/warehouse/redshift_ddl.py",),
+    "dashboard": ("taxi_assets/presentation/{table}.py",),
     SCHEMA: ("taxi_assets/warehouse/views/{table}.sql",),
 }
 """Layer to what makes its rows, by table where each has a file of its own."""

@@ -12,7 +12,6 @@ from glue_jobs.errors import Cause, PipelineError
 from glue_jobs.files import parquet_files
 from glue_jobs.reports import BUILD_CURATED, BuildReport
 from taxi_assets.asset_keys import STAGING_TRIPS, asset_key
-from taxi_assets.assets.charts import FIGURES, write_picture
 from taxi_assets.assets.previews import numbers_of, preview, seconds_table
 from taxi_assets.assets.publish import Published, Result, Work, run_and_publish
 from taxi_assets.assets.specs import RUNS_POOL, publication_metadata, readers_see, table_spec
@@ -93,7 +92,7 @@ def _work(context: dg.AssetExecutionContext, lake: Lake) -> Work[BuildReport, Cu
                         "seconds": seconds_table(job_run.report["seconds"]),
                         **publication_metadata(lake, table, entry, job_run.metadata),
                     },
-                    partial(_for_people, context, lake, table, entry),
+                    partial(_for_people, table, entry),
                 )
 
     return Work(
@@ -123,16 +122,8 @@ def _staging_of(lake: Lake, month: str) -> Publication:
     return staging
 
 
-def _for_people(context: dg.AssetExecutionContext, lake: Lake, table: Table, entry: Publication) -> dict[str, Any]:
-    """A version of a table in a few numbers and a few rows and, for some, a chart."""
+def _for_people(table: Table, entry: Publication) -> dict[str, Any]:
+    """A version of a table in a few numbers and a few rows."""
     with connect(copies=True) as connection:
         rows = connection.sql(f"SELECT * FROM {parquet_scan(parquet_files(entry.path))}").df()
-    shown = {**numbers_of(rows), "preview": preview(table, rows)}
-    if table.name in FIGURES:
-        path = lake.paths.picture(table, entry.month, entry.version)
-        try:
-            write_picture(FIGURES[table.name](rows, entry.month), path)
-            shown["picture"] = dg.MetadataValue.path(path)
-        except OSError as error:  # the rest can be shown
-            context.log.warning(f"{path} could not be written: {error}")
-    return shown
+    return {**numbers_of(rows), "preview": preview(table, rows)}

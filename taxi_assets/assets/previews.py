@@ -1,7 +1,7 @@
 """What a materialization shows to people: a month in a few numbers, and tables that can be read.
 
 Belongs here: which numbers, and how values are written: dates as dates, money to the cent, thousands set apart. Does
-not: links and ids (``specs``), pictures (``charts``).
+not: links and ids (``specs``).
 """
 
 from __future__ import annotations

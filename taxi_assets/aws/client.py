@@ -21,6 +21,9 @@ _ATTEMPTS = 8
 _SECONDS = 60.0
 """boto3's own timeout."""
 
+_LONGEST_LINK = 7 * 24 * 3600
+"""Seconds that S3 lets a signed address be valid."""
+
 _DOMAINS = {"cn-": "amazonaws.cn", "us-gov-": "amazonaws-us-gov.com"}
 """Of the consoles of partitions other than ``aws``."""
 _REMEDIES = {
@@ -62,6 +65,16 @@ def pyiceberg_s3_properties(region: str) -> dict[str, str]:
         properties |= {"s3.access-key-id": now.access_key, "s3.secret-access-key": now.secret_key}
         properties |= {"s3.session-token": now.token} if now.token else {}
     return properties
+
+
+def presigned_url(region: str, path: str, content_type: str) -> str:
+    """An address by which anybody may get the object ``s3://bucket/key`` for a week, or for as long as the credentials
+    are valid by which it was signed, if that is shorter: those of a role are, for some hours."""
+    bucket, _, key = path.removeprefix("s3://").partition("/")
+    asked = {"Bucket": bucket, "Key": key, "ResponseContentType": content_type}
+    with explained(f"no link to {path} could be signed"):
+        link: str = client("s3", region).generate_presigned_url("get_object", asked, ExpiresIn=_LONGEST_LINK)
+    return link
 
 
 def error_code(error: ClientError) -> str:

@@ -180,8 +180,7 @@ def print_result(result: MonthResult) -> None:
     for name, published in result.tables.items():
         tables.add_row(name, f"{published.rows:,}", published.version)
     out.print(tables)
-    for published in result.tables.values():
-        if published.picture:
-            out.print(f"picture: {published.picture}", soft_wrap=True, highlight=False)
+    if result.report:
+        out.print(f"report: {result.report}", soft_wrap=True, highlight=False)
     for check in result.warned_checks:
         out.print(f"  warning: {check}", markup=False, highlight=False)

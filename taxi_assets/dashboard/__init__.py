@@ -1,5 +1,5 @@
 """The dashboard: what the warehouse's views say, as pages in a browser.
 
-Belongs here: pages, the figures on them, and how they are served. Does not: any number, which all come by SQL from the
-warehouse (``taxi_assets.warehouse``).
+Belongs here: pages, what is on them, and how they are served. Does not: what is asked and how it is drawn
+(``taxi_assets.presentation``).
 """

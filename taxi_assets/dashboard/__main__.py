@@ -1,30 +1,30 @@
-"""``python -m taxi_assets.dashboard``: Streamlit with the dashboard's script; arguments are Streamlit's options."""
+"""``python -m taxi_assets.dashboard``: the dashboard of the lake that the environment names, until a signal."""
 
 from __future__ import annotations
 
+import argparse
 import importlib
-import sys
 import threading
 from contextlib import suppress
 
-from streamlit.web import cli
-
 from glue_jobs.errors import PipelineError
 from taxi_assets.dashboard.screens import PAGES
-from taxi_assets.dashboard.server import APP
+from taxi_assets.dashboard.server import serve
+from taxi_assets.dashboard.shared import answers
 
 
 def main() -> None:
-    """Serve until a signal ends it."""
+    """Serve."""
+    parser = argparse.ArgumentParser(prog="python -m taxi_assets.dashboard", description=__doc__)
+    parser.add_argument("--host", required=True)
+    parser.add_argument("--port", required=True, type=int)
+    given = parser.parse_args()
     threading.Thread(target=_warm_up, daemon=True).start()
-    sys.argv = ["streamlit", "run", str(APP), *sys.argv[1:]]
-    cli.main(prog_name="streamlit")
+    serve(given.host, given.port)
 
 
 def _warm_up() -> None:
     """Have ready what the first look needs (3 s for 36 months), while whoever started it opens a browser."""
-    from taxi_assets.dashboard.shared import answers
-
     for page in PAGES:
         importlib.import_module(f"taxi_assets.dashboard.screens.{page}")
     with suppress(PipelineError):  # the first look meets it, and shows it

@@ -6,8 +6,6 @@ Belongs here: cards, panels, and how a number says where it comes from. Does not
 
 from __future__ import annotations
 
-import base64
-import html
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,13 +17,15 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 import streamlit as st
 
-from taxi_assets.dashboard.answers import Answer, Reader
-from taxi_assets.dashboard.theme import CATEGORIES, template
-from taxi_assets.dashboard.wording import short
-from taxi_assets.dashboard.zone_map import GeoJson, shapes
+from taxi_assets.presentation.answers import Answer, Reader
+from taxi_assets.presentation.cards import Card, sparkline
+from taxi_assets.presentation.panels import Panel
+from taxi_assets.presentation.theme import template
 
-CONFIG = {"topojsonURL": "/app/static/", "displaylogo": False, "displayModeBar": False, "responsive": True}
-"""Of all Plotly charts; the first is where the map finds its outlines."""
+OUTLINES_AT = "/outlines/"
+"""Where the pages find the outlines that the map asks for (``server``)."""
+CONFIG = {"topojsonURL": OUTLINES_AT, "displaylogo": False, "displayModeBar": False, "responsive": True}
+"""Of all Plotly charts."""
 
 _HEIGHT = 340
 """Pixels of a figure that does not say."""
@@ -47,14 +47,14 @@ class Look:
         """The answer to a question about the month that was chosen."""
         return self.reader.ask(name, month=self.month, **values)
 
-    def zones(self) -> GeoJson:
-        """The zones that can be drawn; none if their map was never landed."""
-        return shapes(self.reader.ask("zones").dicts())
-
     def version(self) -> str:
         """The month's version that is looked at; empty if it is not known any more."""
-        history = self.reader.history(self.month)
-        return history[0].version if history else ""
+        live = self.reader.live(self.month)
+        return live.version if live else ""
+
+    def show(self, panel: Panel) -> None:
+        """A figure that the month's report has too."""
+        self.panel(panel.title, panel.figure, panel.answer, panel.note)
 
     def panel(
         self,
@@ -119,10 +119,9 @@ class Look:
 
     def origin(self) -> str:
         """Version, time and Dagster run of what is looked at, in Markdown."""
-        history = self.reader.history(self.month)
-        if not history:
+        live = self.reader.live(self.month)
+        if live is None:
             return f"{self.month}: its version is not known any more."
-        live = history[0]
         run_id = live.lineage.get("run_id", "")
         run = f", by [run {run_id[:8]}]({self.ui_url}/runs/{run_id})" if run_id else ""
         return f"{self.month}, version `{live.version}`, published {live.published_at:%Y-%m-%d %H:%M} UTC{run}"
@@ -149,19 +148,6 @@ def _written(answer: Answer, ending: str) -> bytes:
     return sink.getvalue()
 
 
-@dataclass(frozen=True)
-class Card:
-    """A number, its ``change`` against what ``than`` says, a line ``below``, and the ``series`` of the last months."""
-
-    label: str
-    value: str
-    help: str
-    change: str | None = None
-    than: str = ""
-    below: str = ""
-    series: Sequence[float | None] = ()
-
-
 def cards(entries: Sequence[Card]) -> None:
     """Cards in a row, below each other on a phone."""
     for column, card in zip(st.columns(len(entries), gap="small"), entries, strict=True):
@@ -176,27 +162,5 @@ def cards(entries: Sequence[Card]) -> None:
             )
             if card.below:
                 st.caption(card.below)
-            series = [number for number in card.series if number is not None]
-            if len(series) > 1:
-                st.html(sparkline(card.label, series))
-
-
-def sparkline(label: str, series: Sequence[float]) -> str:
-    """The course of a series as a picture in HTML, with a sentence for who cannot see it.
-
-    st.metric can draw one, which is a picture without a text to screen readers (axe: svg-img-alt).
-    """
-    low, high = min(series), max(series)
-    points = " ".join(
-        f"{100 * at / (len(series) - 1):.1f},{28 - 24 * ((value - low) / (high - low) if high > low else 0.5):.1f}"
-        for at, value in enumerate(series)
-    )
-    svg = (
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 32" preserveAspectRatio="none" width="200" '
-        'height="40">'
-        f'<polyline points="{points}" fill="none" stroke="{CATEGORIES[0]}" stroke-width="2" '
-        'vector-effect="non-scaling-stroke"/></svg>'
-    )
-    said = html.escape(f"{label} over {len(series)} months, from {short(series[0])} to {short(series[-1])}")
-    data = base64.b64encode(svg.encode()).decode()
-    return f'<img alt="{said}" src="data:image/svg+xml;base64,{data}" width="100%" height="40">'
+            if drawn := sparkline(card.label, card.series):
+                st.html(drawn)

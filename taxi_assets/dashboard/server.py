@@ -1,28 +1,51 @@
-"""How Streamlit is started for the dashboard.
+"""How the dashboard is served: Streamlit's options, and the addresses beside its pages.
 
-Belongs here: its options. Does not: what it shows (``app``).
+Belongs here: options, the route of reports, the outlines that the map asks for. Does not: what pages show (``app``).
 """
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
-from taxi_assets.dashboard.theme import DARK, LIGHT
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+from streamlit.starlette import App
 
-APP = Path(__file__).parent / "app.py"
+from taxi_assets.dashboard.look import OUTLINES_AT
+from taxi_assets.dashboard.shared import answers
+from taxi_assets.lake.reports import NoReport, read_report
+from taxi_assets.presentation.theme import DARK, LIGHT
+from taxi_assets.presentation.zone_map import OUTLINES
+
+SCRIPT = Path(__file__).parent / "app.py"
 
 
 def command(host: str, port: int) -> list[str]:
-    """The command that serves the dashboard of the lake that the environment names, until it is stopped.
+    """The command that serves the dashboard of the lake that the environment names, until it is stopped."""
+    return [sys.executable, "-m", "taxi_assets.dashboard", "--host", host, "--port", str(port)]
 
-    Nothing is fetched from elsewhere or told to anybody: usage statistics are off, and an error shows no code.
-    """
-    options: dict[str, str | int | bool] = {
+
+def serve(host: str, port: int) -> None:
+    """Serve until a signal ends it."""
+    App(
+        SCRIPT,
+        routes=[
+            Route(f"{OUTLINES_AT}world_110m.json", lambda _: JSONResponse(OUTLINES)),
+            Route("/reports/{month}", _report),
+            Route("/reports/{month}/{version}", _report),
+        ],
+    ).run(config=_options(host, port))
+
+
+def _options(host: str, port: int) -> dict[str, Any]:
+    """Nothing is fetched from elsewhere or told to anybody: usage statistics are off, and an error shows no code."""
+    options: dict[str, Any] = {
         "server.address": host,
         "server.port": port,
         "server.headless": True,
-        "server.enableStaticServing": True,
         "server.fileWatcherType": "none",
         "server.enableXsrfProtection": True,
         "server.websocketPingInterval": 20,
@@ -35,5 +58,13 @@ def command(host: str, port: int) -> list[str]:
     }
     for theme, colours in (("light", LIGHT), ("dark", DARK)):
         options |= {f"theme.{theme}.{name}": value for name, value in colours.items()}
-    flags = [f"--{name}={str(value).lower() if isinstance(value, bool) else value}" for name, value in options.items()]
-    return [sys.executable, "-m", "taxi_assets.dashboard", *flags]
+    return options
+
+
+def _report(request: Request) -> Response:
+    """A month's report: the newest, or the one of a version. Starlette calls it in a thread of its own."""
+    try:
+        page = read_report(answers().paths, request.path_params["month"], request.path_params.get("version"))
+    except NoReport as error:
+        return PlainTextResponse(str(error), status_code=404)
+    return HTMLResponse(page)

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import threading
 
-from taxi_assets.dashboard.answers import Answers
 from taxi_assets.definitions import warehouse_of
 from taxi_assets.lake.lake import Lake
+from taxi_assets.presentation.answers import Answers
 from taxi_assets.settings import Settings
 
 _lock = threading.Lock()

@@ -15,7 +15,7 @@ import duckdb
 
 from glue_jobs.contracts import Table
 from glue_jobs.contracts.raw import TRIPS_DATASET
-from taxi_assets.aws.client import client, explained, glue_table_url, pyiceberg_s3_properties
+from taxi_assets.aws.client import client, explained, glue_table_url, presigned_url, pyiceberg_s3_properties
 from taxi_assets.lake.append_tables import CheckHistory, Ledger, RunMetrics
 from taxi_assets.lake.catalog import SECONDS_IN_SILENCE, CatalogUnavailable, LakeCatalog, when_unlocked
 from taxi_assets.lake.catalog_file import refuse_what_is_no_catalog
@@ -116,6 +116,10 @@ class Lake:
             self.raw_trips.drop(month)
             return False
         return self.raw_trips.put(file)
+
+    def presigned(self, path: str) -> str:
+        """An address that opens a page of the lake in a browser, without a login; empty for a lake in a folder."""
+        return presigned_url(self._region, path, "text/html; charset=utf-8") if self._region else ""
 
     def links(self, table: Table) -> dict[str, Any]:
         """The table's name in the catalog, and the address of its page there if it has one."""

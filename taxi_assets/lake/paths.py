@@ -35,9 +35,13 @@ class LakePaths:
         """The folder of one version of one month of a table; fresh for every run of a job."""
         return f"{self.table(table)}/month={month}/version={version}"
 
-    def picture(self, table: Table, month: str, version: str) -> str:
-        """The picture of one version of one month of a curated table, a HTML page."""
-        return f"{self.root}/reports/{month}_{table.name}_{version}.html"
+    def reports(self, month: str) -> str:
+        """The folder of a month's reports."""
+        return f"{self.root}/reports/month={month}"
+
+    def report(self, month: str, version: str) -> str:
+        """A month's report as one run made it, a HTML page."""
+        return f"{self.reports(month)}/{version}.html"
 
     @property
     def heartbeat(self) -> str:

@@ -18,14 +18,22 @@ from dagster import DagsterEventType, EventLogEntry
 
 from glue_jobs.contracts import CURATED_TABLES
 from glue_jobs.errors import Cause
-from taxi_assets.asset_keys import QUARANTINE_KEY, RAW_TRIPS, RAW_ZONES, REFERENCE_KEYS, STAGING_TRIPS, asset_key
+from taxi_assets.asset_keys import (
+    QUARANTINE_KEY,
+    RAW_TRIPS,
+    RAW_ZONES,
+    REFERENCE_KEYS,
+    REPORT,
+    STAGING_TRIPS,
+    asset_key,
+)
 from taxi_assets.definitions import MONTH_JOB, build_definitions
 from taxi_assets.errors import why_failed
 from taxi_assets.lost_runs import report_lost
 from taxi_assets.operations.dagster_instance import dagster_home, open_instance
 from taxi_assets.settings import Settings
 
-STEPS = ("ingest_raw", "stage_trips", "build_curated")
+STEPS = ("ingest_raw", "stage_trips", "build_curated", "write_report")
 _POLL_SECONDS = 0.2
 _TAGS = {".dagster/repository": "__repository__@nyc-taxi-lakehouse", "taxi/started_by": "command line"}
 """The first is what the pages ask for (``dagster._core.storage.tags.REPOSITORY_LABEL_TAG``, name and location as in
@@ -43,14 +51,14 @@ class PublishedTable:
     version: str
     snapshot_id: int
     path: str
-    picture: str = ""
 
 
 @dataclass
 class MonthResult:
     """What became of one month. ``error`` is empty if the run succeeded; rows are None where it never got to.
 
-    ``released_rows`` is for a replay: rows that left the quarantine. ``estimated_cost_usd`` is by Glue run.
+    ``released_rows`` is for a replay: rows that left the quarantine. ``estimated_cost_usd`` is by Glue run. ``report``
+    is where the month's page lies.
     """
 
     month: str
@@ -67,6 +75,7 @@ class MonthResult:
     estimated_cost_usd: dict[str, float] = field(default_factory=dict)
     engine: str = ""
     run_id: str = ""
+    report: str = ""
     error: str = ""
     interrupted: bool = False
 
@@ -99,6 +108,7 @@ def run_month(
     selection = [] if replay else [RAW_TRIPS, RAW_ZONES]
     selection += [*REFERENCE_KEYS, STAGING_TRIPS, QUARANTINE_KEY]
     selection += [asset_key(CURATED_TABLES[name]) for name in tables or CURATED_TABLES]
+    selection += [] if tables else [REPORT]
     with open_instance(settings) as instance:
         report_lost(instance)
         with _Follower(instance, run_id, listener):
@@ -205,11 +215,12 @@ def _take_in_materialization(result: MonthResult, materialization: dg.AssetMater
         result.released_rows = facts.get("released_rows")
     elif key == QUARANTINE_KEY:
         result.quarantine_reasons = dict(facts["quarantine_reasons"])
+    elif key == REPORT:
+        result.report = facts["dagster/uri"]
     elif key.path[0] == "curated":
         result.tables[key.path[-1]] = PublishedTable(
             rows=facts["dagster/row_count"],
             version=facts["version"],
             snapshot_id=int(facts["snapshot_id"]),
             path=facts["dagster/uri"],
-            picture=facts.get("picture", ""),
         )

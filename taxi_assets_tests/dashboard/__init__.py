@@ -1,1 +1,1 @@
-"""Tests of the warehouse: its views, and how questions are put to either engine."""
+"""Tests of the dashboard in a browser."""

@@ -20,11 +20,11 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Request, Route, expect, sync_playwright
 
 from glue_jobs.contracts import CURATED_TABLES
-from taxi_assets.dashboard.questions import QUESTIONS
 from taxi_assets.dashboard.screens import PAGES
-from taxi_assets.dashboard.wording import short
 from taxi_assets.lake.lake import Lake
 from taxi_assets.operations.run_month import MonthResult, run_month
+from taxi_assets.presentation.questions import QUESTIONS
+from taxi_assets.presentation.wording import short
 from taxi_assets.settings import Settings
 from taxi_assets.warehouse.memory import MemoryEngine
 from taxi_assets.warehouse.question import Value

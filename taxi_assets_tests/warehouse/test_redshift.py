@@ -27,12 +27,12 @@ from taxi_assets.assets.views import ask_views
 from taxi_assets.assets.warehouse import apply_warehouse
 from taxi_assets.aws.redshift import WarehouseUnavailable
 from taxi_assets.cli.main import main
-from taxi_assets.dashboard.questions import QUESTIONS
 from taxi_assets.dashboard.screens import PAGES
 from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.resource import LakeResource
 from taxi_assets.lake.snapshots import NoSuchMoment, newest
 from taxi_assets.operations.run_month import MonthResult
+from taxi_assets.presentation.questions import QUESTIONS
 from taxi_assets.warehouse import redshift as module
 from taxi_assets.warehouse.as_of import NotAskable
 from taxi_assets.warehouse.engine import Engine, QueryFailed, ask
@@ -146,8 +146,8 @@ def drawn(engine: Engine, lake: Lake, page: str) -> tuple[list[str], list[tuple[
     def script(engine: "Engine", lake: "Lake", page: str, month: str) -> None:  # noqa: UP037
         import importlib
 
-        from taxi_assets.dashboard.answers import Answers
         from taxi_assets.dashboard.look import Look
+        from taxi_assets.presentation.answers import Answers
 
         look = Look(Answers(engine, lake).reader(), month, dark=False, ui_url="http://127.0.0.1:3000")
         importlib.import_module(f"taxi_assets.dashboard.screens.{page}").draw(look)

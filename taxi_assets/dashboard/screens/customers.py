@@ -4,25 +4,16 @@ from __future__ import annotations
 
 import streamlit as st
 
-from taxi_assets.dashboard import figures
 from taxi_assets.dashboard.look import Look
-from taxi_assets.dashboard.wording import percent
+from taxi_assets.presentation import figures, panels
 
 
 def draw(look: Look) -> None:
     """Draw the page."""
     st.markdown("## Customers")
-    payments = look.reader.ask("payment_mix")
-    now = {row["payment_method"]: row for row in payments.dicts() if row["month"] == look.month}
-    card = now.get("Credit card")
-    look.panel(
-        "How trips are paid",
-        figures.stack(payments.dicts(), "month", "payment_method", "share_of_month", "of all trips", ".0%"),
-        payments,
-        f"By card in this month: {percent(card['share_of_month'])}." if card else "",
-    )
+    look.show(panels.payments(look.reader, look.month))
     left, right = st.columns(2)
-    of_month = payments.only(month=look.month)
+    of_month = look.reader.ask("payment_mix").only(month=look.month)
     with left:
         look.panel(
             "Average total by payment",
@@ -35,13 +26,5 @@ def draw(look: Look) -> None:
             ),
             of_month,
         )
-    passengers = look.of_month("passenger_mix")
     with right:
-        look.panel(
-            "How many ride together, and when",
-            figures.stack(
-                passengers.dicts(), "passenger_group", "time_of_day_category", "share_of_month", "of all trips", ".0%"
-            ),
-            passengers,
-            "“None entered” and “Unknown” are what drivers did not state.",
-        )
+        look.show(panels.passengers(look.reader, look.month))

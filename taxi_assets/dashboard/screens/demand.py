@@ -6,11 +6,11 @@ from typing import Any
 
 import streamlit as st
 
-from taxi_assets.dashboard import figures
-from taxi_assets.dashboard.answers import Answer
 from taxi_assets.dashboard.look import Look
 from taxi_assets.dashboard.screens.places import zone_label
-from taxi_assets.dashboard.wording import short, weekday
+from taxi_assets.presentation import figures
+from taxi_assets.presentation.answers import Answer
+from taxi_assets.presentation.wording import short, weekday
 
 _DIRECTIONS = {"Pick-ups": "pickups_per_day", "Drop-offs": "dropoffs_per_day"}
 _ALL = "All of New York"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from taxi_assets.dashboard import figures
-from taxi_assets.dashboard.look import Card, Look, cards
-from taxi_assets.dashboard.wording import percent, short
+from taxi_assets.dashboard.look import Look, cards
+from taxi_assets.presentation import figures, panels
+from taxi_assets.presentation.cards import MONTHS_OF_A_SPARKLINE, Card
+from taxi_assets.presentation.wording import percent, short
 
 
 def draw(look: Look) -> None:
@@ -21,7 +22,7 @@ def draw(look: Look) -> None:
                 label,
                 short(now[column], "$"),
                 said,
-                series=[None if row[column] is None else float(row[column]) for row in rows[-13:]],
+                series=[None if row[column] is None else float(row[column]) for row in rows[-MONTHS_OF_A_SPARKLINE:]],
             )
             for label, column, said in (
                 ("Gross revenue", "gross_revenue", "Totals of trips."),
@@ -31,14 +32,7 @@ def draw(look: Look) -> None:
             )
         ]
     )
-    fees = look.reader.ask("fee_stack")
-    look.panel(
-        "What a trip is made of",
-        figures.stack(fees.dicts(), "month", "component", "amount_per_trip", "USD per trip", "$.2f"),
-        fees,
-        "By trips, those without the component counted. A fee that did not exist yet has no part. "
-        "“Rest” is what totals hold beyond their parts.",
-    )
+    look.show(panels.fees(look.reader))
     left, right = st.columns(2)
     with left:
         look.panel(
@@ -48,19 +42,7 @@ def draw(look: Look) -> None:
             "The Central Business District fee began on 5 Jan 2025 at $0.75 a trip that touches the zone; "
             "before, it was not charged.",
         )
-        tips = look.of_month("tips_by_borough")
-        look.panel(
-            "Tips by borough of pick-up",
-            figures.ranking(
-                [row for row in tips.dicts() if row["card_tip_rate"] is not None],
-                "pickup_borough",
-                "card_tip_rate",
-                "tips by fare, card",
-                ".0%",
-            ),
-            tips,
-            "Of trips paid by card.",
-        )
+        look.show(panels.tips(look.reader, look.month))
     with right:
         look.panel(
             "Refunded and not collected",
@@ -75,19 +57,4 @@ def draw(look: Look) -> None:
             f"In this month {percent(abs(now['refunded_share'] or 0.0), 2)} and "
             f"{percent(now['uncollected_share'], 2)} of gross revenue.",
         )
-        airports = look.of_month("airports")
-        look.panel(
-            "Airports",
-            figures.bars(
-                [
-                    {"airport": row["airport"], "end": end, "trips": row[column]}
-                    for row in airports.dicts()
-                    for end, column in (("pick-ups", "pickups"), ("drop-offs", "dropoffs"))
-                ],
-                "airport",
-                "end",
-                "trips",
-                "trips",
-            ),
-            airports,
-        )
+        look.show(panels.airports(look.reader, look.month))

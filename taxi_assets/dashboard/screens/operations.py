@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from taxi_assets.dashboard import figures
-from taxi_assets.dashboard.look import Card, Look, cards
-from taxi_assets.dashboard.wording import short
+from taxi_assets.dashboard.look import Look, cards
+from taxi_assets.presentation import figures
+from taxi_assets.presentation.cards import Card
+from taxi_assets.presentation.wording import short
 
 
 def draw(look: Look) -> None:

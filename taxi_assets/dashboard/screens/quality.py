@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from taxi_assets.dashboard import figures
 from taxi_assets.dashboard.look import Look
-from taxi_assets.dashboard.wording import percent
+from taxi_assets.presentation import figures, panels
+from taxi_assets.presentation.wording import percent
 
 
 def draw(look: Look) -> None:
@@ -50,13 +50,9 @@ def draw(look: Look) -> None:
             quality,
             "A flagged trip is published; its flags say which value is not to be relied on.",
         )
-    reasons = look.of_month("quarantine_reasons")
-    if reasons:
-        look.panel(
-            "Why rows are in quarantine",
-            figures.ranking(reasons.dicts(), "quarantine_reasons", "quarantined_rows", "rows", ",d"),
-            reasons,
-        )
+    reasons = panels.reasons(look.reader, look.month)
+    if reasons.answer:
+        look.show(reasons)
     look.table(
         "Rows in quarantine", look.of_month("quarantine_sample"), "The first 50.", "no row of this month is in it"
     )

@@ -7,10 +7,11 @@ from dataclasses import replace
 import pyarrow as pa
 import streamlit as st
 
-from taxi_assets.dashboard import figures
-from taxi_assets.dashboard.answers import Answer
-from taxi_assets.dashboard.look import Card, Look, cards
-from taxi_assets.dashboard.wording import change, short
+from taxi_assets.dashboard.look import Look, cards
+from taxi_assets.presentation import figures
+from taxi_assets.presentation.answers import Answer
+from taxi_assets.presentation.cards import Card
+from taxi_assets.presentation.wording import change, short
 
 _MEASURES = ("trips", "gross_revenue", "refunded", "net_revenue", "flagged_trips")
 

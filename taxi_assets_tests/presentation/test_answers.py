@@ -11,10 +11,10 @@ import pyarrow as pa
 import pytest
 
 from glue_jobs.contracts import TRIPS
-from taxi_assets.dashboard.answers import Answers
 from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.snapshots import NoSuchMoment
 from taxi_assets.operations.run_month import MonthResult
+from taxi_assets.presentation.answers import Answers
 from taxi_assets.warehouse.engine import QueryFailed
 from taxi_assets.warehouse.memory import MemoryEngine
 from taxi_assets.warehouse.question import Value

@@ -8,6 +8,7 @@ from __future__ import annotations
 import calendar
 from collections.abc import Mapping
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -26,6 +27,21 @@ def short(value: float | None, unit: str = "") -> str:
             return f"{sign}{unit}{scaled:,.{digits}f}{letter}"
     digits = 0 if number >= 1000 or (number == int(number) and not unit) else 2
     return f"{sign}{unit}{number:,.{digits}f}"
+
+
+def cell(value: object) -> str:
+    """A value as it stands in a table: thousands set apart, money with cents, a date as it is; nothing for none."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, Decimal):
+        return f"{value:,.2f}"
+    if isinstance(value, float):
+        return f"{value:,.2f}" if abs(value) >= 1 or value == 0 else f"{value:.4g}"
+    return str(value)
 
 
 def percent(share: float | None, digits: int = 1) -> str:

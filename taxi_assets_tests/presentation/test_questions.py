@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from taxi_assets.dashboard.questions import QUESTIONS
 from taxi_assets.lake.lake import Lake
 from taxi_assets.operations.run_month import MonthResult
+from taxi_assets.presentation.questions import QUESTIONS
 from taxi_assets.warehouse.dialect import faults_of_question
 from taxi_assets.warehouse.memory import MemoryEngine
 from taxi_assets.warehouse.question import Value

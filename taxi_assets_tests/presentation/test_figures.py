@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from datetime import date
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
-from taxi_assets.dashboard import figures
-from taxi_assets.dashboard.theme import CATEGORIES, DARK, LIGHT, template
-from taxi_assets.dashboard.wording import change, month_name, percent, sentence, short
-from taxi_assets.dashboard.zone_map import OUTLINES, shapes, zone_map
+from taxi_assets.presentation import figures
+from taxi_assets.presentation.theme import CATEGORIES, DARK, LIGHT, template
+from taxi_assets.presentation.wording import change, month_name, percent, sentence, short
+from taxi_assets.presentation.zone_map import OUTLINES, shapes, zone_map
 
 SQUARE = '{"type": "Polygon", "coordinates": [[[-74, 40], [-73.9, 40], [-73.9, 40.1], [-74, 40.1], [-74, 40]]]}'
 ZONES = [
@@ -92,7 +92,7 @@ def test_rings_run_clockwise_as_the_map_wants_them() -> None:
 
 
 def test_the_outlines_have_what_plotly_asks_for_and_nothing_to_draw() -> None:
-    found = json.loads(OUTLINES.read_text())["objects"]
+    found: Any = OUTLINES["objects"]
     assert found.keys() == {"coastlines", "land", "ocean", "lakes", "rivers", "countries", "subunits"}
     assert all(one["geometries"] == [] for one in found.values())
 

@@ -1,4 +1,4 @@
-"""What the pages know: answers of the warehouse, each asked once for all who look.
+"""What is known: answers of the warehouse, each asked once for all who look.
 
 Belongs here: asking, and what an answer says of itself. Does not: the SQL (``questions``), or Streamlit's widgets.
 """
@@ -17,11 +17,12 @@ import pyarrow as pa
 
 from glue_jobs.contracts import Table
 from glue_jobs.contracts.curated import DAILY_METRICS
-from taxi_assets.dashboard.questions import QUESTIONS
 from taxi_assets.lake.lake import Lake
+from taxi_assets.lake.paths import LakePaths
 from taxi_assets.lake.publishing import Publication
 from taxi_assets.lake.reading import quoted
 from taxi_assets.lake.snapshots import moment
+from taxi_assets.presentation.questions import QUESTIONS
 from taxi_assets.warehouse.engine import Engine
 from taxi_assets.warehouse.question import Value, bind
 
@@ -45,6 +46,12 @@ class Answer:
         sql, _ = bind(QUESTIONS[self.name].strip(), self.values, lambda name: _literal(self.values[name]))
         return sql
 
+    @property
+    def numbers(self) -> set[str]:
+        """The columns that hold numbers."""
+        kinds = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
+        return {field.name for field in self.rows.schema if any(kind(field.type) for kind in kinds)}
+
     def __bool__(self) -> bool:
         """Whether there are rows."""
         return bool(self.rows.num_rows)
@@ -61,8 +68,14 @@ class Answer:
 
     def only(self, **wanted: Value) -> Answer:
         """The same with the rows that have these values."""
-        kept = [row for row in self.dicts() if all(row[name] == value for name, value in wanted.items())]
-        return Answer(self.name, self.values, pa.Table.from_pylist(kept, schema=self.rows.schema))
+        return self._with([row for row in self.dicts() if all(row[name] == value for name, value in wanted.items())])
+
+    def until(self, month: str | None) -> Answer:
+        """The same with the rows of no later month, if one is given."""
+        return self if month is None else self._with([row for row in self.dicts() if row["month"] <= month])
+
+    def _with(self, rows: list[Row]) -> Answer:
+        return Answer(self.name, self.values, pa.Table.from_pylist(rows, schema=self.rows.schema))
 
 
 def _literal(value: Value) -> str:
@@ -76,6 +89,11 @@ class Answers:
         self._engine, self._lake = engine, lake
         self._kept: OrderedDict[tuple[object, ...], Future[Any]] = OrderedDict()
         self._lock = threading.Lock()
+
+    @property
+    def paths(self) -> LakePaths:
+        """Where things lie in the lake."""
+        return self._lake.paths
 
     def state(self, as_of: str | None = None) -> str:
         """What answers depend on: another text after each publication. NoSuchMoment if ``as_of`` is none."""
@@ -148,6 +166,14 @@ class Reader:
             return known
         until = self._answers.once((self.state, self.as_of, "moment"), lambda: self._answers.moment(str(self.as_of)))
         return [one for one in known if one.published_at <= until]
+
+    def live(self, month: str, table: Table = DAILY_METRICS) -> Publication | None:
+        """The month's publication that is looked at; None if it is not known any more."""
+        return next(iter(self.history(month, table)), None)
+
+    def once(self, name: str, compute: Callable[[], T]) -> T:
+        """What ``compute`` makes of answers, made once for all who look at the same."""
+        return self._answers.once((self.state, self.as_of, "made", name), compute)
 
     def is_overtaken(self) -> bool:
         """Whether something was committed since this look began, so that it is to be taken anew."""

@@ -13,8 +13,8 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from taxi_assets.dashboard.theme import CATEGORIES, SCALE
-from taxi_assets.dashboard.wording import WEEKDAYS, plain
+from taxi_assets.presentation.theme import CATEGORIES, SCALE
+from taxi_assets.presentation.wording import WEEKDAYS, plain
 
 Rows = Sequence[Mapping[str, Any]]
 _HOURS = [f"{hour:02d}" for hour in range(24)]

@@ -3,22 +3,29 @@
 Belongs here: the map. Does not: what it is coloured by.
 
 Plotly's choropleth fetches an outline of the world before it draws anything, also where that is not shown
-(plotly/plotly.js issue 6767); ``static/world_110m.json`` is one without outlines, for pages that may fetch nothing.
+(plotly/plotly.js issue 6767); ``OUTLINES`` is one without outlines, for pages that may fetch nothing.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import plotly.graph_objects as go
 import shapely
 
-from taxi_assets.dashboard.theme import DARK, LIGHT, SCALE
+from taxi_assets.presentation.theme import DARK, LIGHT, SCALE
 
-OUTLINES = Path(__file__).parent / "static" / "world_110m.json"
+OUTLINES = {
+    "type": "Topology",
+    "arcs": [],
+    "objects": {
+        kind: {"type": "GeometryCollection", "geometries": []}
+        for kind in ("coastlines", "land", "ocean", "lakes", "rivers", "countries", "subunits")
+    },
+}
+"""What plotly.js looks for under the name ``world_110m``."""
 _DIGITS = 4
 """Of a degree: 10 m. All shapes are 150 instead of 319 KB."""
 

@@ -1,0 +1,111 @@
+"""The report of a month: one HTML page that needs nothing else, to be kept, sent and printed.
+
+Belongs here: what is on it. Does not: where it lies (``lake.paths``), or when it is made (``assets.report``).
+
+plotly.js is 4.9 of its 5.3 MB; the page forbids itself to fetch anything (Content-Security-Policy).
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+from glue_jobs.contracts import CURATED_TABLES, TRIPS
+from taxi_assets.presentation import cards, panels
+from taxi_assets.presentation.answers import Reader
+from taxi_assets.presentation.panels import Panel
+from taxi_assets.presentation.theme import LIGHT, template
+from taxi_assets.presentation.wording import cell, month_name, sentence
+from taxi_assets.presentation.zone_map import OUTLINES
+
+_CONFIG = {"displaylogo": False, "displayModeBar": False, "responsive": True}
+_HEIGHT = 340
+"""Pixels of a figure that does not say."""
+_BOLD = re.compile(r"\*\*(.+?)\*\*")
+
+
+@dataclass(frozen=True)
+class Links:
+    """Where a report's links lead: Dagster's pages, and the dashboard."""
+
+    ui_url: str
+    dashboard_url: str
+
+
+def render(reader: Reader, month: str, links: Links, made_at: datetime) -> str:
+    """The page of a month that is published. QueryFailed if a question of it cannot be answered."""
+    summary = reader.ask("summary").until(month).dicts()
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"cell": cell, "heading": _heading}
+    return environment.get_template("report.html.j2").render(
+        title=f"NYC yellow taxi, {month_name(month)}",
+        month=month,
+        sentence=_emphasised(sentence(summary[-1])),
+        trust=next((cards.trust(row) for row in reader.ask("quality").only(month=month).dicts()), None),
+        cards=[(card, Markup(cards.sparkline(card.label, card.series))) for card in cards.of_month(summary)],  # noqa: S704 -- escaped there
+        panels=[(panel, _drawn(f"figure-{at}", panel)) for at, panel in enumerate(_panels(reader, month), 1)],
+        checks=[row for row in reader.ask("checks", month=month).dicts() if not row["passed"]],
+        publications=[
+            (table.full_name, live)
+            for table in (TRIPS, *CURATED_TABLES.values())
+            if (live := reader.live(month, table)) is not None
+        ],
+        links=links,
+        made_at=f"{made_at:%Y-%m-%d %H:%M} UTC",
+        colours=LIGHT,
+        plotly=Markup(get_plotlyjs()),  # noqa: S704 -- a library of ours to run
+        outlines=Markup(json.dumps({"topojson": {"world_110m": OUTLINES}})),  # noqa: S704 -- ours
+    )
+
+
+def _panels(reader: Reader, month: str) -> Iterator[Panel]:
+    """The figures of a month that have something to show, in their order."""
+    for panel in (
+        panels.trend(reader, month, months=1),
+        panels.pickups(reader, month),
+        panels.hours(reader, month),
+        panels.pairs(reader, month),
+        panels.boroughs(reader, month),
+        panels.airports(reader, month),
+        panels.fees(reader, until=month),
+        panels.tips(reader, month),
+        panels.payments(reader, month, until=month),
+        panels.passengers(reader, month),
+        panels.bands(reader, month),
+        panels.totals_by_distance(reader, month),
+        panels.speed(reader, month),
+        panels.reasons(reader, month),
+    ):
+        if panel.answer:
+            yield panel
+
+
+def _drawn(identifier: str, panel: Panel) -> Markup:
+    """A figure as the piece of HTML that plotly.js draws it in."""
+    figure = panel.figure
+    figure.update_layout(template=template(dark=False), height=figure.layout.height or _HEIGHT)
+    return Markup(figure.to_html(_CONFIG, include_plotlyjs=False, full_html=False, div_id=identifier))  # noqa: S704 -- Plotly escapes
+
+
+def _emphasised(text: str) -> Markup:
+    """Markdown's ``**bold**`` as HTML."""
+    return Markup(_BOLD.sub(r"<strong>\1</strong>", html.escape(text, quote=False)))  # noqa: S704 -- escaped before
+
+
+def _heading(column: str) -> str:
+    return column.replace("_", " ")
