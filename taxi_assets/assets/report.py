@@ -10,7 +10,7 @@ import dagster as dg
 
 from glue_jobs.contracts import CURATED_TABLES
 from glue_jobs.errors import PipelineError
-from taxi_assets.asset_keys import REPORT, ZONES_KEY, asset_key
+from taxi_assets.asset_keys import REPORT, asset_key
 from taxi_assets.assets.policies import follow
 from taxi_assets.assets.specs import OWNERS, tags_of
 from taxi_assets.errors import failing_the_step
@@ -35,14 +35,15 @@ def write_report(months: Months, links: Links) -> dg.AssetsDefinition:
         specs=[
             dg.AssetSpec(
                 REPORT,
-                deps=[*(asset_key(table) for table in CURATED_TABLES.values()), ZONES_KEY],
+                # Not of the map: a source that has none leaves that step out, and Dagster all that depends on it.
+                deps=[asset_key(table) for table in CURATED_TABLES.values()],
                 description="The month as one HTML page that needs nothing else: figures, map, numbers as tables, what "
                 "checks found, and the versions that it is of.",
                 group_name=REPORT.path[0],
                 kinds={"html", "plotly"},
                 owners=OWNERS,
                 tags=tags_of(REPORT.path[0]),
-                automation_condition=follow(but_not=[ZONES_KEY]),
+                automation_condition=follow(),
             )
         ],
         partitions_def=months,

@@ -117,6 +117,10 @@ class Look:
             st.dataframe(answer.rows, hide_index=True, height=min(420, 38 + 35 * answer.rows.num_rows), alt=title)
             self.numbers(title, answer)
 
+    def report(self) -> str:
+        """A link to the month's newest report in Markdown; empty if there is none."""
+        return f" · [report](/reports/{self.month})" if self.reader.has_report(self.month) else ""
+
     def origin(self) -> str:
         """Version, time and Dagster run of what is looked at, in Markdown."""
         live = self.reader.live(self.month)

@@ -21,6 +21,7 @@ from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.paths import LakePaths
 from taxi_assets.lake.publishing import Publication
 from taxi_assets.lake.reading import quoted
+from taxi_assets.lake.reports import NoReport, find_report
 from taxi_assets.lake.snapshots import moment
 from taxi_assets.presentation.questions import QUESTIONS
 from taxi_assets.warehouse.engine import Engine
@@ -170,6 +171,14 @@ class Reader:
     def live(self, month: str, table: Table = DAILY_METRICS) -> Publication | None:
         """The month's publication that is looked at; None if it is not known any more."""
         return next(iter(self.history(month, table)), None)
+
+    def has_report(self, month: str) -> bool:
+        """Whether a month has a report; asked each time, because one is written after what it is of was published."""
+        try:
+            find_report(self._answers.paths, month)
+        except NoReport:
+            return False
+        return True
 
     def once(self, name: str, compute: Callable[[], T]) -> T:
         """What ``compute`` makes of answers, made once for all who look at the same."""

@@ -21,7 +21,7 @@ from plotly.offline import get_plotlyjs
 
 from glue_jobs.contracts import CURATED_TABLES, TRIPS
 from taxi_assets.presentation import cards, panels
-from taxi_assets.presentation.answers import Reader
+from taxi_assets.presentation.answers import Reader, Row
 from taxi_assets.presentation.panels import Panel
 from taxi_assets.presentation.theme import LIGHT, template
 from taxi_assets.presentation.wording import cell, month_name, sentence
@@ -59,7 +59,7 @@ def render(reader: Reader, month: str, links: Links, made_at: datetime) -> str:
         trust=next((cards.trust(row) for row in reader.ask("quality").only(month=month).dicts()), None),
         cards=[(card, Markup(cards.sparkline(card.label, card.series))) for card in cards.of_month(summary)],  # noqa: S704 -- escaped there
         panels=[(panel, _drawn(f"figure-{at}", panel)) for at, panel in enumerate(_panels(reader, month), 1)],
-        checks=[row for row in reader.ask("checks", month=month).dicts() if not row["passed"]],
+        checks=_found_by_checks(reader, month),
         publications=[
             (table.full_name, live)
             for table in (TRIPS, *CURATED_TABLES.values())
@@ -93,6 +93,14 @@ def _panels(reader: Reader, month: str) -> Iterator[Panel]:
     ):
         if panel.answer:
             yield panel
+
+
+def _found_by_checks(reader: Reader, month: str) -> list[Row]:
+    """What did not pass when it was last asked, the newest first."""
+    last: dict[tuple[str, ...], Row] = {}
+    for row in reader.ask("checks", month=month).dicts():
+        last.setdefault((row["asset"], row["check_name"], row["measure"]), row)
+    return [row for row in last.values() if not row["passed"]]
 
 
 def _drawn(identifier: str, panel: Panel) -> Markup:

@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 
 from glue_jobs.contracts import CURATED_TABLES
-from taxi_assets.asset_keys import QUARANTINE_KEY, RAW_TRIPS, RAW_ZONES, STAGING_TRIPS, asset_key
+from taxi_assets.asset_keys import QUARANTINE_KEY, RAW_TRIPS, RAW_ZONES, REPORT, STAGING_TRIPS, asset_key
 from taxi_assets.definitions import MONTH_JOB, build_definitions
 from taxi_assets.settings import Settings
 
@@ -39,7 +39,7 @@ class Graph:
         result = dg.evaluate_automation_conditions(self._defs, instance=self._instance, cursor=self._cursor)
         self._cursor = result.cursor
         requested: dict[str, set[dg.AssetKey]] = {}
-        for key in [*RAW, *STAGED, *TABLES]:
+        for key in [*RAW, *STAGED, *TABLES, REPORT]:
             for month in result.get_requested_partitions(key):
                 requested.setdefault(str(month), set()).add(key)
         return requested
@@ -57,18 +57,28 @@ def test_a_raw_month_of_any_age_is_followed_by_staging_and_the_tables_once(graph
     graph.materialize(OLD_MONTH, RAW)
     assert graph.look() == {OLD_MONTH: {*STAGED, *TABLES}}
     assert graph.look() == {}
-
-
-def test_a_month_that_is_run_from_end_to_end_is_not_run_again(graph: Graph) -> None:
-    graph.materialize(OLD_MONTH, [*RAW, *STAGED, *TABLES])
+    graph.materialize(OLD_MONTH, [*STAGED, *TABLES])
+    assert graph.look() == {OLD_MONTH: {REPORT}}  # when the tables' checks have passed for the first time
     assert graph.look() == {}
 
 
-def test_staging_that_is_run_again_is_followed_by_the_tables_alone(graph: Graph) -> None:
-    graph.materialize(OLD_MONTH, [*RAW, *STAGED, *TABLES])
+def test_a_month_that_is_run_from_end_to_end_is_not_run_again(graph: Graph) -> None:
+    graph.materialize(OLD_MONTH, [*RAW, *STAGED, *TABLES, REPORT])
+    assert graph.look() == {}
+
+
+def test_staging_that_is_run_again_is_followed_by_the_tables_and_the_report(graph: Graph) -> None:
+    graph.materialize(OLD_MONTH, [*RAW, *STAGED, *TABLES, REPORT])
     graph.look()
     graph.materialize(OLD_MONTH, STAGED)
-    assert graph.look() == {OLD_MONTH: set(TABLES)}
+    assert graph.look() == {OLD_MONTH: {*TABLES, REPORT}}
+
+
+def test_a_table_that_is_built_again_is_followed_by_the_report(graph: Graph) -> None:
+    graph.materialize(OLD_MONTH, [*RAW, *STAGED, *TABLES, REPORT])
+    graph.look()
+    graph.materialize(OLD_MONTH, TABLES[:1])
+    assert graph.look() == {OLD_MONTH: {REPORT}}
 
 
 def test_months_are_followed_each_for_itself(graph: Graph) -> None:

@@ -8,11 +8,15 @@ from __future__ import annotations
 import csv
 import os
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Literal
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pyarrow.parquet as pq
 import pytest
@@ -22,9 +26,12 @@ from playwright.sync_api import Browser, Page, Request, Route, expect, sync_play
 from glue_jobs.contracts import CURATED_TABLES
 from taxi_assets.dashboard.screens import PAGES
 from taxi_assets.lake.lake import Lake
+from taxi_assets.lake.texts import write_text
 from taxi_assets.operations.run_month import MonthResult, run_month
+from taxi_assets.presentation.answers import Answers
 from taxi_assets.presentation.questions import QUESTIONS
-from taxi_assets.presentation.wording import short
+from taxi_assets.presentation.report import Links, render
+from taxi_assets.presentation.wording import month_name, short
 from taxi_assets.settings import Settings
 from taxi_assets.warehouse.memory import MemoryEngine
 from taxi_assets.warehouse.question import Value
@@ -43,6 +50,7 @@ PICTURED = os.environ.get("TAXI_TESTS_PICTURE_LAKE", "")
 PICTURES = ROOT / "docs" / "images"
 IN_THE_DOCS = ("overview", "demand", "places", "money", "quality")
 PATIENCE = HANGS_AFTER * 1000
+SERIOUS = ("serious", "critical")
 WIDE, PHONE = (1440, 900), (390, 844)
 AT_REST = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 
@@ -166,7 +174,7 @@ def is_fine(look: Look, path: str) -> None:
     serious = [
         f"{one['id']}: {one['nodes'][0]['html'][:200]}"
         for one in found.response["violations"]
-        if one["impact"] in ("serious", "critical")
+        if one["impact"] in SERIOUS
     ]
     assert serious == [], path
 
@@ -361,6 +369,61 @@ def test_embedded_it_has_no_frame_of_its_own(dashboard: str, chromium: Browser) 
         look.open("demand?embed=true")
         expect(look.page.get_by_role("button", name="Main menu")).to_have_count(0)
         assert look.page.locator(".js-plotly-plot").count() >= 1
+
+
+@pytest.fixture(scope="module")
+def report(years: Path) -> str:
+    """Month and version of a report of the newest of two years, where an older one lies as well."""
+    lake, month = Lake.in_folder(years), asked(years, "summary")[-1]["month"]
+    links = Links("http://127.0.0.1:3000", "http://127.0.0.1:8501")
+    page = render(Answers(MemoryEngine(lake), lake).reader(), month, links, datetime.now(timezone.utc))
+    version = "20260102T000000Z-1a2b3c4d"
+    write_text(lake.paths.report(month, "20260101T000000Z-1a2b3c4d"), "an older one")
+    write_text(lake.paths.report(month, version), page)
+    return f"{month}/{version}"
+
+
+def test_the_report_is_whole_by_itself(
+    years: Path, report: str, dashboard: str, chromium: Browser, tmp_path: Path
+) -> None:
+    copied = tmp_path / "report.html"
+    month, version = report.split("/")
+    shutil.copyfile(Lake.in_folder(years).paths.report(month, version), copied)
+    for address in (f"{dashboard}/reports/{month}", f"{dashboard}/reports/{report}", copied.as_uri()):
+        with looking(chromium, address, PHONE if address.startswith("file:") else WIDE) as look:
+            look.page.goto(address)
+            expect(look.page.get_by_role("heading", level=1)).to_have_text(f"NYC yellow taxi, {month_name(month)}")
+            figures = look.page.locator(".js-plotly-plot")
+            assert figures.count() in (13, 14)  # the last if rows are in quarantine
+            assert overflow(look.page) <= 0
+            expect(look.page.locator(".choroplethlayer path").first).to_be_attached()
+            serious = [one["id"] for one in Axe().run(look.page).response["violations"] if one["impact"] in SERIOUS]
+            assert serious == []
+            if PICTURED and address.startswith("http"):
+                keep_picture(look.page, "report")
+
+
+def test_the_numbers_of_a_report_are_those_that_the_query_layer_gives(
+    years: Path, report: str, dashboard: str, chromium: Browser
+) -> None:
+    with looking(chromium, dashboard) as look:
+        look.page.goto(f"{dashboard}/reports/{report}")
+        look.page.get_by_text("Numbers: Where trips begin").click()
+        table = look.page.get_by_role("region", name="Numbers: pickups by zone")
+        first, *rows = [one.split("\t") for one in table.locator("table").inner_text().splitlines()]
+        found = asked(years, "pickups_by_zone", month=report.split("/")[0])
+        assert [name.replace(" ", "_") for name in first] == list(found[0])
+        assert [row[1:4] for row in rows] == [
+            [one["zone"] or "", one["borough"] or "", f"{one['trips']:,}"] for one in found
+        ]
+
+
+@pytest.mark.parametrize("name", ["2011-01", "2011-13", "..", f"{NEWEST}/20260101T000000Z-ffffffff", f"{NEWEST}/x"])
+def test_a_report_that_there_is_none_of_is_said_to_be_missing(report: str, dashboard: str, name: str) -> None:
+    with pytest.raises(HTTPError) as refused:
+        urlopen(f"{dashboard}/reports/{name.replace('..', '%2e%2e')}", timeout=30)
+    assert refused.value.code in (400, 404)
+    assert refused.value.code == 400 or "report" in refused.value.read().decode()
 
 
 def keep_picture(page: Page, name: str) -> None:

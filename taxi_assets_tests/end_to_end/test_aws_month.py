@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import dagster as dg
 import pytest
 
 from glue_jobs.contracts import CURATED_TABLES, MONTHLY_TABLES, TABLES, TRIPS
 from glue_jobs.contracts.raw import TRIPS_DATASET
-from taxi_assets.asset_keys import RAW_TRIPS, STAGING_TRIPS, asset_key
+from taxi_assets.asset_keys import RAW_TRIPS, REPORT, STAGING_TRIPS, asset_key
 from taxi_assets.aws.raw_table import expected_columns
 from taxi_assets.lake.catalog import partition_spec
 from taxi_assets.lake.catalog_check import check_catalog
@@ -26,6 +27,7 @@ from taxi_assets.lake.lake import Lake
 from taxi_assets.metrics.names import METRICS, NAMESPACE
 from taxi_assets.operations.health import Level, examine
 from taxi_assets.operations.run_month import MonthResult
+from taxi_assets.presentation.wording import month_name
 from taxi_assets.sensors.heartbeat import last_heartbeat
 from taxi_assets.warehouse.engine import ask
 from taxi_assets.warehouse.memory import MemoryEngine
@@ -93,6 +95,22 @@ def test_each_materialization_shows_its_glue_run_its_cost_and_its_place_in_the_c
                     assert shown["dagster/table_name"] == f"{database}.{key.path[1]}"
                     assert f"tables/view/{key.path[1]}?database={database}" in str(shown["catalog"])
                     assert re.fullmatch("[0-9a-f]{16}", str(shown["code_version"]))
+
+
+def test_the_report_is_opened_by_a_signed_link_without_credentials(published: Published) -> None:
+    with dg.DagsterInstance.from_config(os.environ["DAGSTER_HOME"]) as instance:
+        event = instance.get_latest_materialization_event(REPORT)
+    assert event is not None
+    assert event.asset_materialization is not None
+    told: dict[str, Any] = {name: value.value for name, value in event.asset_materialization.metadata.items()}
+    assert told["dagster/uri"].startswith(f"{published[0].open().paths.root}/reports/month={MONTH}/")
+    assert told["report"].startswith(f"http://127.0.0.1:8501/reports/{MONTH}/")
+    assert "X-Amz-Signature=" in told["presigned_link"]
+    with urlopen(told["presigned_link"], timeout=60) as answer:
+        assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+        page = answer.read()
+    assert len(page) == told["bytes"]
+    assert f"<title>NYC yellow taxi, {month_name(MONTH)}</title>".encode() in page
 
 
 def test_glue_shows_every_table_as_its_contract_says(published: Published) -> None:

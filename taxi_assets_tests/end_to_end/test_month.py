@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
@@ -18,17 +19,20 @@ from dagster._core.storage.tags import REPOSITORY_LABEL_TAG
 from glue_jobs.contracts import CURATED_TABLES, TRIPS, tlc
 from glue_jobs.contracts.raw import TRIPS_DATASET
 from glue_jobs.files import parquet_files
-from taxi_assets.asset_keys import QUARANTINE_KEY, RAW_TRIPS, STAGING_TRIPS, asset_key
+from taxi_assets.asset_keys import QUARANTINE_KEY, RAW_TRIPS, REPORT, STAGING_TRIPS, asset_key
 from taxi_assets.checks.freshness import IS_FRESH
 from taxi_assets.definitions import MONTH_JOB
 from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.status import lake_status
 from taxi_assets.operations.dagster_instance import WORKSPACE, dagster_home, open_instance
-from taxi_assets.operations.run_month import MonthResult
+from taxi_assets.operations.run_month import STEPS, MonthResult
 from taxi_assets.settings import Settings
 from taxi_assets_tests.conftest import MONTH, write_source
 from taxi_assets_tests.support.in_process import stage
 from taxi_assets_tests.support.publishing_by_hand import live_versions
+
+MOST_BYTES_OF_A_REPORT = 6_000_000
+"""A mail takes it along; plotly.js alone is 4.5 MB."""
 
 
 def test_a_month_is_published_with_every_row_accounted_for(published: tuple[Path, MonthResult], source: Path) -> None:
@@ -43,7 +47,7 @@ def test_a_month_is_published_with_every_row_accounted_for(published: tuple[Path
     assert result.failed_checks == []
     assert result.warned_checks == ["staging/trips: every_day_has_trips"]  # it has three days
     assert result.checks["passed"] >= 20
-    assert set(result.seconds) == {"calendar", "zones", "ingest_raw", "stage_trips", "build_curated", "total"}
+    assert set(result.seconds) == {*STEPS, "calendar", "zones", "total"}
     assert len(set(live_versions(lake, MONTH).values())) == 2  # staging's and curated's
 
 
@@ -166,14 +170,31 @@ def test_a_run_of_a_month_asks_no_check_that_is_none_of_its_version(published: t
     assert IS_FRESH not in asked
 
 
-def test_a_materialization_shows_some_rows_and_a_picture(published: tuple[Path, MonthResult]) -> None:
+def test_a_materialization_shows_some_rows(published: tuple[Path, MonthResult]) -> None:
     lake, result = published
     daily = shown(lake, asset_key(CURATED_TABLES["daily_metrics"]))
     assert "| 2024-02-01 | Weekday |" in daily["preview"]
-    assert "Trips and net revenue by day" in Path(daily["picture"]).read_text()
     with dg.DagsterInstance.from_config(str(dagster_home(Settings(lake=str(lake))))) as instance:
         said = [entry.user_message for entry in instance.all_logs(result.run_id) if not entry.is_dagster_event]
     assert any(message.startswith("write trips") for message in said)
+
+
+def test_a_month_has_a_report_of_its_numbers_that_says_which_versions_they_are_of(
+    published: tuple[Path, MonthResult],
+) -> None:
+    lake, result = published
+    told = shown(lake, REPORT)
+    assert told["dagster/uri"] == result.report
+    assert told["report"] == f"http://127.0.0.1:8501/reports/{MONTH}/{Path(result.report).stem}"
+    page = Path(result.report).read_text()
+    assert told["bytes"] == len(page.encode()) < MOST_BYTES_OF_A_REPORT
+    with Lake.in_folder(lake).connect("FROM daily_metrics") as connection:
+        days = connection.execute("SELECT pickup_date, trips FROM daily_metrics").fetchall()
+    assert sum(trips for _, trips in days) == told["trips"]
+    for day, trips in days:
+        assert re.search(rf"<td>{day}</td>\s*<td>[^<]*</td>\s*<td[^>]*>{trips:,}</td>", page), day
+    for table in result.tables.values():
+        assert table.version in page
 
 
 def test_only_the_tables_that_were_asked_for_are_built(

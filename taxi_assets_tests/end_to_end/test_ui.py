@@ -101,8 +101,8 @@ def test_the_graph_shows_partitions_checks_columns_and_row_counts(backfilled: Da
     )["assetNodes"]
     by_key = {"/".join(node["assetKey"]["path"]): node for node in nodes}
     # Four curated tables that were not asked for, the two of quality, of the source and of reference data, and the
-    # warehouse with its views and the dashboard.
-    assert len(by_key) == len(ASSETS) + 12 + len(views())
+    # warehouse with its views, the dashboard and the report.
+    assert len(by_key) == len(ASSETS) + 13 + len(views())
     for key in ("quality/check_history", "quality/run_metrics"):  # reported by the runs
         assert by_key[key]["partitionStats"]["numMaterialized"] == 2
     for key in ASSETS:

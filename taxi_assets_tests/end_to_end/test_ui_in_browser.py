@@ -159,7 +159,7 @@ def test_a_materialization_shows_its_numbers_before_its_ids(dagster: Dagster, br
     assert shown[shown.index("trips") :][:4] == numbers
     assert shown.index("preview") < shown.index("snapshot_id")
     # Below are paths of this machine.
-    keep_picture(browser, "materialization", above=keys.filter(has_text=re.compile("^picture$")).first)
+    keep_picture(browser, "materialization", above=keys.filter(has_text=re.compile("^engine$")).first)
 
 
 def test_the_button_materializes_a_month(dagster: Dagster, browser: Page) -> None:

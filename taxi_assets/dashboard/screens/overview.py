@@ -38,4 +38,4 @@ def _trust(look: Look) -> None:
     """One line: of when, which version, are all rows accounted for, did checks fail."""
     for quality in look.reader.ask("quality").only(month=look.month).dicts():
         told = trust(quality)
-        st.markdown(f":{_BADGES[told.level].format(told.verdict)} {told.said} · {look.origin()}")
+        st.markdown(f":{_BADGES[told.level].format(told.verdict)} {told.said} · {look.origin()}{look.report()}")
