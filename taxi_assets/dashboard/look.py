@@ -7,6 +7,7 @@ Belongs here: cards, panels, and how a number says where it comes from. Does not
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -98,7 +99,7 @@ class Look:
             if not opened.open:
                 return
             st.dataframe(answer.rows, hide_index=True, height=min(400, 38 + 35 * answer.rows.num_rows), alt=title)
-            stem = "_".join(str(part) for part in (answer.name, answer.values.get("month"), self.version()) if part)
+            stem = _stem(key, answer, self.version())
             with st.container(horizontal=True):
                 _download("CSV", stem, "csv", "text/csv", answer, key)
                 _download("Parquet", stem, "parquet", "application/vnd.apache.parquet", answer, key)
@@ -129,6 +130,13 @@ class Look:
         run_id = live.lineage.get("run_id", "")
         run = f", by [run {run_id[:8]}]({self.ui_url}/runs/{run_id})" if run_id else ""
         return f"{self.month}, version `{live.version}`, published {live.published_at:%Y-%m-%d %H:%M} UTC{run}"
+
+
+def _stem(key: str, answer: Answer, version: str) -> str:
+    """The name of a download: what it shows, of when and of which place, and its version."""
+    chosen = [value for name, value in sorted(answer.values.items()) if name not in ("month", "first")]
+    parts = (key, answer.values.get("month"), *chosen, version)
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", "_".join(str(part) for part in parts if part not in (None, "")))
 
 
 def _download(label: str, stem: str, ending: str, mime: str, answer: Answer, key: str) -> None:

@@ -277,7 +277,7 @@ def test_a_download_is_the_table_and_named_after_the_version(
         look.rest()
         with look.page.expect_download() as downloading:
             csv_button.click()
-        assert downloading.value.suggested_filename == f"daily_trend_{MONTH}_{version}.csv"
+        assert downloading.value.suggested_filename == f"trips_a_day_{MONTH}_{version}.csv"
         downloading.value.save_as(tmp_path / "found.csv")
         with (tmp_path / "found.csv").open() as file:
             found = list(csv.DictReader(file))
