@@ -1,0 +1,24 @@
+"""What the pieces of a page say, without a browser."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from taxi_assets.dashboard.look import _stem
+from taxi_assets.presentation.answers import Answer
+from taxi_assets.warehouse.question import Value
+
+NO_ROWS = pa.table({})
+
+
+def test_downloads_of_two_places_or_directions_have_two_names() -> None:
+    def named(title: str, **values: Value) -> str:
+        return _stem(title, Answer("flows_of_a_zone", values, NO_ROWS), "v1")
+
+    assert named("trips_from_here_go_to", month="2024-02", zone=161) == "trips_from_here_go_to_2024-02_161_v1"
+    assert len({named(title, month="2024-02", zone=zone) for title in ("in", "out") for zone in (1, 2)}) == 4
+
+
+def test_the_name_of_a_download_is_one_for_any_disk() -> None:
+    answer = Answer("demand_of_a_borough", {"month": "2024-02", "borough": "Staten Island/../x"}, NO_ROWS)
+    assert _stem("pick-ups_by_weekday", answer, "") == "pick-ups_by_weekday_2024-02_Staten-Island-x"
