@@ -27,6 +27,7 @@ TLC_SITE = "https://d37ci6vzurychx.cloudfront.net"
 """Where the TLC publishes its trip records."""
 
 SAIL, SPARK = "sail", "spark"
+_SHORTEST_SECRET = 32
 _MONTH = r"20\d\d-(0[1-9]|1[0-2])"
 _S3_ROOT = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9._=-]+)*")
 
@@ -55,8 +56,10 @@ class Settings(BaseSettings):
     workgroup that answers queries (empty: DuckDB over S3 does) and its database, ``redshift_secret_arn``, the secret to
     log in with instead of the IAM role, ``redshift_iam_role``, by which Redshift reads the lake, its base capacity in
     RPU and the price of an RPU-hour in USD. For both:
-    ``ui_url``, where Dagster's pages are; ``dashboard_url``, where the dashboard is; ``alert_topic_arn``, the SNS
-    topic of alerts (empty: a folder of the lake); ``slack_webhook_url``, a secret, for a copy of them;
+    ``ui_url``, where Dagster's pages are; ``dashboard_url``, where the dashboard is; ``oidc_metadata_url``,
+    the configuration of an OpenID Connect provider that people sign in to the dashboard with, the client's id and
+    secret there, and the secret that signs the cookie (all four, or none: nobody signs in); ``alert_topic_arn``, the
+    SNS topic of alerts (empty: a folder of the lake); ``slack_webhook_url``, a secret, for a copy of them;
     ``heartbeat_url``, a secret too, that is called every five minutes while the daemon is alive. A pydantic
     ValidationError names the variable that is wrong.
     """
@@ -92,6 +95,10 @@ class Settings(BaseSettings):
     redshift_usd_per_rpu_hour: Annotated[float, Field(ge=0)] = 0.375
     ui_url: Annotated[str, Field(pattern=r"^https?://")] = "http://127.0.0.1:3000"
     dashboard_url: Annotated[str, Field(pattern=r"^https?://")] = "http://127.0.0.1:8501"
+    oidc_metadata_url: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = ""
+    oidc_client_id: str = ""
+    oidc_client_secret: SecretStr = SecretStr("")
+    oidc_cookie_secret: SecretStr = SecretStr("")
     alert_topic_arn: Annotated[str, Field(pattern=r"^(arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]+)?$")] = ""
     slack_webhook_url: SecretStr = SecretStr("")
     heartbeat_url: SecretStr = SecretStr("")
@@ -103,6 +110,11 @@ class Settings(BaseSettings):
         Not on a laptop: whoever opens the UI there has not asked for twelve months to be downloaded.
         """
         return self.profile is Profile.AWS if self.watch is None else self.watch
+
+    @property
+    def dashboard_has_login(self) -> bool:
+        """Whether people sign in to the dashboard."""
+        return bool(self.oidc_metadata_url)
 
     @model_validator(mode="wrap")
     @classmethod
@@ -157,6 +169,21 @@ class Settings(BaseSettings):
         # Not a pattern of the field: its fault would show the value.
         if self.slack_webhook_url and not self.slack_webhook_url.get_secret_value().startswith("https://"):
             raise _wrong("TAXI_SLACK_WEBHOOK_URL does not begin with https://")
+        return self
+
+    @model_validator(mode="after")
+    def _login_is_whole(self) -> Self:
+        given = {
+            "TAXI_OIDC_METADATA_URL": bool(self.oidc_metadata_url),
+            "TAXI_OIDC_CLIENT_ID": bool(self.oidc_client_id),
+            "TAXI_OIDC_CLIENT_SECRET": bool(self.oidc_client_secret),
+            "TAXI_OIDC_COOKIE_SECRET": bool(self.oidc_cookie_secret),
+        }
+        there, missing = ([name for name, is_set in given.items() if is_set is wanted] for wanted in (True, False))
+        if there and missing:
+            raise _wrong(f"{', '.join(there)} without {', '.join(missing)}: signing in to the dashboard needs them all")
+        if 0 < len(self.oidc_cookie_secret.get_secret_value()) < _SHORTEST_SECRET:
+            raise _wrong(f"TAXI_OIDC_COOKIE_SECRET has fewer than {_SHORTEST_SECRET} characters: cookies can be forged")
         return self
 
     @model_validator(mode="after")

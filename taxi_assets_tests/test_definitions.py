@@ -172,6 +172,13 @@ def test_definitions_load_with_no_setting_at_all(command: list[str]) -> None:
         ("TAXI_SOURCE", " ", "TAXI_SOURCE is empty"),
         ("TAXI_LAKE", __file__, "is a file"),
         ("TAXI_UI_URL", "dagster:3000", "TAXI_UI_URL"),
+        ("TAXI_DASHBOARD_URL", "dashboard", "TAXI_DASHBOARD_URL"),
+        (
+            "TAXI_OIDC_METADATA_URL",
+            "https://id.example.org",
+            "without TAXI_OIDC_CLIENT_ID, .*: signing in",
+        ),
+        ("TAXI_OIDC_COOKIE_SECRET", "short", "without TAXI_OIDC_METADATA_URL"),
         ("TAXI_JOBS_PYTHON", __file__, "is no executable file"),
         ("TAXI_REDSHIFT_WORKGROUP", "analytics", "Redshift reads no lake in a folder"),
         ("TAXI_FROM", "february", "'february' is not a month; write it as YYYY-MM"),
@@ -186,6 +193,17 @@ def test_a_wrong_setting_names_its_variable(
     with pytest.raises(ValueError, match=complaint) as refused:
         Settings()
     assert name in str(refused.value)
+
+
+def test_a_cookie_that_can_be_forged_is_refused_without_showing_its_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("METADATA_URL", "https://id.example.org"), ("CLIENT_ID", "taxi"), ("CLIENT_SECRET", "a")):
+        monkeypatch.setenv(f"TAXI_OIDC_{name}", value)
+    monkeypatch.setenv("TAXI_OIDC_COOKIE_SECRET", "pa55word")
+    with pytest.raises(ValueError, match="TAXI_OIDC_COOKIE_SECRET has fewer than 32 characters") as refused:
+        Settings()
+    assert "pa55word" not in str(refused.value)
+    monkeypatch.setenv("TAXI_OIDC_COOKIE_SECRET", "pa55word" * 4)
+    assert Settings().dashboard_has_login
 
 
 def test_the_pages_begin_with_the_month_that_is_set(monkeypatch: pytest.MonkeyPatch) -> None:

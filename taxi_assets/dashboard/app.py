@@ -13,6 +13,7 @@ from urllib.parse import urlencode, urlsplit
 import streamlit as st
 
 from glue_jobs.errors import PipelineError
+from taxi_assets.dashboard.login import let_in
 from taxi_assets.dashboard.look import Look
 from taxi_assets.dashboard.screens import PAGES
 from taxi_assets.dashboard.shared import answers, is_opened
@@ -26,6 +27,8 @@ _NEWEST = "newest"
 def main() -> None:
     """Draw the page that the address names."""
     st.set_page_config(page_title="NYC taxi lakehouse", page_icon="🚕", layout="wide")
+    if not let_in():
+        return
     looks: dict[str, Look] = {}
     pages = [
         st.Page(
@@ -95,7 +98,9 @@ def _look() -> Look | None:
             help="The newest is that of now: another one as soon as it is published.",
         )
         month = chosen if chosen is not None and chosen in months else months[-1]
-        look = Look(reader, month, st.context.theme.type == "dark", Settings().ui_url.rstrip("/"))
+        settings = Settings()
+        dark, ui_url = st.context.theme.type == "dark", settings.ui_url.rstrip("/")
+        look = Look(reader, month, dark, ui_url, settings.dashboard_has_login)
         _link(look)
     return look
 

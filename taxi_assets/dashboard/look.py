@@ -36,13 +36,14 @@ _HEIGHT = 340
 class Look:
     """One drawing of a page: what it asks with, what was chosen for all pages, and how it is to look.
 
-    ``ui_url`` is where Dagster's pages are.
+    ``ui_url`` is where Dagster's pages are; ``has_login`` says that people sign in.
     """
 
     reader: Reader
     month: str
     dark: bool
     ui_url: str
+    has_login: bool = False
 
     def of_month(self, name: str, **values: Any) -> Answer:
         """The answer to a question about the month that was chosen."""
@@ -118,9 +119,17 @@ class Look:
             st.dataframe(answer.rows, hide_index=True, height=min(420, 38 + 35 * answer.rows.num_rows), alt=title)
             self.numbers(title, answer)
 
-    def report(self) -> str:
-        """A link to the month's newest report in Markdown; empty if there is none."""
-        return f" · [report](/reports/{self.month})" if self.reader.has_report(self.month) else ""
+    def report_link(self) -> str:
+        """A link to the month's newest report in Markdown; empty if there is none, or if it is to be signed in for."""
+        there = not self.has_login and self.reader.has_report(self.month)
+        return f" · [report](/reports/{self.month})" if there else ""
+
+    def report_download(self) -> None:
+        """A button for the month's newest report, where a link would have to be signed in for."""
+        if self.has_login and self.reader.has_report(self.month):
+            page = cast("Any", partial(self.reader.report, self.month))
+            name = f"report_{self.month}.html"
+            st.download_button("Report", page, name, "text/html", icon=":material/download:", on_click="ignore")
 
     def origin(self) -> str:
         """Version, time and Dagster run of what is looked at, in Markdown."""

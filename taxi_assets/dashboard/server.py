@@ -14,11 +14,13 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 from streamlit.starlette import App
 
+from taxi_assets.dashboard.login import secrets
 from taxi_assets.dashboard.look import OUTLINES_AT
 from taxi_assets.dashboard.shared import answers
 from taxi_assets.lake.reports import NoReport, read_report
 from taxi_assets.presentation.theme import DARK, LIGHT
 from taxi_assets.presentation.zone_map import OUTLINES
+from taxi_assets.settings import Settings
 
 SCRIPT = Path(__file__).parent / "app.py"
 
@@ -32,6 +34,7 @@ def serve(host: str, port: int) -> None:
     """Serve until a signal ends it."""
     App(
         SCRIPT,
+        secrets=secrets(Settings()),
         routes=[
             Route(f"{OUTLINES_AT}world_110m.json", lambda _: JSONResponse(OUTLINES)),
             Route("/reports/{month}", _report),
@@ -63,6 +66,8 @@ def _options(host: str, port: int) -> dict[str, Any]:
 
 def _report(request: Request) -> Response:
     """A month's report: the newest, or the one of a version. Starlette calls it in a thread of its own."""
+    if Settings().dashboard_has_login:  # whose cookie Streamlit alone can read
+        return PlainTextResponse("Sign in: the dashboard's first page has the report to download.", status_code=403)
     try:
         page = read_report(answers().paths, request.path_params["month"], request.path_params.get("version"))
     except NoReport as error:

@@ -21,7 +21,7 @@ from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.paths import LakePaths
 from taxi_assets.lake.publishing import Publication
 from taxi_assets.lake.reading import quoted
-from taxi_assets.lake.reports import NoReport, find_report
+from taxi_assets.lake.reports import NoReport, find_report, read_report
 from taxi_assets.lake.snapshots import moment
 from taxi_assets.presentation.questions import QUESTIONS
 from taxi_assets.warehouse.engine import Engine
@@ -179,6 +179,10 @@ class Reader:
         except NoReport:
             return False
         return True
+
+    def report(self, month: str) -> str:
+        """The month's newest report. NoReport if there is none."""
+        return read_report(self._answers.paths, month)
 
     def once(self, name: str, compute: Callable[[], T]) -> T:
         """What ``compute`` makes of answers, made once for all who look at the same."""

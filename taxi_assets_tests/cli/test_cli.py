@@ -25,7 +25,7 @@ from taxi_assets.cli.main import main
 from taxi_assets.cli.options import refuse_other_kind
 from taxi_assets.cli.output import TYPED, pasteable
 from taxi_assets.lake.lake import Lake
-from taxi_assets.operations.run_month import MonthResult
+from taxi_assets.operations.run_month import STEPS, MonthResult
 from taxi_assets.settings import TLC_SITE, Settings
 from taxi_assets.warehouse.names import described
 from taxi_assets_tests.conftest import MONTH
@@ -52,7 +52,8 @@ def test_run_prints_one_json_object_and_exits_0(source: Path, tmp_path: Path) ->
         assert set(table) >= {"rows", "version", "snapshot_id", "path"}
         assert any(Path(table["path"]).glob("*.parquet"))
     assert set(result["checks"]) == {"passed", "warned", "failed"}
-    assert set(result["seconds"]) == {"calendar", "zones", "ingest_raw", "stage_trips", "build_curated", "total"}
+    assert set(result["seconds"]) == {*STEPS, "calendar", "zones", "total"}
+    assert Path(result["report"]).is_file()
     assert result["engine"].startswith("sail ")
     assert f"{MONTH} stage_trips: write trips …" in done.stderr
 

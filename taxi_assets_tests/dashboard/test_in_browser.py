@@ -40,6 +40,7 @@ from taxi_assets_tests.support.browser import chromium_program
 from taxi_assets_tests.support.dagster_dev import ROOT
 from taxi_assets_tests.support.dashboard_server import running_dashboard
 from taxi_assets_tests.support.many_months import NEWEST, lake_like
+from taxi_assets_tests.support.oidc import CLIENT, PERSON, oidc_provider
 from taxi_assets_tests.support.waiting import HANGS_AFTER, wait_until
 from taxi_assets_tests.support.zone_shapes import publish_map
 
@@ -100,9 +101,13 @@ def chromium() -> Iterator[Browser]:
 
 @contextmanager
 def looking(
-    chromium: Browser, url: str, size: tuple[int, int] = WIDE, scheme: Literal["light", "dark"] = "light"
+    chromium: Browser,
+    url: str,
+    size: tuple[int, int] = WIDE,
+    scheme: Literal["light", "dark"] = "light",
+    also: str = "data:",
 ) -> Iterator[Look]:
-    """A fresh browser window, from which nothing leaves this machine; fails at the end if something tried to."""
+    """A fresh browser window that reaches ``url``, and ``also``, and nothing else; fails at the end if it tried to."""
     context = chromium.new_context(
         viewport={"width": size[0], "height": size[1]}, color_scheme=scheme, accept_downloads=True
     )
@@ -111,7 +116,7 @@ def looking(
     look = Look(page, url)
 
     def only_here(route: Route, request: Request) -> None:
-        if request.url.startswith((url, "data:", "blob:")):
+        if request.url.startswith((url, also, "data:", "blob:")):
             route.continue_()
         else:
             look.strangers.append(request.url)
@@ -424,6 +429,45 @@ def test_a_report_that_there_is_none_of_is_said_to_be_missing(report: str, dashb
         urlopen(f"{dashboard}/reports/{name.replace('..', '%2e%2e')}", timeout=30)
     assert refused.value.code in (400, 404)
     assert refused.value.code == 400 or "report" in refused.value.read().decode()
+
+
+def test_whoever_has_to_sign_in_sees_nothing_before_and_everything_after(
+    years: Path, report: str, chromium: Browser, tmp_path: Path
+) -> None:
+    with (
+        oidc_provider() as metadata,
+        running_dashboard(
+            years,
+            tmp_path / "log",
+            {
+                "TAXI_OIDC_METADATA_URL": metadata,
+                "TAXI_OIDC_CLIENT_ID": CLIENT,
+                "TAXI_OIDC_CLIENT_SECRET": "a secret",
+                "TAXI_OIDC_COOKIE_SECRET": "a secret of more than 32 characters",
+            },
+        ) as url,
+        looking(chromium, url, also=metadata.partition("/.well-known")[0]) as look,
+    ):
+        with pytest.raises(HTTPError) as refused:
+            urlopen(f"{url}/reports/{report}", timeout=30)
+        assert refused.value.code == 403
+        for path in ("", "money", "quality?month=2025-03"):
+            look.page.goto(f"{url}/{path}")
+            expect(look.page.get_by_role("button", name="Sign in")).to_be_visible()
+            assert look.page.locator(".js-plotly-plot").count() == 0
+            assert "revenue" not in look.page.locator("body").inner_text().lower()
+        look.page.get_by_role("button", name="Sign in").click()
+        expect(look.page.locator(".js-plotly-plot").first).to_be_visible()
+        look.rest()
+        expect(look.page.get_by_text(f"Signed in as {PERSON['email']}")).to_be_attached()
+        with look.page.expect_download() as downloading:
+            look.page.get_by_role("button", name="Report").click()
+        downloading.value.save_as(tmp_path / "report.html")
+        month, version = report.split("/")
+        kept = Path(Lake.in_folder(years).paths.report(month, version)).read_text()
+        assert (tmp_path / "report.html").read_text() == kept
+        look.page.get_by_role("button", name="Sign out").click()
+        expect(look.page.get_by_role("button", name="Sign in")).to_be_visible()
 
 
 def keep_picture(page: Page, name: str) -> None:

@@ -26,6 +26,7 @@ def running_dashboard(lake: Path, log: Path, variables: Mapping[str, str] | None
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
+    links = {"TAXI_DASHBOARD_URL": url}
 
     def answers() -> bool:
         try:
@@ -37,7 +38,7 @@ def running_dashboard(lake: Path, log: Path, variables: Mapping[str, str] | None
     with log.open("w") as out:
         process = subprocess.Popen(
             command("127.0.0.1", port),
-            env={**os.environ, "TAXI_LAKE": str(lake), **(variables or {})},
+            env={**os.environ, "TAXI_LAKE": str(lake), **links, **(variables or {})},
             stdout=out,
             stderr=subprocess.STDOUT,
             start_new_session=True,

@@ -24,6 +24,7 @@ def draw(look: Look) -> None:
     st.markdown(f"## {month_name(look.month)}")
     st.markdown(sentence(summary[-1]))
     _trust(look)
+    look.report_download()
     cards(of_month(summary))
     look.show(panels.trend(look.reader, look.month))
     left, right = st.columns([3, 2])
@@ -38,4 +39,4 @@ def _trust(look: Look) -> None:
     """One line: of when, which version, are all rows accounted for, did checks fail."""
     for quality in look.reader.ask("quality").only(month=look.month).dicts():
         told = trust(quality)
-        st.markdown(f":{_BADGES[told.level].format(told.verdict)} {told.said} · {look.origin()}{look.report()}")
+        st.markdown(f":{_BADGES[told.level].format(told.verdict)} {told.said} · {look.origin()}{look.report_link()}")
