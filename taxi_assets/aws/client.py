@@ -48,7 +48,9 @@ def client(service: str, region: str, attempts: int = _ATTEMPTS, timeout: float 
     from botocore.config import Config
 
     retries = {"mode": "standard", "total_max_attempts": attempts}
-    config = Config(retries=retries, connect_timeout=timeout, read_timeout=timeout)
+    # Signed links of S3 are of version 2 otherwise, which only the oldest regions take.
+    signature = {"signature_version": "s3v4"} if service == "s3" else {}
+    config = Config(retries=retries, connect_timeout=timeout, read_timeout=timeout, **signature)
     return boto3.client(service, region_name=region, config=config)
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
+from urllib.request import urlopen
 
 import dagster as dg
 import pytest
@@ -25,6 +26,7 @@ from taxi_assets.aws import sqs
 from taxi_assets.definitions import build_definitions, metrics_of, notifier_of
 from taxi_assets.lake.catalog_check import bring_up_to_date
 from taxi_assets.lake.publishing import Publication
+from taxi_assets.lake.reports import read_report
 from taxi_assets.metrics.names import JOB_SECONDS, Point
 from taxi_assets.operations.health import examine
 from taxi_assets.operations.run_month import MonthResult
@@ -218,13 +220,16 @@ def old_metadata_deleted(lake: AwsLake, published: MonthResult) -> None:
 
 @pytest.fixture(scope="module")
 def looked_after(lake: AwsLake, published: MonthResult) -> None:
-    """A sign of life, written and read; all that health looks at; SQL; an alert, to the lake and to a topic."""
+    """A sign of life, written and read; all that health looks at; SQL; a report, by its link too; an alert, both ways."""
     now = datetime.now(timezone.utc)
     assert last_heartbeat(lake.open()) is None
     heartbeat.tick(lake.settings, now)
     examine(lake.settings, now)
     with lake.open().connect() as connection:
         connection.execute("SELECT count(*) FROM curated.daily_metrics").fetchall()
+    page = read_report(lake.open().paths, MONTH)
+    with urlopen(lake.open().presigned(published.report), timeout=60) as answer:
+        assert answer.read().decode() == page
     topic = lake.aws.client("sns").create_topic(Name="taxi-alerts")["TopicArn"]
     message = Message("run_failed", "ERROR", "A month failed", "What to do: nothing.", now)
     for changes in ({}, {"alert_topic_arn": topic}):

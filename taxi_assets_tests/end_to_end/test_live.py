@@ -15,6 +15,7 @@ import pytest
 
 from glue_jobs.contracts import CURATED_TABLES, MONTHLY_TABLES, tlc
 from glue_jobs.sources.synthetic import make_zones
+from taxi_assets.asset_keys import REPORT
 from taxi_assets.lake.lake import Lake
 from taxi_assets.settings import Settings
 from taxi_assets_tests.conftest import write_source
@@ -95,7 +96,8 @@ def appeared(live: Live) -> State:
     assert set(live.materialized().values()) == {0}
     write_source(live.source, MONTH, rows=2_000, days=3)
     tables = {f"curated/{name}" for name in CURATED_TABLES}
-    wait_until(lambda: all(live.materialized()[key] == 1 for key in tables), live.log, every=0.5)
+    wanted = {*tables, REPORT.to_user_string()}
+    wait_until(lambda: all(live.materialized()[key] == 1 for key in wanted), live.log, every=0.5)
     wait_until(lambda: {run["status"] for run in live.dagster.runs()} == {"SUCCESS"}, live.log, every=0.5)
     return live.state()
 
@@ -123,7 +125,7 @@ def repaired(live: Live, cut_off: State) -> State:
 
 def test_a_file_that_appears_is_published_in_five_tables_with_no_hand_on_it(appeared: State) -> None:
     assert None not in appeared.versions.values()
-    assert appeared.ends == ["SUCCESS"] * 2  # the landing, and what follows it
+    assert appeared.ends == ["SUCCESS"] * 3  # the landing, what follows it, and the report of what is published
 
 
 def test_a_bad_file_publishes_nothing_is_tried_once_and_told_once(appeared: State, cut_off: State) -> None:
