@@ -220,7 +220,7 @@ def old_metadata_deleted(lake: AwsLake, published: MonthResult) -> None:
 
 @pytest.fixture(scope="module")
 def looked_after(lake: AwsLake, published: MonthResult) -> None:
-    """A sign of life, written and read; all that health looks at; SQL; a report, by its link too; an alert, both ways."""
+    """A sign of life, written and read; all that health looks at; SQL; a report, by link too; an alert, both ways."""
     now = datetime.now(timezone.utc)
     assert last_heartbeat(lake.open()) is None
     heartbeat.tick(lake.settings, now)
