@@ -136,8 +136,8 @@ def test_the_matrix_of_partitions_shows_what_is_published_and_what_was_refused(d
 
     expect(browser.get_by_text(REFUSED, exact=True)).to_be_visible()
     tables = len(MONTHLY_TABLES)
-    wait_until(lambda: states(GOOD) == (2 + tables, 0), lambda: str(states(GOOD)), every=0.5)
-    assert states(REFUSED) == (2, tables)  # landed, and nothing made of it
+    wait_until(lambda: states(GOOD) == (3 + tables, 0), lambda: str(states(GOOD)), every=0.5)
+    assert states(REFUSED) == (2, tables + 1)  # landed, and nothing made of it, the report neither
     assert states(NEXT) == (0, 0)
     keep_picture(browser, "partitions")
 
