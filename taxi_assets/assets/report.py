@@ -74,7 +74,8 @@ def _write(context: dg.AssetExecutionContext, lake: Lake, links: Links) -> dg.Ma
 
 
 def _page(lake: Lake, month: str, links: Links, now: datetime) -> tuple[str, Row]:
-    """The page, and the month's row of ``analytics.monthly_summary``; all of one state of the lake.
+    """The page, and the month's row of ``analytics.monthly_summary``; of one state of the lake, unless each
+    of so many attempts was overtaken by a publication.
 
     DuckDB answers on AWS as well: 15 questions are not worth the minute that a workgroup is billed for waking up.
     """

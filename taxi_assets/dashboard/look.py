@@ -20,16 +20,12 @@ import streamlit as st
 
 from taxi_assets.presentation.answers import Answer, Reader
 from taxi_assets.presentation.cards import Card, sparkline
+from taxi_assets.presentation.figures import CONFIG, style
 from taxi_assets.presentation.panels import Panel
-from taxi_assets.presentation.theme import template
 
 OUTLINES_AT = "/outlines/"
 """Where the pages find the outlines that the map asks for (``server``)."""
-CONFIG = {"topojsonURL": OUTLINES_AT, "displaylogo": False, "displayModeBar": False, "responsive": True}
-"""Of all Plotly charts."""
-
-_HEIGHT = 340
-"""Pixels of a figure that does not say."""
+_CONFIG = {**CONFIG, "topojsonURL": OUTLINES_AT}
 
 
 @dataclass(frozen=True)
@@ -79,14 +75,14 @@ class Look:
             if not answer:
                 st.info(f"{title}: no rows for this choice. Choose another month or place.")
                 return None
-            figure.update_layout(template=template(self.dark), height=figure.layout.height or _HEIGHT)
+            style(figure, self.dark)
             alt = f"{title}. {note} The numbers are in the table below it."
             chosen = None
             if select is None:
-                st.plotly_chart(figure, theme=None, config=CONFIG, key=f"chart_{key}", alt=alt)
+                st.plotly_chart(figure, theme=None, config=_CONFIG, key=f"chart_{key}", alt=alt)
             else:
                 chosen = st.plotly_chart(
-                    figure, theme=None, config=CONFIG, key=select, on_select="rerun", selection_mode="points", alt=alt
+                    figure, theme=None, config=_CONFIG, key=select, on_select="rerun", selection_mode="points", alt=alt
                 )
             self.numbers(title, answer)
         return chosen

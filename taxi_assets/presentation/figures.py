@@ -13,11 +13,20 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from taxi_assets.presentation.theme import CATEGORIES, SCALE
+from taxi_assets.presentation.theme import CATEGORIES, SCALE, template
 from taxi_assets.presentation.wording import WEEKDAYS, plain
 
 Rows = Sequence[Mapping[str, Any]]
+CONFIG = {"displaylogo": False, "displayModeBar": False, "responsive": True}
+"""How plotly.js is to behave, wherever a figure is."""
+_HEIGHT = 340
+"""Pixels of a figure that does not say."""
 _HOURS = [f"{hour:02d}" for hour in range(24)]
+
+
+def style(figure: go.Figure, dark: bool) -> None:
+    """Give a figure the look that all have in common, and a height if it has none."""
+    figure.update_layout(template=template(dark), height=figure.layout.height or _HEIGHT)
 
 
 def trend(rows: Rows, value: str = "trips", mean: str = "trips_7_day_mean", title: str = "trips a day") -> go.Figure:

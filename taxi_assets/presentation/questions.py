@@ -1,6 +1,6 @@
-"""All SQL of the dashboard, by name, in the dialect that DuckDB and Redshift share.
+"""All SQL of the dashboard and the report, by name, in the dialect that DuckDB and Redshift share.
 
-Belongs here: which rows a page asks for. Does not: what they mean, which the views and tables say.
+Belongs here: which rows a page or a report asks for. Does not: what they mean, which the views and tables say.
 
 ``:month`` and the others are parameters; a test lints each as a view is linted, and asks it on both engines.
 """

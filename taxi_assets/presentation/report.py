@@ -7,30 +7,22 @@ plotly.js is 4.9 of its 5.3 MB; the page forbids itself to fetch anything (Conte
 
 from __future__ import annotations
 
-import html
-import json
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import jinja2
-from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from glue_jobs.contracts import CURATED_TABLES, TRIPS
 from taxi_assets.presentation import cards, panels
 from taxi_assets.presentation.answers import Reader, Row
+from taxi_assets.presentation.figures import CONFIG, style
 from taxi_assets.presentation.panels import Panel
-from taxi_assets.presentation.theme import LIGHT, template
+from taxi_assets.presentation.theme import LIGHT
 from taxi_assets.presentation.wording import cell, month_name, sentence
 from taxi_assets.presentation.zone_map import OUTLINES
-
-_CONFIG = {"displaylogo": False, "displayModeBar": False, "responsive": True}
-_HEIGHT = 340
-"""Pixels of a figure that does not say."""
-_BOLD = re.compile(r"\*\*(.+?)\*\*")
 
 
 @dataclass(frozen=True)
@@ -51,13 +43,13 @@ def render(reader: Reader, month: str, links: Links, made_at: datetime) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"cell": cell, "heading": _heading}
+    environment.filters["cell"] = cell
     return environment.get_template("report.html.j2").render(
         title=f"NYC yellow taxi, {month_name(month)}",
         month=month,
-        sentence=_emphasised(sentence(summary[-1])),
+        sentence=sentence(summary[-1]),
         trust=next((cards.trust(row) for row in reader.ask("quality").only(month=month).dicts()), None),
-        cards=[(card, Markup(cards.sparkline(card.label, card.series))) for card in cards.of_month(summary)],  # noqa: S704 -- escaped there
+        cards=[(card, cards.sparkline(card.label, card.series)) for card in cards.of_month(summary)],
         panels=[(panel, _drawn(f"figure-{at}", panel)) for at, panel in enumerate(_panels(reader, month), 1)],
         checks=_found_by_checks(reader, month),
         publications=[
@@ -68,8 +60,8 @@ def render(reader: Reader, month: str, links: Links, made_at: datetime) -> str:
         links=links,
         made_at=f"{made_at:%Y-%m-%d %H:%M} UTC",
         colours=LIGHT,
-        plotly=Markup(get_plotlyjs()),  # noqa: S704 -- a library of ours to run
-        outlines=Markup(json.dumps({"topojson": {"world_110m": OUTLINES}})),  # noqa: S704 -- ours
+        plotly=get_plotlyjs(),
+        outlines={"topojson": {"world_110m": OUTLINES}},
     )
 
 
@@ -103,17 +95,8 @@ def _found_by_checks(reader: Reader, month: str) -> list[Row]:
     return [row for row in last.values() if not row["passed"]]
 
 
-def _drawn(identifier: str, panel: Panel) -> Markup:
+def _drawn(identifier: str, panel: Panel) -> str:
     """A figure as the piece of HTML that plotly.js draws it in."""
-    figure = panel.figure
-    figure.update_layout(template=template(dark=False), height=figure.layout.height or _HEIGHT)
-    return Markup(figure.to_html(_CONFIG, include_plotlyjs=False, full_html=False, div_id=identifier))  # noqa: S704 -- Plotly escapes
-
-
-def _emphasised(text: str) -> Markup:
-    """Markdown's ``**bold**`` as HTML."""
-    return Markup(_BOLD.sub(r"<strong>\1</strong>", html.escape(text, quote=False)))  # noqa: S704 -- escaped before
-
-
-def _heading(column: str) -> str:
-    return column.replace("_", " ")
+    style(panel.figure, dark=False)
+    drawn: str = panel.figure.to_html(CONFIG, include_plotlyjs=False, full_html=False, div_id=identifier)
+    return drawn

@@ -1,4 +1,4 @@
-"""Colours of the dashboard, light and dark.
+"""Colours of the pages, light and dark; the report is light.
 
 Belongs here: colours, and the Plotly template made of them. Does not: any figure (``figures``).
 

@@ -1,4 +1,4 @@
-"""The SQL of the dashboard: what both engines compute alike, and what the lake answers."""
+"""The SQL of the dashboard and the report: what both engines compute alike, and what the lake answers."""
 
 from __future__ import annotations
 

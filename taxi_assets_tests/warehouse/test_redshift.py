@@ -143,7 +143,7 @@ def drawn(engine: Engine, lake: Lake, page: str) -> tuple[list[str], list[tuple[
     """Headings, numbers on cards and rows of tables of a page of the dashboard."""
 
     # Streamlit runs its text alone: it imports what it needs, and its annotations are words.
-    def script(engine: "Engine", lake: "Lake", page: str, month: str) -> None:  # noqa: UP037
+    def script(engine: "Engine", lake: "Lake", page: str, month: str) -> None:  # noqa: UP037 -- unquoted, they would be looked up there
         import importlib
 
         from taxi_assets.dashboard.look import Look

@@ -11,10 +11,10 @@ from taxi_assets.presentation.cards import of_month, trust
 from taxi_assets.presentation.wording import month_name, sentence
 
 _BADGES = {
-    "good": "green-badge[:material/verified: {}]",
-    "care": "orange-badge[:material/warning: {}]",
-    "bad": "red-badge[:material/error: {}]",
-    "unknown": "gray-badge[:material/help: {}]",
+    "good": ":green-badge[:material/verified: {}]",
+    "care": ":orange-badge[:material/warning: {}]",
+    "bad": ":red-badge[:material/error: {}]",
+    "unknown": ":gray-badge[:material/help: {}]",
 }
 
 
@@ -39,4 +39,4 @@ def _trust(look: Look) -> None:
     """One line: of when, which version, are all rows accounted for, did checks fail."""
     for quality in look.reader.ask("quality").only(month=look.month).dicts():
         told = trust(quality)
-        st.markdown(f":{_BADGES[told.level].format(told.verdict)} {told.said} · {look.origin()}{look.report_link()}")
+        st.markdown(f"{_BADGES[told.level].format(told.verdict)} {told.said} · {look.origin()}{look.report_link()}")
