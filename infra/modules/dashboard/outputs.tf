@@ -1,0 +1,14 @@
+output "security_group_id" {
+  description = "The group of its tasks, which the warehouse lets in."
+  value       = aws_security_group.this.id
+}
+
+output "service_name" {
+  description = "Its ECS service."
+  value       = aws_ecs_service.this.name
+}
+
+output "address" {
+  description = "Where it is, as those in the VPC see it; empty without a load balancer."
+  value       = join("", aws_lb.this[*].dns_name)
+}

@@ -1,0 +1,24 @@
+output "bucket" {
+  description = "Name of the lake's bucket."
+  value       = aws_s3_bucket.this.id
+
+  # Who writes needs a bucket that keeps versions.
+  depends_on = [aws_s3_bucket_versioning.this, aws_s3_bucket_policy.this]
+}
+
+output "bucket_arn" {
+  description = "ARN of the lake's bucket."
+  value       = aws_s3_bucket.this.arn
+}
+
+output "drop_queue_url" {
+  description = "The queue that hears of files dropped into raw/inbox/."
+  value       = aws_sqs_queue.drops.url
+
+  depends_on = [aws_s3_bucket_notification.this]
+}
+
+output "dead_drop_queue_name" {
+  description = "The queue of messages that nobody could take."
+  value       = aws_sqs_queue.dead_drops.name
+}

@@ -1,0 +1,24 @@
+output "workgroup" {
+  description = "Name of the workgroup, for TAXI_REDSHIFT_WORKGROUP."
+  value       = aws_redshiftserverless_workgroup.this.workgroup_name
+}
+
+output "workgroup_arn" {
+  description = "ARN of the workgroup, which its logins are granted on."
+  value       = aws_redshiftserverless_workgroup.this.arn
+}
+
+output "database" {
+  description = "Name of the database, for TAXI_REDSHIFT_DATABASE."
+  value       = aws_redshiftserverless_namespace.this.db_name
+}
+
+output "admin_secret_arn" {
+  description = "The secret that Redshift keeps for its administrator, for TAXI_REDSHIFT_SECRET_ARN."
+  value       = aws_redshiftserverless_namespace.this.admin_password_secret_arn
+}
+
+output "base_rpu" {
+  description = "Its base capacity, for TAXI_REDSHIFT_RPU."
+  value       = aws_redshiftserverless_workgroup.this.base_capacity
+}
