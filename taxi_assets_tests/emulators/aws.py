@@ -14,18 +14,22 @@ import sys
 import threading
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import Any
 
 from taxi_assets.settings import SAIL
 from taxi_assets_tests.emulators.environment import ACCOUNT, REGION, Role, client_of, environment_of
+from taxi_assets_tests.emulators.event_delivery import events_delivered
 from taxi_assets_tests.emulators.faults import Faults
 from taxi_assets_tests.emulators.glue_api import glue_that_runs_jobs
 from taxi_assets_tests.emulators.glue_runs import GlueRuns, JobRun
 from taxi_assets_tests.emulators.job_engine import JobEngine
+from taxi_assets_tests.emulators.missing_calls import missing_calls
 from taxi_assets_tests.emulators.recording import ApiCall, CallLog
+from taxi_assets_tests.emulators.redshift_serverless_api import RedshiftServerlessApi
 from taxi_assets_tests.emulators.server import Application, serving
+from taxi_assets_tests.emulators.true_answers import true_answers
 
 __all__ = ["ACCOUNT", "REGION", "ApiCall", "AwsEmulator", "CallLog", "Role", "emulated_aws", "environment_of"]
 
@@ -114,20 +118,20 @@ def emulated_aws(engine: str = SAIL, port: int = 0) -> Iterator[AwsEmulator]:
         raise RuntimeError("this process has an emulated AWS already")
     calls, faults = CallLog(), Faults()
     application = Application(calls, faults)
-    try:
-        with serving(application, port) as url:
-            urllib.request.urlopen(urllib.request.Request(f"{url}/moto-api/reset", method="POST")).close()
-            jobs_engine = JobEngine(engine, url)
-            runs = GlueRuns(url, jobs_engine, faults)
-            application.before.append(jobs_engine.before)
-            with glue_that_runs_jobs(runs):
-                try:
-                    yield AwsEmulator(url, application, calls, faults, runs)
-                finally:
-                    runs.close()
-                    jobs_engine.close()
-    finally:
-        _alone.release()
+    application.stand_ins["redshift-serverless"] = RedshiftServerlessApi().answer
+    with ExitStack() as stack:
+        stack.callback(_alone.release)
+        url = stack.enter_context(serving(application, port))
+        for patched in (true_answers, missing_calls, events_delivered):
+            stack.enter_context(patched())
+        urllib.request.urlopen(urllib.request.Request(f"{url}/moto-api/reset", method="POST")).close()
+        jobs_engine = JobEngine(engine, url)
+        runs = GlueRuns(url, jobs_engine, faults)
+        application.before.append(jobs_engine.before)
+        stack.enter_context(glue_that_runs_jobs(runs))
+        stack.callback(jobs_engine.close)
+        stack.callback(runs.close)
+        yield AwsEmulator(url, application, calls, faults, runs)
 
 
 def main() -> None:

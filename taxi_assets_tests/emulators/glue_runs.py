@@ -19,6 +19,7 @@ from moto.core.exceptions import JsonRESTError
 
 from taxi_assets.jobs.engine import EngineUnavailable
 from taxi_assets_tests.emulators.environment import Role, client_of
+from taxi_assets_tests.emulators.event_delivery import tell_of_job
 from taxi_assets_tests.emulators.faults import Faults, RunEnd
 from taxi_assets_tests.emulators.job_engine import JobEngine
 from taxi_assets_tests.emulators.job_process import JobLogs, JobProcess, LaunchError, job_environment, prepare_program
@@ -172,6 +173,7 @@ class GlueRuns:
         finally:
             if run.completed_on is None:  # a mistake of the emulator, which the thread's traceback shows
                 run.end("ERROR", "the emulator failed to run the job")
+            tell_of_job(run.settings.job, run.id, run.state, run.error)
 
     def _execute(self, run: JobRun) -> None:
         settings = run.settings

@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import psycopg2
 import pyarrow as pa
@@ -76,6 +77,7 @@ class EmulatedRedshift:
         self.statements: list[str] = []
         self.logins: list[str] = []
         self._aws = aws
+        self._without_database = aws.stand_ins["redshift-serverless"]
         self._postgres = postgres
         self._database = database
         self._lock = threading.RLock()
@@ -93,13 +95,15 @@ class EmulatedRedshift:
     # The control plane.
 
     def control_plane(self, call: ApiCall, asked: dict[str, Any]) -> dict[str, Any]:
-        """What GetWorkgroup and GetCredentials answer."""
+        """What GetWorkgroup and GetCredentials answer; the rest is that of the control plane without a database."""
+        if call.action not in ("GetWorkgroup", "GetCredentials"):
+            return self._without_database(call, asked)
         if asked["workgroupName"] != WORKGROUP:
             return {"__type": "ResourceNotFoundException", "message": "workgroup not found"}
         if call.action == "GetWorkgroup":
+            made = self._without_database(call, asked).get("workgroup", {"workgroupName": WORKGROUP})
             endpoint = {"address": HOST, "port": self.port}
-            return {"workgroup": {"workgroupName": WORKGROUP, "endpoint": endpoint, "status": "AVAILABLE"}}
-        assert call.action == "GetCredentials"
+            return {"workgroup": {**made, "endpoint": endpoint, "status": "AVAILABLE"}}
         self.logins.append(call.role)
         user, password = f"IAMR:{call.role}", secrets.token_hex(8)
         self.make_user(user, password, Role(call.role))
@@ -308,8 +312,7 @@ def emulated_redshift(aws: AwsEmulator, postgres: Postgres) -> Iterator[Emulated
         try:
             with proxying(redshift, postgres.port, database, certificate, key) as port:
                 redshift.port = port
-                aws.stand_ins["redshift-serverless"] = redshift.control_plane
-                yield redshift
+                with patch.dict(aws.stand_ins, {"redshift-serverless": redshift.control_plane}):
+                    yield redshift
         finally:
-            aws.stand_ins.pop("redshift-serverless", None)
             redshift.close()

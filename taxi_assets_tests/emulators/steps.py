@@ -40,9 +40,9 @@ def start(aws: AwsEmulator, script: str, job: str = JOB, **settings: Any) -> Job
     return next(run for run in aws.runs(job) if run.id == run_id)
 
 
-def run(aws: AwsEmulator, script: str, **settings: Any) -> JobRun:
+def run(aws: AwsEmulator, script: str, job: str = JOB, **settings: Any) -> JobRun:
     """Deploy ``script`` and run it to its end."""
-    begun = start(aws, script, **settings)
+    begun = start(aws, script, job, **settings)
     wait_until(lambda: begun.state in ENDED)
     return begun
 
