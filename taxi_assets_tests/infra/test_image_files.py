@@ -63,11 +63,13 @@ def test_the_workspace_names_the_code_server_by_variables(monkeypatch: pytest.Mo
     assert taken.value == {"load_from": [{"grpc_server": server}]}, taken.errors
 
 
-def test_the_ecs_run_launcher_adds_to_production_and_replaces_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    production, added = yaml.safe_load(PRODUCTION.read_text()), yaml.safe_load(RUNS_IN_ECS.read_text())
+def test_the_instances_add_to_production_and_replace_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = [PRODUCTION, IMAGE / "local_storage.yaml", RUNS_IN_ECS]
+    production, storage, added = (yaml.safe_load(part.read_text()) for part in parts)
+    assert set(storage) == {"local_artifact_storage"}
     assert set(added) == {"run_launcher"}
-    together = yaml.safe_load(PRODUCTION.read_text() + RUNS_IN_ECS.read_text())
-    assert together == production | added
+    together = yaml.safe_load("".join(part.read_text() for part in parts))
+    assert together == production | storage | added
     for name in re.findall(r"{env: (\w+)}", PRODUCTION.read_text()):
         monkeypatch.setenv(name, "5432")
     taken = process_config(dagster_instance_config_schema(), together)
