@@ -39,6 +39,11 @@ class Image:
     root: Path
     config: Mapping[str, Any]
 
+    def find(self, *expression: str) -> set[str]:
+        """The paths in it of which the program find says yes; root alone may look into all folders."""
+        command = [*AS_ROOT, "find", str(self.root), *expression, "-printf", "/%P\\n"]
+        return set(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines())
+
 
 @contextmanager
 def built_image() -> Iterator[Image]:
