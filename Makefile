@@ -7,9 +7,12 @@ DEMO_LAKE ?= demo-lake
 # Tests wait for half of their time, for programs and for each other: 23 of 54 minutes of two cores were the processor's.
 JOBS ?= $(shell $(PYTHON) -c 'import os; print(2 + (os.cpu_count() or 1))')
 # Tests that start a program of another kind, or many processes, are more than half of the time of all.
-ALONE := not (jvm or spark4 or browser or daemon or emulator or postgres)
+ALONE := not (jvm or spark4 or browser or daemon or emulator or image or postgres)
 PIN := --universal --python-version 3.10 --generate-hashes --no-annotate --no-strip-extras --no-emit-index-url \
   --no-emit-find-links --custom-compile-command "make lock"
+PINNED := sed -nE 's/^([^ \#].*==.*) \\$$/\1/p' requirements.lock
+# What runs on AWS. Glue has the Spark of the jobs: the embedded engine, pysail, stays away.
+IMAGE_EXTRAS := ui production redshift dashboard
 
 .DEFAULT_GOAL := help
 .PHONY: help setup spark4 demo aws-demo test lint format ui dashboard docs bench bench-queries bench-dashboard lock clean
@@ -76,8 +79,12 @@ bench-dashboard: setup ## time the dashboard's pages on 36 months, in a browser,
 
 lock: setup ## pin the dependencies again (needs uv)
 	uv pip compile pyproject.toml --all-extras $(PIN) -o requirements.lock
-	sed -nE '/^py(spark|4j)==/d; s/^([^ #].*==.*) \\$$/\1/p' requirements.lock \
+	$(PINNED) | sed -E '/^py(spark|4j)==/d' \
 	  | uv pip compile requirements-spark4.in --constraints - $(PIN) -o requirements-spark4.lock
+	$(PINNED) | uv pip compile pyproject.toml $(addprefix --extra ,$(IMAGE_EXTRAS)) --no-emit-package pysail \
+	  --constraints - $(PIN) -o infra/image/requirements.lock
+	$(PINNED) | uv pip compile infra/image/build-requirements.in --constraints - $(PIN) \
+	  -o infra/image/build-requirements.lock
 
 clean: ## remove the environment and the lake of the demo
 	rm -rf .venv .venv-spark4 $(DEMO_LAKE)
