@@ -51,7 +51,7 @@ class Settings(BaseSettings):
     (else the twelve newest), every ``watch_minutes``. The others are for the profile ``aws``: ``drop_queue_url``,
     the SQS queue that hears of files dropped into the lake's inbox; ``region``; ``glue_job_prefix`` and
     ``database_prefix``, which the names of Glue jobs and catalog databases begin with; version, worker type and
-    number of workers of the Glue jobs, their longest run in minutes, seconds between two looks at a run, how often
+    number of workers of the Glue jobs, what the names of their log groups begin with, their longest run in minutes, seconds between two looks at a run, how often
     an attempt that failed for a passing cause is repeated, and the price of a DPU-hour in USD; the Redshift Serverless
     workgroup that answers queries (empty: DuckDB over S3 does) and its database, ``redshift_secret_arn``, the secret to
     log in with instead of the IAM role, ``redshift_iam_role``, by which Redshift reads the lake, its base capacity in
@@ -83,6 +83,7 @@ class Settings(BaseSettings):
     glue_version: Literal["5.0", "5.1", "6.0"] = "5.1"
     glue_worker_type: Literal["G.1X", "G.2X", "G.4X", "G.8X"] = "G.1X"
     glue_workers: Annotated[int, Field(ge=2, le=10)] = 2
+    glue_log_group: Annotated[str, Field(pattern=r"^/[A-Za-z0-9/_.-]+[A-Za-z0-9_.-]$")] = "/aws-glue/jobs"
     glue_timeout_minutes: Annotated[int, Field(ge=1, le=2880)] = 60
     glue_poll_seconds: Annotated[float, Field(gt=0)] = 5.0
     glue_retries: Annotated[int, Field(ge=0)] = 2

@@ -29,7 +29,6 @@ _ACTIVE = frozenset({"STARTING", "RUNNING", "STOPPING", "WAITING"})
 _WAITED_FOR = frozenset(
     {"ConcurrentRunsExceededException", "ResourceNumberLimitExceededException", "ThrottlingException"}
 )
-_OUTPUT_LOGS, _ERROR_LOGS = "/aws-glue/jobs/output", "/aws-glue/jobs/error"
 _LINES_READ, _LINES_SHOWN = 200, 25
 _STOP_SECONDS = 300
 DPUS = {"G.1X": 1.0, "G.2X": 2.0, "G.4X": 4.0, "G.8X": 8.0}
@@ -315,7 +314,7 @@ class GlueJobs(Jobs):
     def _last_lines(self, run_id: str) -> str:
         """What the job itself logged as errors, which are JSON lines among Spark's, and the last lines of all."""
         logs = client("logs", self.region)
-        for group in (_ERROR_LOGS, _OUTPUT_LOGS):
+        for group in (f"{self.log_group}/error", f"{self.log_group}/output"):
             try:
                 events = logs.get_log_events(
                     logGroupName=group, logStreamName=run_id, limit=_LINES_READ, startFromHead=False
@@ -337,7 +336,7 @@ class GlueJobs(Jobs):
             "glue_job": name,
             "glue_run_id": run_id,
             "glue_run": dg.MetadataValue.url(glue_run_url(self.region, name, run_id)),
-            "logs": dg.MetadataValue.url(log_url(self.region, _ERROR_LOGS, run_id)),
+            "logs": dg.MetadataValue.url(log_url(self.region, f"{self.log_group}/error", run_id)),
             "worker_type": run.get("WorkerType", self.worker_type),
             "workers": run.get("NumberOfWorkers", self.workers),
             "dpu_seconds": dpu_seconds,

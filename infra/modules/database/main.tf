@@ -47,22 +47,7 @@ ephemeral "aws_secretsmanager_secret_version" "password" {
   version_id = aws_secretsmanager_secret_version.password.version_id
 }
 
-resource "aws_db_parameter_group" "this" {
-  name        = "${var.name}-dagster"
-  family      = "postgres17"
-  description = "TLS only"
-
-  parameter {
-    name  = "rds.force_ssl"
-    value = "1"
-  }
-
-  parameter {
-    name  = "log_min_duration_statement"
-    value = "1000" # milliseconds
-  }
-}
-
+# Postgres 15 and later takes TLS only, by the parameter group that RDS comes with.
 resource "aws_db_instance" "this" {
   identifier             = "${var.name}-dagster"
   engine                 = "postgres"
@@ -81,7 +66,6 @@ resource "aws_db_instance" "this" {
   publicly_accessible    = false
   db_subnet_group_name   = aws_db_subnet_group.this.name
   vpc_security_group_ids = [aws_security_group.this.id]
-  parameter_group_name   = aws_db_parameter_group.this.name
 
   auto_minor_version_upgrade      = true
   backup_retention_period         = var.backup_days
