@@ -17,13 +17,25 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import Any
+from unittest.mock import patch
 
 from taxi_assets.settings import SAIL
-from taxi_assets_tests.emulators.environment import ACCOUNT, REGION, Role, client_of, environment_of
+from taxi_assets_tests.emulators.authorization import Authorizer
+from taxi_assets_tests.emulators.environment import (
+    ACCOUNT,
+    REGION,
+    Caller,
+    Credentials,
+    Role,
+    acting_as,
+    client_of,
+    environment_of,
+)
 from taxi_assets_tests.emulators.event_delivery import events_delivered
 from taxi_assets_tests.emulators.faults import Faults
 from taxi_assets_tests.emulators.glue_api import glue_that_runs_jobs
 from taxi_assets_tests.emulators.glue_runs import GlueRuns, JobRun
+from taxi_assets_tests.emulators.iam_roles import begin_session
 from taxi_assets_tests.emulators.job_engine import JobEngine
 from taxi_assets_tests.emulators.missing_calls import missing_calls
 from taxi_assets_tests.emulators.recording import ApiCall, CallLog
@@ -50,8 +62,9 @@ class AwsEmulator:
         self.stand_ins = application.stand_ins
         self.calls = calls
         self.faults = faults
+        self._application = application
         self._runs = runs
-        self._clients: dict[tuple[str, Role], Any] = {}
+        self._clients: dict[tuple[str, Caller], Any] = {}
 
     @property
     def minute(self) -> float:
@@ -62,15 +75,47 @@ class AwsEmulator:
     def minute(self, seconds: float) -> None:
         self._runs.minute = seconds
 
-    def environment(self, role: Role) -> dict[str, str]:
-        """The variables that make a process call this emulator as ``role``."""
-        return environment_of(self.url, role)
+    def environment(self, caller: Caller) -> dict[str, str]:
+        """The variables that make a process call this emulator as ``caller``."""
+        return environment_of(self.url, caller)
 
-    def client(self, service: str, role: Role = Role.TEST) -> Any:
-        """The boto3 client of ``service`` that ``role`` has: to make one takes a tenth of a second."""
-        if (service, role) not in self._clients:
-            self._clients[service, role] = client_of(self.url, service, role)
-        return self._clients[service, role]
+    def client(self, service: str, caller: Caller = Role.TEST) -> Any:
+        """The boto3 client of ``service`` that ``caller`` has: to make one takes a tenth of a second."""
+        if (service, caller) not in self._clients:
+            self._clients[service, caller] = client_of(self.url, service, caller)
+        return self._clients[service, caller]
+
+    @contextmanager
+    def enforcing_iam(self) -> Iterator[list[str]]:
+        """Refuse what the policies of IAM roles do not allow their sessions; yields the messages of all refusals.
+
+        Runs of Glue act as the role of their job. Who signs with the static keys of a ``Role`` may do everything.
+        """
+        authorizer = Authorizer(self._workgroup_arn)
+        with (
+            patch.object(self._application, "refusal", authorizer.refusal),
+            patch.object(self._runs, "by_iam_roles", True),
+        ):
+            yield authorizer.refused
+
+    def assume(self, role_arn: str, session: str = "test") -> Credentials:
+        """A session of an IAM role; whether anybody may have it is not asked."""
+        return begin_session(role_arn, session)
+
+    def role_environment(self, role_arn: str) -> dict[str, str]:
+        """The variables that make a process call this emulator in a session of an IAM role."""
+        return self.environment(self.assume(role_arn))
+
+    @contextmanager
+    def acting_as_role(self, role_arn: str) -> Iterator[None]:
+        """Have this process call this emulator in a session of an IAM role."""
+        with acting_as(self.url, self.assume(role_arn)):
+            yield
+
+    def _workgroup_arn(self, name: str) -> str:
+        call = ApiCall(Role.TEST.value, "redshift-serverless", "GetWorkgroup")
+        made = self.stand_ins["redshift-serverless"](call, {"workgroupName": name}).get("workgroup", {})
+        return str(made.get("workgroupArn") or f"arn:aws:redshift-serverless:{REGION}:{ACCOUNT}:workgroup/{name}")
 
     def runs(self, job: str) -> list[JobRun]:
         """The runs of ``job``, the newest first; they change while they are at work."""

@@ -1,6 +1,7 @@
 """Who calls the emulated AWS, and how a process is pointed at it.
 
-Belongs here: region, account, roles, environments and boto3 clients. Does not: anything that runs.
+Belongs here: region, account, roles, environments and boto3 clients. Does not: anything that runs, roles of IAM
+(``iam_roles``).
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import Enum
 from functools import cache
 from typing import Any
@@ -36,11 +38,30 @@ class Role(str, Enum):
     TEST = "test"
 
 
-def environment_of(url: str, role: Role) -> dict[str, str]:
-    """The variables that make a process, whatever its AWS library, call the emulator at ``url`` as ``role``."""
+@dataclass(frozen=True)
+class Credentials:
+    """Those of somebody; the ``token`` is that of a session of an IAM role."""
+
+    access_key_id: str
+    secret_access_key: str = "emulated"
+    token: str = ""
+
+
+Caller = Role | Credentials
+
+
+def credentials_of(caller: Caller) -> Credentials:
+    """The credentials with which ``caller`` signs."""
+    return caller if isinstance(caller, Credentials) else Credentials(caller.value)
+
+
+def environment_of(url: str, caller: Caller) -> dict[str, str]:
+    """The variables that make a process, whatever its AWS library, call the emulator at ``url`` as ``caller``."""
+    signs = credentials_of(caller)
     return {
-        "AWS_ACCESS_KEY_ID": role.value,
-        "AWS_SECRET_ACCESS_KEY": "emulated",
+        "AWS_ACCESS_KEY_ID": signs.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": signs.secret_access_key,
+        **({"AWS_SESSION_TOKEN": signs.token} if signs.token else {}),
         "AWS_DEFAULT_REGION": REGION,
         "AWS_REGION": REGION,
         "AWS_ENDPOINT_URL": url,
@@ -51,20 +72,16 @@ def environment_of(url: str, role: Role) -> dict[str, str]:
     }
 
 
-def client_of(url: str, service: str, role: Role) -> Any:
+def client_of(url: str, service: str, caller: Caller) -> Any:
     """A boto3 client of the emulator at ``url``, independent of this process's environment."""
-    variables = environment_of(url, role)
-    signed_in = boto3.Session(
-        aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
-        region_name=REGION,
-    )
+    signs = credentials_of(caller)
+    signed_in = boto3.Session(signs.access_key_id, signs.secret_access_key, signs.token or None, region_name=REGION)
     return signed_in.client(service, endpoint_url=url, config=Config(read_timeout=HANGS_AFTER))
 
 
 @contextmanager
-def acting_as(url: str, role: Role) -> Iterator[None]:
-    """Have this process call the emulator at ``url`` as ``role``, by the environment as on AWS.
+def acting_as(url: str, caller: Caller) -> Iterator[None]:
+    """Have this process call the emulator at ``url`` as ``caller``, by the environment as on AWS.
 
     What it remembers of AWS is forgotten: boto3's credentials, clients of buckets, copies of files. A call is not given
     up, and sent again, because this machine is slow. The descriptions of AWS's services, megabytes of JSON, are read
@@ -72,7 +89,7 @@ def acting_as(url: str, role: Role) -> Iterator[None]:
     """
     outside = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     with (
-        patch.dict(os.environ, {**outside, **environment_of(url, role)}, clear=True),
+        patch.dict(os.environ, {**outside, **environment_of(url, caller)}, clear=True),
         patch.dict(Config.OPTION_DEFAULTS, read_timeout=HANGS_AFTER),
         patch.object(session, "create_loader", _shared_loader),
     ):

@@ -134,6 +134,7 @@ def _run_settings(job: Mapping[str, Any], asked: Mapping[str, Any]) -> JobSettin
     capacity = _with_capacity({**inherited, **own} if own else dict(job))
     return JobSettings(
         job=job["Name"],
+        role=job["Role"],
         script=job["Command"]["ScriptLocation"],
         arguments={**arguments, **job.get("NonOverridableArguments", {})},
         timeout=int(asked.get("Timeout") or job["Timeout"]),

@@ -14,13 +14,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 from moto.core.exceptions import JsonRESTError
 
 from taxi_assets.jobs.engine import EngineUnavailable
-from taxi_assets_tests.emulators.environment import Role, client_of
+from taxi_assets_tests.emulators.environment import Caller, Role, client_of
 from taxi_assets_tests.emulators.event_delivery import tell_of_job
 from taxi_assets_tests.emulators.faults import Faults, RunEnd
+from taxi_assets_tests.emulators.iam_roles import RoleUnavailable, begin_session
 from taxi_assets_tests.emulators.job_engine import JobEngine
 from taxi_assets_tests.emulators.job_process import JobLogs, JobProcess, LaunchError, job_environment, prepare_program
 
@@ -34,6 +36,7 @@ class JobSettings:
     """A job as it was when a run of it was started, with the run's own arguments and capacity."""
 
     job: str
+    role: str
     script: str
     arguments: Mapping[str, str]
     timeout: int
@@ -105,14 +108,19 @@ class JobRun:
 
 
 class GlueRuns:
-    """All job runs of an emulator. ``minute`` is how many seconds a minute of a job's Timeout takes."""
+    """All job runs of an emulator. ``minute`` is how many seconds a minute of a job's Timeout takes.
+
+    With ``by_iam_roles`` a run acts as the IAM role of its job, which has to be there, else as ``Role.GLUE_JOB``.
+    """
 
     def __init__(self, url: str, engine: JobEngine, faults: Faults) -> None:
         self.minute = 60.0
+        self.by_iam_roles = False
+        self._url = url
         self._engine = engine
         self._faults = faults
-        self._s3 = client_of(url, "s3", Role.GLUE_JOB)
-        self._logs = client_of(url, "logs", Role.GLUE_JOB)
+        self._callers: dict[str, Caller] = {}
+        self._clients: dict[tuple[str, Caller], Any] = {}
         self._runs: list[JobRun] = []
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
@@ -168,7 +176,7 @@ class GlueRuns:
                 _pretend(run, end)
             else:
                 self._execute(run)
-        except (LaunchError, EngineUnavailable) as error:
+        except (LaunchError, RoleUnavailable, EngineUnavailable) as error:
             run.end("FAILED", f"LAUNCH ERROR | {error}")
         finally:
             if run.completed_on is None:  # a mistake of the emulator, which the thread's traceback shows
@@ -177,16 +185,18 @@ class GlueRuns:
 
     def _execute(self, run: JobRun) -> None:
         settings = run.settings
+        caller = self._caller(settings.role) if self.by_iam_roles else Role.GLUE_JOB
         with tempfile.TemporaryDirectory(prefix="glue-") as temporary:
             folder = Path(temporary)
-            program = prepare_program(self._s3, folder, settings.script, settings.arguments)
-            with self._engine.for_run(folder, settings.arguments) as engine_environment:
+            program = prepare_program(self._client("s3", caller), folder, settings.script, settings.arguments)
+            with self._engine.for_run(caller, folder, settings.arguments) as engine_environment:
                 if run.stop_wanted.is_set():
                     run.end("STOPPED")
                     return
                 command = program.command(settings.job, run.id, settings.arguments)
                 environment = job_environment(engine_environment, program)
-                run.process = JobProcess(command, folder, environment, JobLogs(self._logs, run.id))
+                logs = JobLogs(self._client("logs", caller), run.id)
+                run.process = JobProcess(command, folder, environment, logs)
                 run.enter("RUNNING")
                 code = run.process.wait(run.stop_wanted, lambda: settings.timeout * self.minute)
         if code is None:
@@ -195,6 +205,19 @@ class GlueRuns:
             run.end("SUCCEEDED")
         else:
             run.end("FAILED", run.process.last_line or f"exit code {code}")
+
+    def _caller(self, role: str) -> Caller:
+        """One session of each role for all runs: with each would come another Spark."""
+        with self._lock:
+            if role not in self._callers:
+                self._callers[role] = begin_session(role, "GlueJobRunnerSession", "glue.amazonaws.com")
+            return self._callers[role]
+
+    def _client(self, service: str, caller: Caller) -> Any:
+        with self._lock:
+            if (service, caller) not in self._clients:
+                self._clients[service, caller] = client_of(self._url, service, caller)
+            return self._clients[service, caller]
 
 
 def _pretend(run: JobRun, end: RunEnd) -> None:

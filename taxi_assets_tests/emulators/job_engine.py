@@ -14,29 +14,31 @@ from pathlib import Path
 
 from taxi_assets.jobs.engine import running_engine
 from taxi_assets.settings import SPARK
-from taxi_assets_tests.emulators.environment import Role, client_of, environment_of
+from taxi_assets_tests.emulators.environment import Caller, Role, client_of, environment_of
 from taxi_assets_tests.emulators.recording import ApiCall
 from taxi_assets_tests.emulators.s3_mirror import S3Mirror
 
 _NOT_FOR_JOBS = ("AWS_", "DAGSTER_", "SPARK_", "TAXI_")
 """Variables of whoever runs the emulator that Glue would not have."""
+_NO_JOBS = frozenset(set(Role) - {Role.GLUE_JOB})
+"""Who calls is one of these, a job, or somebody in a session of an IAM role, who may be one."""
 
 
 class JobEngine:
-    """One engine for all runs of an emulator: started for the first, stopped by ``close``."""
+    """One engine for all runs with the same credentials: started for the first, stopped by ``close``."""
 
     def __init__(self, engine: str, url: str) -> None:
         self._engine = engine
         self._url = url
         self._stack = ExitStack()
-        self._started: dict[str, str] | None = None
+        self._started: dict[Caller, dict[str, str]] = {}
         self._mirrors: list[S3Mirror] = []
         self._lock = threading.Lock()
 
     @contextmanager
-    def for_run(self, folder: Path, arguments: Mapping[str, str]) -> Iterator[dict[str, str]]:
-        """The environment of a run with ``arguments``, which has ``folder`` to itself."""
-        environment = self._environment()
+    def for_run(self, caller: Caller, folder: Path, arguments: Mapping[str, str]) -> Iterator[dict[str, str]]:
+        """The environment of a run as ``caller`` with ``arguments``, which has ``folder`` to itself."""
+        environment = self._environment(caller)
         if self._engine != SPARK:
             yield environment
             return
@@ -53,7 +55,7 @@ class JobEngine:
 
     def before(self, call: ApiCall) -> None:
         """Let a job that asks S3 itself see what its JVM Spark has written."""
-        if call.role == Role.GLUE_JOB and call.action in ("ListObjectsV2", "ListObjects", "HeadObject", "GetObject"):
+        if call.role not in _NO_JOBS and call.action in ("ListObjectsV2", "ListObjects", "HeadObject", "GetObject"):
             for mirror in list(self._mirrors):
                 mirror.upload()
 
@@ -61,13 +63,13 @@ class JobEngine:
         """Stop the engine."""
         self._stack.close()
 
-    def _environment(self) -> dict[str, str]:
+    def _environment(self, caller: Caller) -> dict[str, str]:
         with self._lock:
-            if self._started is None:
+            if caller not in self._started:
                 own = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_FOR_JOBS)}
-                given = own | environment_of(self._url, Role.GLUE_JOB)
-                self._started = self._stack.enter_context(running_engine(self._engine, given)).environment
-            return dict(self._started)
+                given = own | environment_of(self._url, caller)
+                self._started[caller] = self._stack.enter_context(running_engine(self._engine, given)).environment
+            return dict(self._started[caller])
 
 
 def _event_logs(arguments: Mapping[str, str]) -> str:

@@ -1,7 +1,7 @@
 """Which API calls were made, by whom and on what: read from the requests themselves.
 
 Belongs here: telling role, service, operation and resource from a request, and the IAM actions that an operation
-needs. Does not: answering requests (``server``), misbehaving (``faults``).
+needs. Does not: answering requests (``server``), misbehaving (``faults``), refusing (``authorization``).
 """
 
 from __future__ import annotations
@@ -17,12 +17,21 @@ from typing import Any
 from urllib.parse import parse_qs, parse_qsl, unquote
 
 from taxi_assets_tests.emulators.environment import Role
+from taxi_assets_tests.emulators.iam_roles import session_of
 
-_CREDENTIAL = re.compile(r"Credential=([^/]+)/\d+/[^/]+/([^/]+)/aws4_request")
+_CREDENTIAL = re.compile(r"Credential=([^/]+)/\d+/([^/]+)/([^/]+)/aws4_request")
 _CBOR_OPERATION = re.compile(r"^/service/[^/]+/operation/(\w+)$")  # CloudWatch's protocol since botocore 1.41
 _ROLES = frozenset(role.value for role in Role)
 _IAM_PREFIXES = {"monitoring": "cloudwatch", "email": "ses"}
 """Where the name that a service signs with is not the one of its IAM actions."""
+
+_IAM_ACTIONS = {
+    ("sns", "PublishBatch"): "Publish",
+    ("sqs", "ChangeMessageVisibilityBatch"): "ChangeMessageVisibility",
+    ("sqs", "DeleteMessageBatch"): "DeleteMessage",
+    ("sqs", "SendMessageBatch"): "SendMessage",
+}
+"""Those operations, but for S3's, whose IAM action has another name."""
 
 _S3_IAM_ACTIONS = {
     "HeadObject": ("s3:GetObject",),
@@ -47,7 +56,7 @@ _S3_IAM_ACTIONS = {
     "GetPublicAccessBlock": ("s3:GetBucketPublicAccessBlock",),
     "PutPublicAccessBlock": ("s3:PutBucketPublicAccessBlock",),
 }
-"""Those operations whose IAM action has another name."""
+"""Those of S3."""
 
 _BUCKET_SUBRESOURCES = {
     "acl": "BucketAcl",
@@ -71,7 +80,8 @@ class ApiCall:
     """One call: ``ApiCall("dagster", "glue", "UpdateTable", "taxi_curated.daily_metrics")``.
 
     The resource of an S3 call is ``s3://bucket/key``, for a listing with the prefix in the key's place. ``others``
-    are a copy's source, and the further keys of a DeleteObjects.
+    are a copy's source, and the further keys of a DeleteObjects. The role of a session of an IAM role is that role's
+    name.
     """
 
     role: str
@@ -85,7 +95,8 @@ class ApiCall:
         """The IAM actions that a policy must allow for this call."""
         if self.service == "s3":
             return _S3_IAM_ACTIONS.get(self.action, (f"s3:{self.action}",))
-        return (f"{_IAM_PREFIXES.get(self.service, self.service)}:{self.action}",)
+        action = _IAM_ACTIONS.get((self.service, self.action), self.action)
+        return (f"{_IAM_PREFIXES.get(self.service, self.service)}:{action}",)
 
     @property
     def permissions(self) -> tuple[tuple[str, str], ...]:
@@ -120,30 +131,60 @@ class CallLog:
             self._entries.clear()
 
 
+@dataclass(frozen=True)
+class Signature:
+    """Who has signed a request, for what."""
+
+    access_key_id: str
+    region: str
+    service: str
+
+
+def signature_of(environ: dict[str, Any]) -> Signature | None:
+    """The signature of a WSGI request, in its head or in its address."""
+    signed = _CREDENTIAL.search(
+        environ.get("HTTP_AUTHORIZATION") or f"Credential={query_of(environ).get('X-Amz-Credential', '')}"
+    )
+    return Signature(*signed.groups()) if signed else None
+
+
+def query_of(environ: dict[str, Any]) -> dict[str, str]:
+    """The parameters in a request's address."""
+    return dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
+
+
 def describe(environ: dict[str, Any]) -> ApiCall | None:
     """The call that a WSGI request is; None if nobody of ours signed it, as moto's own endpoints.
 
     A body that had to be read is put back.
     """
-    query = dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
-    signed = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION") or f"Credential={query.get('X-Amz-Credential', '')}")
-    if signed is None or signed[1] not in _ROLES:
+    signed = signature_of(environ)
+    role = _role_of(signed.access_key_id) if signed else None
+    if signed is None or role is None:
         return None
-    role, service = signed[1], signed[2]
+    service = signed.service
     if service == "s3":
-        return _s3_call(role, environ, query)
+        return _s3_call(role, environ, query_of(environ))
     target, path = environ.get("HTTP_X_AMZ_TARGET", ""), environ.get("PATH_INFO", "")
     if target:
-        return ApiCall(role, service, target.rpartition(".")[2], _json_resource(_body(environ)))
+        return ApiCall(role, service, target.rpartition(".")[2], _json_resource(body_of(environ)))
     if cbor := _CBOR_OPERATION.match(path):
         return ApiCall(role, service, cbor[1])
     if environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
-        form = {name: values[0] for name, values in parse_qs(_body(environ).decode()).items()}
+        form = {name: values[0] for name, values in parse_qs(body_of(environ).decode()).items()}
         return ApiCall(role, service, form.get("Action", ""), form.get("TopicArn", form.get("RoleArn", "")))
     return ApiCall(role, service, f"{environ['REQUEST_METHOD']} {path}")
 
 
-def _body(environ: dict[str, Any]) -> bytes:
+def _role_of(access_key_id: str) -> str | None:
+    if access_key_id in _ROLES:
+        return access_key_id
+    session = session_of(access_key_id)
+    return session.role if session else None
+
+
+def body_of(environ: dict[str, Any]) -> bytes:
+    """The body of a request, which is put back."""
     body: bytes = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     environ["wsgi.input"] = io.BytesIO(body)
     return body
@@ -175,7 +216,7 @@ def _s3_call(role: str, environ: dict[str, Any], query: Mapping[str, str]) -> Ap
         return ApiCall(role, "s3", action, f"s3://{bucket}/{key}", (f"s3://{source}",) if source else ())
     action = _bucket_action(method, query)
     if action == "DeleteObjects":
-        keys = re.findall(r"<Key>(.*?)</Key>", _body(environ).decode())
+        keys = re.findall(r"<Key>(.*?)</Key>", body_of(environ).decode())
         first, *others = [f"s3://{bucket}/{html.unescape(key)}" for key in keys] or [f"s3://{bucket}"]
         return ApiCall(role, "s3", action, first, tuple(others))
     prefix = query.get("prefix", "") if action.startswith("List") else ""

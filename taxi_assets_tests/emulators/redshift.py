@@ -31,6 +31,7 @@ from pyiceberg.table import StaticTable
 
 from taxi_assets_tests.emulators.aws import AwsEmulator
 from taxi_assets_tests.emulators.environment import ACCOUNT, REGION, Role
+from taxi_assets_tests.emulators.iam_roles import tags_of
 from taxi_assets_tests.emulators.recording import ApiCall
 from taxi_assets_tests.emulators.redshift_wire import Statement, proxying
 from taxi_assets_tests.support.postgres import ADMIN, HOST, Postgres, write_certificate
@@ -64,8 +65,9 @@ CREATE VIEW svv_roles AS SELECT CAST(rolname AS VARCHAR) AS role_name FROM pg_ro
 CREATE TABLE svv_external_schemas (schemaname VARCHAR PRIMARY KEY, databasename VARCHAR);
 GRANT SELECT ON sys_query_history, svv_roles, svv_external_schemas TO PUBLIC;
 """
-_ROLES_BY_TAG = {Role.DASHBOARD: ("taxi_dashboard",)}
-"""What the tag RedshiftDbRoles of an IAM role says."""
+_TAG = "RedshiftDbRoles"
+_STATIC_TAGS = {role.value: "" for role in Role} | {Role.DASHBOARD.value: "taxi_dashboard"}
+"""What that tag says of those who sign with static keys, and are no role of IAM."""
 
 
 class EmulatedRedshift:
@@ -106,18 +108,18 @@ class EmulatedRedshift:
             return {"workgroup": {**made, "endpoint": endpoint, "status": "AVAILABLE"}}
         self.logins.append(call.role)
         user, password = f"IAMR:{call.role}", secrets.token_hex(8)
-        self.make_user(user, password, Role(call.role))
+        self.make_user(user, password, call.role)
         return {"dbUser": user, "dbPassword": password, "expiration": time.time() + asked["durationSeconds"]}
 
-    def make_user(self, user: str, password: str, role: Role) -> None:
+    def make_user(self, user: str, password: str, role: str) -> None:
         """Make a user, or give it another password; Dagster's may make schemas and roles, others have their tag's."""
         with self._lock:
             if not self._rows(f"SELECT 1 FROM pg_roles WHERE rolname = '{user}'"):
                 self._run(f'CREATE ROLE "{user}" LOGIN')
             self._run(f'ALTER ROLE "{user}" PASSWORD %s', password)
-            if role is Role.DAGSTER:
+            if role == Role.DAGSTER:
                 self._run(f'ALTER ROLE "{user}" CREATEROLE; GRANT CREATE ON DATABASE {self._database} TO "{user}"')
-            for granted in _ROLES_BY_TAG.get(role, ()):
+            for granted in _database_roles(role):
                 if self._rows(f"SELECT 1 FROM pg_roles WHERE rolname = '{granted}'"):
                     self._run(f'GRANT {granted} TO "{user}"')
 
@@ -284,6 +286,12 @@ class EmulatedRedshift:
         with self._lock, self._admin.cursor() as cursor:
             cursor.execute(sql)
             return list(cursor.fetchall())
+
+
+def _database_roles(role: str) -> list[str]:
+    """The roles in the database that the tag of an IAM role gives."""
+    tag = _STATIC_TAGS[role] if role in _STATIC_TAGS else tags_of(role).get(_TAG, "")
+    return [name for name in tag.split(":") if name]
 
 
 def _postgres_type(kind: pa.DataType) -> str:

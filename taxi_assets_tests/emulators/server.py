@@ -15,17 +15,19 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from werkzeug.serving import make_server
 from werkzeug.wsgi import get_input_stream
 
-from taxi_assets_tests.emulators.faults import Faults, answer
+from taxi_assets_tests.emulators.faults import AwsError, Faults, answer
 from taxi_assets_tests.emulators.recording import ApiCall, CallLog, describe
 
 
 class Application:
-    """The WSGI application: recorded, made to fail if asked to, else answered by moto."""
+    """The WSGI application: recorded, refused or made to fail if asked to, else answered by moto."""
 
     def __init__(self, calls: CallLog, faults: Faults) -> None:
         self.before: list[Callable[[ApiCall], None]] = []
         self.stand_ins: dict[str, Callable[[ApiCall, dict[str, Any]], dict[str, Any]]] = {}
         """By service, what answers a JSON call in moto's place."""
+        self.refusal: Callable[[ApiCall, dict[str, Any]], AwsError | None] = lambda _call, _environ: None
+        """The error that answers a call of somebody who may not make it."""
         self._calls = calls
         self._faults = faults
         self._moto = DomainDispatcherApplication(create_backend_app)
@@ -34,7 +36,7 @@ class Application:
         call = describe(environ)
         if call is not None:
             self._calls.add(call)
-            error = self._faults.meet(call)
+            error = self.refusal(call, environ) or self._faults.meet(call)
             if error is not None:
                 _drain(environ)
                 return answer(error, call, environ, start_response)
