@@ -167,6 +167,7 @@ def _jobs_of(settings: Settings) -> Jobs:
         code_version=running_version(),
         worker_type=settings.glue_worker_type,
         workers=settings.glue_workers,
+        log_group=settings.glue_log_group,
         timeout_minutes=settings.glue_timeout_minutes,
         poll_seconds=settings.glue_poll_seconds,
         retries=settings.glue_retries,

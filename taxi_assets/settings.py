@@ -51,7 +51,8 @@ class Settings(BaseSettings):
     (else the twelve newest), every ``watch_minutes``. The others are for the profile ``aws``: ``drop_queue_url``,
     the SQS queue that hears of files dropped into the lake's inbox; ``region``; ``glue_job_prefix`` and
     ``database_prefix``, which the names of Glue jobs and catalog databases begin with; version, worker type and
-    number of workers of the Glue jobs, what the names of their log groups begin with, their longest run in minutes, seconds between two looks at a run, how often
+    number of workers of the Glue jobs, what the names of their log groups begin with, their
+    longest run in minutes, seconds between two looks at a run, how often
     an attempt that failed for a passing cause is repeated, and the price of a DPU-hour in USD; the Redshift Serverless
     workgroup that answers queries (empty: DuckDB over S3 does) and its database, ``redshift_secret_arn``, the secret to
     log in with instead of the IAM role, ``redshift_iam_role``, by which Redshift reads the lake, its base capacity in

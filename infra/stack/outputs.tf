@@ -30,3 +30,8 @@ output "job_names" {
   description = "The Glue jobs."
   value       = module.glue.job_names
 }
+
+output "services" {
+  description = "ECS services, by a name of ours."
+  value       = merge(var.orchestrator ? module.orchestrator[0].service_names : {}, local.dashboard ? { dashboard = module.dashboard[0].service_name } : {})
+}

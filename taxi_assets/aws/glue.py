@@ -94,8 +94,8 @@ class GlueRunFailed(AwsError):
 class GlueJobs(Jobs):
     """Runs the jobs as Glue job runs named ``job_prefix`` + job, at ``workers`` workers of ``worker_type``.
 
-    ``lake`` is the lake's root in S3: messages, and Spark's event logs, go below its ``logs/``. The Glue jobs must run
-    the code ``code_version`` (empty: whatever is deployed). A job that could not be started because Glue is busy is
+    They log to ``log_group``/error and /output. ``lake`` is the lake's root in S3: messages, and Spark's event logs, go
+    below its ``logs/``. The Glue jobs must run the code ``code_version`` (empty: whatever is deployed). A job that could not be started because Glue is busy is
     tried again for ``start_minutes``; an attempt that failed for a cause that may pass is repeated up to ``retries``
     times, ``retry_seconds`` apart.
     """
@@ -107,6 +107,7 @@ class GlueJobs(Jobs):
     code_version: str
     worker_type: str
     workers: int
+    log_group: str
     timeout_minutes: int
     usd_per_dpu_hour: float
     poll_seconds: float

@@ -85,6 +85,7 @@ def jobs(**changes: Any) -> GlueJobs:
         "code_version": "",
         "worker_type": "G.2X",
         "workers": 3,
+        "log_group": "/aws-glue/jobs",
         "timeout_minutes": 60,
         "usd_per_dpu_hour": 0.44,
         "poll_seconds": 0.2,

@@ -195,7 +195,7 @@ class GlueRuns:
                     return
                 command = program.command(settings.job, run.id, settings.arguments)
                 environment = job_environment(engine_environment, program)
-                logs = JobLogs(self._client("logs", caller), run.id)
+                logs = JobLogs(self._client("logs", caller), run.id, settings.arguments)
                 run.process = JobProcess(command, folder, environment, logs)
                 run.enter("RUNNING")
                 code = run.process.wait(run.stop_wanted, lambda: settings.timeout * self.minute)

@@ -24,7 +24,9 @@ import taxi_assets
 from glue_jobs.files import split_s3
 from taxi_assets_tests.support.waiting import HANGS_AFTER
 
-_OUTPUT, _ERROR = "/aws-glue/jobs/output", "/aws-glue/jobs/error"
+_OUTPUT, _ERROR = "output", "error"
+_GROUPS = "/aws-glue/jobs"
+"""What Glue's log groups begin with unless a job has ``--custom-logGroup-prefix`` (Glue 5.0 on)."""
 _GRACE_SECONDS = 5.0
 """Between being asked to stop and being killed."""
 _LAST_WORDS_SECONDS = HANGS_AFTER
@@ -88,14 +90,15 @@ def job_environment(engine: Mapping[str, str], program: Program) -> dict[str, st
 class JobLogs:
     """The log streams of one run."""
 
-    def __init__(self, client: Any, run_id: str) -> None:
+    def __init__(self, client: Any, run_id: str, arguments: Mapping[str, str]) -> None:
         self._client = client
         self._stream = run_id
+        self._prefix = arguments.get("--custom-logGroup-prefix", _GROUPS)
         self._opened: set[str] = set()
 
-    def put(self, group: str, lines: Sequence[str]) -> None:
-        """Add ``lines`` to the run's stream in ``group``; if CloudWatch refuses them they are lost, as on AWS."""
-        now = int(time.time() * 1000)
+    def put(self, kind: str, lines: Sequence[str]) -> None:
+        """Add ``lines`` to the run's stream of ``kind``, output or error; those that CloudWatch refuses are lost, as on AWS."""
+        group, now = f"{self._prefix}/{kind}", int(time.time() * 1000)
         events = [{"timestamp": now, "message": line} for line in lines if line.strip()]
         for start in range(0, len(events), _MOST_EVENTS):
             with suppress(ClientError, BotoCoreError):

@@ -17,6 +17,8 @@ from urllib.request import urlopen
 
 import dagster as dg
 import pytest
+from dagster._core.storage.compute_log_manager import ComputeIOType
+from dagster_aws.s3 import S3ComputeLogManager
 from pyiceberg.table import TableProperties
 
 from glue_jobs.contracts import QUARANTINE, RUN_METRICS, tlc
@@ -30,9 +32,12 @@ from taxi_assets.lake.reports import read_report
 from taxi_assets.metrics.names import JOB_SECONDS, Point
 from taxi_assets.operations.health import examine
 from taxi_assets.operations.run_month import MonthResult
+from taxi_assets.presentation.answers import Answers
+from taxi_assets.presentation.report import Links, render
 from taxi_assets.sensors.dropped_files.sensor import DROPS, dropped_files
 from taxi_assets.sensors.heartbeat import last_heartbeat
 from taxi_assets.sensors.lost_jobs import stop_lost_jobs
+from taxi_assets.warehouse.resource import MemoryWarehouse
 from taxi_assets_tests.conftest import MONTH, write_source
 from taxi_assets_tests.emulators.aws import ACCOUNT, REGION, AwsEmulator, Role
 from taxi_assets_tests.emulators.environment import acting_as
@@ -236,6 +241,32 @@ def looked_after(lake: AwsLake, published: MonthResult) -> None:
         notifier_of(lake.settings.model_copy(update=changes)).send(message)
 
 
+@pytest.fixture(scope="module")
+def looked_at(lake: AwsLake, published: MonthResult) -> None:
+    """What the dashboard does: its questions, the history of a month, its report."""
+    with acting_as(lake.aws.url, Role.DASHBOARD):
+        opened = lake.open()
+        with MemoryWarehouse().open(opened) as engine:
+            reader = Answers(engine, opened).reader()
+            links = Links(lake.settings.ui_url, lake.settings.dashboard_url)
+            assert MONTH in render(reader, MONTH, links, datetime.now(timezone.utc))
+            assert reader.has_report(MONTH)
+            assert reader.report(MONTH)
+
+
+@pytest.fixture(scope="module")
+def logs_kept(lake: AwsLake, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What a run printed, as the production instance keeps it."""
+    key = ["a-run", "compute_logs", "a-step"]
+    with acting_as(lake.aws.url, Role.DAGSTER):
+        manager = S3ComputeLogManager(BUCKET, str(tmp_path_factory.mktemp("logs")), prefix="lake/logs/dagster")
+        file = Path(manager.local_manager.get_captured_local_path(key, "out"))
+        file.parent.mkdir(parents=True)
+        file.write_text("printed by a run")
+        manager.upload_to_cloud_storage(key, ComputeIOType.STDOUT)
+        assert manager.cloud_storage_has_logs(key, ComputeIOType.STDOUT)
+
+
 @pytest.mark.usefixtures(
     "published",
     "replayed",
@@ -245,6 +276,8 @@ def looked_after(lake: AwsLake, published: MonthResult) -> None:
     "raw_table_corrected",
     "old_metadata_deleted",
     "looked_after",
+    "looked_at",
+    "logs_kept",
 )
 def test_the_recorded_api_calls_of_each_role_are_those_of_the_file(lake: AwsLake) -> None:
     """All that the fixtures above did was recorded. TAXI_TESTS_WRITE_API_CALLS=1 writes the file."""

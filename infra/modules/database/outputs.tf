@@ -1,8 +1,3 @@
-output "host" {
-  description = "Where Postgres is, for DAGSTER_PG_HOST."
-  value       = aws_db_instance.this.address
-}
-
 output "environment" {
   description = "What tasks of Dagster need to know of it, but for the password."
   value = {

@@ -6,11 +6,6 @@ output "bucket" {
   depends_on = [aws_s3_bucket_versioning.this, aws_s3_bucket_policy.this]
 }
 
-output "bucket_arn" {
-  description = "ARN of the lake's bucket."
-  value       = aws_s3_bucket.this.arn
-}
-
 output "drop_queue_url" {
   description = "The queue that hears of files dropped into raw/inbox/."
   value       = aws_sqs_queue.drops.url
@@ -21,4 +16,9 @@ output "drop_queue_url" {
 output "dead_drop_queue_name" {
   description = "The queue of messages that nobody could take."
   value       = aws_sqs_queue.dead_drops.name
+}
+
+output "lifecycle" {
+  description = "The rules by which objects move and go."
+  value       = aws_s3_bucket_lifecycle_configuration.this.rule
 }

@@ -21,3 +21,8 @@ output "private_subnet_ids" {
 
   depends_on = [aws_route.nat]
 }
+
+output "nat_gateway_ids" {
+  description = "The NAT gateways."
+  value       = aws_nat_gateway.this[*].id
+}

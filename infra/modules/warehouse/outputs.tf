@@ -22,3 +22,17 @@ output "base_rpu" {
   description = "Its base capacity, for TAXI_REDSHIFT_RPU."
   value       = aws_redshiftserverless_workgroup.this.base_capacity
 }
+
+output "is_public" {
+  description = "Whether the workgroup has a public address."
+  value       = aws_redshiftserverless_workgroup.this.publicly_accessible
+}
+
+output "limits" {
+  description = "Units at least and at most, and unit-hours of a month; 0: no limit."
+  value = {
+    base_rpu          = aws_redshiftserverless_workgroup.this.base_capacity
+    max_rpu           = aws_redshiftserverless_workgroup.this.max_capacity
+    rpu_hours_a_month = sum(concat([0], aws_redshiftserverless_usage_limit.this[*].amount))
+  }
+}
