@@ -15,7 +15,7 @@ PINNED := sed -nE 's/^([^ \#].*==.*) \\$$/\1/p' requirements.lock
 IMAGE_EXTRAS := ui production redshift dashboard
 
 .DEFAULT_GOAL := help
-.PHONY: help setup spark4 demo aws-demo test lint format ui dashboard docs bench bench-queries bench-dashboard lock clean
+.PHONY: help setup spark4 demo aws-demo test lint format ui dashboard docs infra-test infra-apply-local infra-env bench bench-queries bench-dashboard lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 12
@@ -61,12 +61,13 @@ ui: setup ## the asset graph in a browser, http://127.0.0.1:3000 (LAKE=demo-lake
 dashboard: setup ## the numbers in a browser, http://127.0.0.1:8501 (LAKE=demo-lake for the demo's)
 	$(BIN)/taxi-assets dashboard --lake $(LAKE)
 
-docs: setup ## write the data dictionary, ODCS and dbt files, metrics and architecture from the code
+docs: setup ## write the dictionary, ODCS and dbt files, metrics, architecture and IAM policies from the code
 	$(BIN)/python -m taxi_assets.docs.contract_export docs/contracts
 	$(BIN)/python -m taxi_assets.docs.dictionary docs/data-dictionary.md
 	$(BIN)/python -m taxi_assets.docs.metrics_page docs/metrics.md
 	$(BIN)/python -m taxi_assets.docs.dbt_sources docs/dbt/sources.yml
 	$(BIN)/python -m taxi_assets.docs.architecture docs/architecture.md
+	$(BIN)/python -m taxi_assets.docs.iam_policies infra
 
 bench: setup ## time the jobs on Sail, JVM Spark and DuckDB (TLC=folder in the TLC's layout for real data)
 	$(BIN)/python -m taxi_assets_tests.benchmarks.stage_and_build $(if $(TLC),--source $(TLC)) $(BENCH)
@@ -76,6 +77,16 @@ bench-queries: setup ## time the warehouse's views on 36 months (LIKE=lake for m
 
 bench-dashboard: setup ## time the dashboard's pages on 36 months, in a browser, and watch its memory (LIKE=lake)
 	$(BIN)/python -m taxi_assets_tests.benchmarks.dashboard $(if $(LIKE),--like $(LIKE)) $(BENCH)
+
+infra-test: setup ## the Terraform configuration: style, schema, both profiles, policies (needs terraform)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile taxi_assets_tests/infra -m "not image" --deselect taxi_assets_tests/infra/test_applied.py
+
+infra-apply-local: setup ## the environment dev on emulated AWS: applied, a month with its roles enforced, destroyed
+	$(BIN)/python -m pytest -v taxi_assets_tests/infra/test_applied.py
+
+infra-env: ## what to eval so that taxi-assets uses an environment that was applied: ENV=dev or prod
+	@terraform -chdir=infra/envs/$(or $(ENV),dev) output -json taxi_env | $(PYTHON) -c \
+	  'import json, shlex, sys; print("\n".join(f"export {k}={shlex.quote(v)}" for k, v in json.load(sys.stdin).items()))'
 
 lock: setup ## pin the dependencies again (needs uv)
 	uv pip compile pyproject.toml --all-extras $(PIN) -o requirements.lock

@@ -158,6 +158,7 @@ module "database" {
   client_security_group_ids = { dagster = module.orchestrator[0].security_group_id }
   multi_az                  = var.multi_az
   deletion_protection       = var.protect
+  password_version          = var.database_password_version
 }
 
 locals {

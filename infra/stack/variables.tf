@@ -264,3 +264,14 @@ variable "optimized_tables" {
     error_message = "Only check_history and run_metrics."
   }
 }
+
+variable "database_password_version" {
+  description = "Raise it by one to give Dagster's Postgres a new password; then restart the tasks."
+  type        = number
+  default     = 1
+
+  validation {
+    condition     = var.database_password_version >= 1 && floor(var.database_password_version) == var.database_password_version
+    error_message = "database_password_version is a whole number from 1 on."
+  }
+}

@@ -95,9 +95,9 @@ class GlueJobs(Jobs):
     """Runs the jobs as Glue job runs named ``job_prefix`` + job, at ``workers`` workers of ``worker_type``.
 
     They log to ``log_group``/error and /output. ``lake`` is the lake's root in S3: messages, and Spark's event logs, go
-    below its ``logs/``. The Glue jobs must run the code ``code_version`` (empty: whatever is deployed). A job that could not be started because Glue is busy is
-    tried again for ``start_minutes``; an attempt that failed for a cause that may pass is repeated up to ``retries``
-    times, ``retry_seconds`` apart.
+    below its ``logs/``. The Glue jobs must run the code ``code_version`` (empty: whatever is deployed). A job that
+    could not be started because Glue is busy is tried again for ``start_minutes``; an attempt that failed for a cause
+    that may pass is repeated up to ``retries`` times, ``retry_seconds`` apart.
     """
 
     lake: str

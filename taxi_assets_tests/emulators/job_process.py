@@ -97,7 +97,7 @@ class JobLogs:
         self._opened: set[str] = set()
 
     def put(self, kind: str, lines: Sequence[str]) -> None:
-        """Add ``lines`` to the run's stream of ``kind``, output or error; those that CloudWatch refuses are lost, as on AWS."""
+        """Add ``lines`` to the run's stream of output or error; what CloudWatch refuses is lost, as on AWS."""
         group, now = f"{self._prefix}/{kind}", int(time.time() * 1000)
         events = [{"timestamp": now, "message": line} for line in lines if line.strip()]
         for start in range(0, len(events), _MOST_EVENTS):

@@ -1,0 +1,9 @@
+output "state_bucket" {
+  description = "The bucket to name at terraform init in envs/."
+  value       = aws_s3_bucket.state.id
+}
+
+output "deploy_role_arn" {
+  description = "The role that the deployment workflow takes on; empty without a repository."
+  value       = join("", aws_iam_role.github[*].arn)
+}
