@@ -137,7 +137,11 @@ def left_after_destroy(
         "topics": [one["TopicArn"] for one in aws.client("sns").list_topics()["Topics"]],
         "queues": aws.client("sqs").list_queues().get("QueueUrls", []),
         "alarms": [one["AlarmName"] for one in aws.client("cloudwatch").describe_alarms()["MetricAlarms"]],
-        "services": aws.client("ecs").list_clusters()["clusterArns"],
+        "clusters": [
+            cluster["clusterName"]
+            for cluster in aws.client("ecs").describe_clusters(clusters=["taxi"])["clusters"]
+            if cluster["status"] == "ACTIVE"  # AWS remembers a deleted one as INACTIVE
+        ],
         "postgres": [one["DBInstanceIdentifier"] for one in aws.client("rds").describe_db_instances()["DBInstances"]],
         "secrets": [one["Name"] for one in aws.client("secretsmanager").list_secrets()["SecretList"]],
         "log groups": [
