@@ -15,7 +15,7 @@ PINNED := sed -nE 's/^([^ \#].*==.*) \\$$/\1/p' requirements.lock
 IMAGE_EXTRAS := ui production redshift dashboard
 
 .DEFAULT_GOAL := help
-.PHONY: help setup spark4 demo aws-demo test lint format ui dashboard docs infra-test infra-apply-local infra-env bench bench-queries bench-dashboard lock clean
+.PHONY: help setup spark4 infra-tools demo aws-demo test lint format ui dashboard docs infra-test infra-apply-local infra-env bench bench-queries bench-dashboard lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 12
@@ -34,6 +34,13 @@ spark4: .venv-spark4/.ready ## make the environment in .venv-spark4, for jobs on
 .venv-spark4/.ready: requirements-spark4.lock
 	$(PYTHON) -m venv .venv-spark4
 	.venv-spark4/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-spark4.lock
+	@touch $@
+
+infra-tools: .venv-infra/.ready ## make the environment in .venv-infra, for what lints infra/
+
+.venv-infra/.ready: requirements-infra.lock
+	$(PYTHON) -m venv .venv-infra
+	.venv-infra/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-infra.lock
 	@touch $@
 
 demo: setup ## two synthetic months end to end
@@ -78,7 +85,7 @@ bench-queries: setup ## time the warehouse's views on 36 months (LIKE=lake for m
 bench-dashboard: setup ## time the dashboard's pages on 36 months, in a browser, and watch its memory (LIKE=lake)
 	$(BIN)/python -m taxi_assets_tests.benchmarks.dashboard $(if $(LIKE),--like $(LIKE)) $(BENCH)
 
-infra-test: setup ## the Terraform configuration: style, schema, both profiles, policies (needs terraform)
+infra-test: setup infra-tools ## the Terraform configuration: style, schema, both profiles, policies, linters (needs terraform)
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile taxi_assets_tests/infra -m "not image" --deselect taxi_assets_tests/infra/test_applied.py
 
 infra-apply-local: setup ## the environment dev on emulated AWS: applied, a month with its roles enforced, destroyed
@@ -96,6 +103,7 @@ lock: setup ## pin the dependencies again (needs uv)
 	  --constraints - $(PIN) -o infra/image/requirements.lock
 	$(PINNED) | uv pip compile infra/image/build-requirements.in --constraints - $(PIN) \
 	  -o infra/image/build-requirements.lock
+	uv pip compile requirements-infra.in $(PIN) -o requirements-infra.lock
 
 clean: ## remove the environment and the lake of the demo
-	rm -rf .venv .venv-spark4 $(DEMO_LAKE)
+	rm -rf .venv .venv-spark4 .venv-infra $(DEMO_LAKE)

@@ -2,17 +2,17 @@
 # infra/unrecorded-permissions.yaml. Not here: the roles of people, and Terraform's own (bootstrap).
 
 locals {
-  # Role to the service that takes it on.
+  # Role to the services that take it on.
   services = merge(
     {
-      dagster   = "ecs-tasks"
-      dashboard = "ecs-tasks"
-      execution = "ecs-tasks"
-      glue-job  = "glue"
+      dagster   = ["ecs-tasks"]
+      dashboard = ["ecs-tasks"]
+      execution = ["ecs-tasks"]
+      glue-job  = ["glue"]
     },
-    var.warehouse ? { redshift = "redshift" } : {},
-    var.replicate ? { replication = "s3" } : {},
-    var.optimize ? { optimizer = "glue" } : {},
+    var.warehouse ? { redshift = ["redshift", "redshift-serverless"] } : {},
+    var.replicate ? { replication = ["s3"] } : {},
+    var.optimize ? { optimizer = ["glue"] } : {},
   )
 
   # Role to its policies.
@@ -48,14 +48,19 @@ data "aws_iam_policy_document" "trust" {
 
       principals {
         type        = "Service"
-        identifiers = ["${statement.value}.amazonaws.com"]
+        identifiers = [for service in statement.value : "${service}.amazonaws.com"]
       }
 
-      # A service acts for this account alone.
-      condition {
-        test     = "StringEquals"
-        variable = "aws:SourceAccount"
-        values   = [var.account_id]
+      # ECS says for whom it acts. The others are not documented to: with the condition nobody could take the role on, and
+      # who passes it to them needs iam:PassRole in this account anyway.
+      dynamic "condition" {
+        for_each = contains(statement.value, "ecs-tasks") ? [1] : []
+
+        content {
+          test     = "StringEquals"
+          variable = "aws:SourceAccount"
+          values   = [var.account_id]
+        }
       }
     }
   }

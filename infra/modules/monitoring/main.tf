@@ -28,24 +28,13 @@ data "aws_iam_policy_document" "key" {
 
     principals {
       type        = "Service"
-      identifiers = local.publishers
-    }
-
-    condition {
-      test     = "StringEquals"
-      variable = "aws:SourceAccount"
-      values   = [var.account_id]
+      identifiers = concat(local.publishers, ["events.amazonaws.com"])
     }
   }
 }
 
 locals {
-  publishers = [
-    "cloudwatch.amazonaws.com",
-    "events.amazonaws.com",
-    "budgets.amazonaws.com",
-    "costalerts.amazonaws.com",
-  ]
+  publishers = ["cloudwatch.amazonaws.com", "budgets.amazonaws.com", "costalerts.amazonaws.com"]
 }
 
 resource "aws_kms_key" "alerts" {
@@ -80,6 +69,18 @@ data "aws_iam_policy_document" "topic" {
       test     = "StringEquals"
       variable = "aws:SourceAccount"
       values   = [var.account_id]
+    }
+  }
+
+  # EventBridge knows no conditions in the policy of a topic: with one, its messages are lost without a word.
+  statement {
+    sid       = "EventBridgePublishes"
+    actions   = ["sns:Publish"]
+    resources = [aws_sns_topic.alerts.arn]
+
+    principals {
+      type        = "Service"
+      identifiers = ["events.amazonaws.com"]
     }
   }
 
