@@ -74,6 +74,6 @@ def _message(target: Mapping[str, Any], event: Any) -> str:
     said = EventTemplateParser.parse(
         input_template=template.get("InputTemplate"),
         input_paths_map=template.get("InputPathsMap", {}),
-        event=dict(event, time=time),  # type: ignore[arg-type]
+        event=dict(event, time=time),  # type: ignore[arg-type]  # moto types its time as a number
     )
     return said if isinstance(said, str) else json.dumps(said)

@@ -52,8 +52,10 @@ def built_image() -> Iterator[Image]:
     All that buildah keeps is in a folder of its own: images and containers of this machine are not touched.
     """
     if missing := [name for name in _PROGRAMS if shutil.which(name) is None]:
+        # No pip brings them, and who changes no image needs none; CI installs them, and takes a skip for a failure.
         pytest.skip(f"{', '.join(missing)} not installed: apt-get install buildah mmdebstrap")
     if AS_ROOT and subprocess.run([*AS_ROOT, "true"], capture_output=True).returncode:
+        # Mounts and owners of files are root's; CI has it.
         pytest.skip("to make an image's file system takes root, or sudo without a password")
     folder = Path(tempfile.mkdtemp(prefix="image-"))  # not one of pytest's, which keeps them: it is gigabytes
     try:

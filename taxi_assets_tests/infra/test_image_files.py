@@ -74,6 +74,7 @@ def test_the_instances_add_to_production_and_replace_nothing(monkeypatch: pytest
         monkeypatch.setenv(name, "5432")
     taken = process_config(dagster_instance_config_schema(), together)
     assert taken.success, taken.errors
-    given = process_config(EcsRunLauncher.config_type(), added["run_launcher"]["config"])  # type: ignore[no-untyped-call]
+    config_type = EcsRunLauncher.config_type()  # type: ignore[no-untyped-call]  # dagster-aws does not annotate it
+    given = process_config(config_type, added["run_launcher"]["config"])
     assert given.value is not None, given.errors
     assert given.value["secrets_tag"] is None

@@ -53,6 +53,7 @@ class Terraform:
             self.run("init", "-input=false", *options, f"-backend={str(backend).lower()}")
         except TerraformFailed as failed:
             if plugins is None and _NO_NETWORK in " ".join(str(failed).replace("│", " ").split()):
+                # 675 MB that a laptop without a network cannot get; CI has it, and takes a skip for a failure.
                 pytest.skip("the AWS provider is not on this machine (TAXI_TEST_TF_PLUGINS) and cannot be downloaded")
             raise
 
@@ -137,6 +138,7 @@ def terraform_program() -> str:
     """The ``terraform`` on the PATH; the test is skipped if there is none."""
     program = shutil.which("terraform")
     if program is None:
+        # No pip brings it, and who changes no infrastructure needs none; CI has it, and takes a skip for a failure.
         pytest.skip("terraform is not on the PATH")
     return program
 
