@@ -7,7 +7,7 @@ DEMO_LAKE ?= demo-lake
 # Tests wait for half of their time, for programs and for each other: 23 of 54 minutes of two cores were the processor's.
 JOBS ?= $(shell $(PYTHON) -c 'import os; print(2 + (os.cpu_count() or 1))')
 # Tests that start a program of another kind, or many processes, are more than half of the time of all.
-ALONE := not (jvm or spark4 or browser or daemon or emulator or image or postgres)
+ALONE := not (jvm or spark4 or browser or daemon or emulator or image or linters or postgres)
 PIN := --universal --python-version 3.10 --generate-hashes --no-annotate --no-strip-extras --no-emit-index-url \
   --no-emit-find-links --custom-compile-command "make lock"
 PINNED := sed -nE 's/^([^ \#].*==.*) \\$$/\1/p' requirements.lock

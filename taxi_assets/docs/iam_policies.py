@@ -18,6 +18,8 @@ from typing import Any
 
 import yaml
 
+from taxi_assets.metrics.names import NAMESPACE
+
 _RECORDED, _UNRECORDED = "api-calls.json", "unrecorded-permissions.yaml"
 _HERE = "${region}:${account_id}"
 _GLUE = "arn:${partition}:glue:" + _HERE
@@ -28,12 +30,11 @@ _NAME, _DATABASES = "taxi-", "taxi_"
 
 @dataclass(frozen=True)
 class Permission:
-    """One IAM action on resources, all under the same conditions; ``reason`` is empty for a recorded call."""
+    """One IAM action on resources; ``conditions`` is the JSON of what it is allowed under."""
 
     action: str
     resources: tuple[str, ...]
-    conditions: str = "{}"
-    reason: str = ""
+    conditions: str
 
 
 def permissions(infra: Path) -> dict[str, list[Permission]]:
@@ -41,10 +42,10 @@ def permissions(infra: Path) -> dict[str, list[Permission]]:
     found: dict[str, list[Permission]] = {}
     for role, actions in json.loads((infra / _RECORDED).read_text()).items():
         for action, kinds in actions.items():
-            found.setdefault(role.replace("_", "-"), []).extend(_of(action, kinds, {}, ""))
+            found.setdefault(role.replace("_", "-"), []).extend(_of(action, kinds, {}))
     for entry in yaml.safe_load((infra / _UNRECORDED).read_text()):
         for action in entry["actions"]:
-            given = _of(action, entry["resources"], entry.get("conditions", {}), entry["reason"])
+            given = _of(action, entry["resources"], entry.get("conditions", {}))
             found.setdefault(entry["policy"], []).extend(given)
     return found
 
@@ -77,18 +78,18 @@ def render(allowed: list[Permission]) -> str:
     )
 
 
-def _of(action: str, kinds: list[str], conditions: dict[str, Any], reason: str) -> Iterator[Permission]:
+def _of(action: str, kinds: list[str], conditions: dict[str, Any]) -> Iterator[Permission]:
     """What ``action`` on these kinds of resources is in IAM's words."""
     folders = [kind.removeprefix("s3://LAKE/") for kind in kinds if kind.startswith("s3://LAKE/")]
     if action == "s3:ListBucket" and folders:
         # The bucket is the resource; which folder is a condition.
         under = {"StringLike": {"s3:prefix": sorted(pattern for name in folders for pattern in (name, f"{name}/*"))}}
-        yield Permission(action, ("arn:${partition}:s3:::${bucket}",), json.dumps({**conditions, **under}), reason)
+        yield Permission(action, ("arn:${partition}:s3:::${bucket}",), json.dumps({**conditions, **under}))
         return
     if action == "cloudwatch:PutMetricData":  # has no resource, but a namespace
-        conditions = {"StringEquals": {"cloudwatch:namespace": "TaxiAssets"}}
+        conditions = {"StringEquals": {"cloudwatch:namespace": NAMESPACE}}
     resources = tuple(arn for kind in kinds for arn in _arns(action, kind))
-    yield Permission(action, resources, json.dumps(conditions), reason)
+    yield Permission(action, resources, json.dumps(conditions))
 
 
 def _arns(action: str, kind: str) -> list[str]:

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 TOOLS = ROOT / ".venv-infra" / "bin"
 
 pytestmark = [
-    pytest.mark.emulator,  # not one, but as slow: it reads rules for every kind of resource
+    pytest.mark.linters,
     # Hundreds of megabytes that only who changes infra/ needs; CI makes them, and takes a skip for a failure.
     pytest.mark.skipif(not TOOLS.exists(), reason="the linters are in .venv-infra: make infra-tools"),
 ]
