@@ -1,6 +1,6 @@
 # What has to be there before the environments: a bucket for Terraform's state, and a role for the workflow that deploys.
-# Not here: anything of the lakehouse (envs/). The state of this configuration stays where it was applied: it is three
-# resources that can be imported.
+# Not here: anything of the lakehouse (envs/). The state of this configuration stays where it was applied: it is a
+# bucket and a role, which can be imported.
 
 provider "aws" {
   region = var.region
@@ -16,88 +16,13 @@ provider "aws" {
 
 data "aws_caller_identity" "current" {}
 
-resource "aws_s3_bucket" "state" {
-  bucket = "taxi-terraform-${data.aws_caller_identity.current.account_id}-${var.region}"
+# S3 deletes no bucket that has anything in it.
+module "state" {
+  source = "../modules/bucket"
 
-  lifecycle {
-    prevent_destroy = true
-  }
-}
-
-resource "aws_s3_bucket_versioning" "state" {
-  bucket = aws_s3_bucket.state.id
-
-  versioning_configuration {
-    status = "Enabled"
-  }
-}
-
-resource "aws_s3_bucket_server_side_encryption_configuration" "state" {
-  bucket = aws_s3_bucket.state.id
-
-  rule {
-    apply_server_side_encryption_by_default {
-      sse_algorithm = "AES256"
-    }
-  }
-}
-
-resource "aws_s3_bucket_public_access_block" "state" {
-  bucket                  = aws_s3_bucket.state.id
-  block_public_acls       = true
-  block_public_policy     = true
-  ignore_public_acls      = true
-  restrict_public_buckets = true
-}
-
-resource "aws_s3_bucket_lifecycle_configuration" "state" {
-  bucket = aws_s3_bucket.state.id
-
-  rule {
-    id     = "leftovers"
-    status = "Enabled"
-
-    filter {
-      prefix = ""
-    }
-
-    abort_incomplete_multipart_upload {
-      days_after_initiation = 7
-    }
-
-    noncurrent_version_expiration {
-      noncurrent_days = 90
-    }
-  }
-
-  depends_on = [aws_s3_bucket_versioning.state]
-}
-
-data "aws_iam_policy_document" "state" {
-  statement {
-    sid       = "DenyWithoutTls"
-    effect    = "Deny"
-    actions   = ["s3:*"]
-    resources = [aws_s3_bucket.state.arn, "${aws_s3_bucket.state.arn}/*"]
-
-    principals {
-      type        = "*"
-      identifiers = ["*"]
-    }
-
-    condition {
-      test     = "Bool"
-      variable = "aws:SecureTransport"
-      values   = ["false"]
-    }
-  }
-}
-
-resource "aws_s3_bucket_policy" "state" {
-  bucket = aws_s3_bucket.state.id
-  policy = data.aws_iam_policy_document.state.json
-
-  depends_on = [aws_s3_bucket_public_access_block.state]
+  bucket          = "taxi-terraform-${data.aws_caller_identity.current.account_id}-${var.region}"
+  force_destroy   = false
+  noncurrent_days = 90
 }
 
 # --- the workflow that deploys, without a key that could be lost

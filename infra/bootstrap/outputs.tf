@@ -1,6 +1,6 @@
 output "state_bucket" {
   description = "The bucket to name at terraform init in envs/."
-  value       = aws_s3_bucket.state.id
+  value       = module.state.bucket
 }
 
 output "deploy_role_arn" {

@@ -72,12 +72,22 @@ def test_every_variable_is_used_and_every_output_described(module: Path) -> None
 
 
 def test_every_output_of_a_module_is_used() -> None:
-    text = "\n".join(path.read_text() for path in (INFRA / "stack").rglob("*") if path.suffix in (".tf", ".hcl"))
     for module in (INFRA / "modules").iterdir():
-        used = {
-            name for name in blocks(module, "output") if re.search(rf"module\.{module.name}(\[0\])?\.{name}\b", text)
-        }
+        used = {name for name in blocks(module, "output") for caller in MODULES if is_used(name, module, caller)}
         assert used == set(blocks(module, "output")), module.name
+
+
+def is_used(output: str, module: Path, caller: Path) -> bool:
+    """Whether ``caller`` reads an output of ``module``, in its tests at least."""
+    calls = [name for name, inside in blocks(caller, "module").items() if f'/{module.name}"' in inside]
+    text = "\n".join(path.read_text() for path in caller.rglob("*") if path.suffix in (".tf", ".hcl"))
+    # A call for each of many is looped over: `for service in module.service : service.name`.
+    looped = {name: re.findall(rf"(\w+) in module\.{name} :", text) for name in calls}
+    return any(
+        re.search(rf"module\.{name}(\[[^]]+\])?\.{output}\b", text)
+        or any(re.search(rf"\b{one}\.{output}\b", text) for one in looped[name])
+        for name in calls
+    )
 
 
 def test_the_environments_make_every_provider_tag_what_it_makes() -> None:

@@ -196,6 +196,7 @@ def test_no_variable_of_the_build_is_in_the_image(image: Image) -> None:
         "HOME",
         "PYTHONUNBUFFERED",
         "DAGSTER_HOME",
+        "DAGSTER_GRPC_SHUTDOWN_GRACE_PERIOD",
         "DAGSTER_CODE_SERVER_HOST",
         "DAGSTER_CODE_SERVER_PORT",
     }

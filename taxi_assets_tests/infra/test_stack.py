@@ -41,7 +41,7 @@ def test_both_profiles_are_what_their_tests_say(stack: Terraform) -> None:
 
 
 FAULTS = (
-    ("modules/lake/main.tf", 'archive = "GLACIER_IR"', 'archive = "GLACIER"', "Glacier Instant Retrieval after 90"),
+    ("modules/lake/main.tf", "GLACIER_IR  = var", "GLACIER     = var", "Glacier Instant Retrieval after 90"),
     ("modules/warehouse/main.tf", "accessible  = false", "accessible  = true", "The warehouse has no public address"),
     ("stack/main.tf", "var.monthly_budget_usd, 50", "var.monthly_budget_usd, 60", "The budget is 50 USD"),
     ("stack/main.tf", "local.small ? 4 : 32", "local.small ? 8 : 32", "Redshift has 4 to 32 units"),

@@ -5,10 +5,10 @@ output "security_group_id" {
 
 output "service_name" {
   description = "Its ECS service."
-  value       = aws_ecs_service.this.name
+  value       = module.service.name
 }
 
 output "address" {
   description = "Where it is, as those in the VPC see it; empty without a load balancer."
-  value       = join("", aws_lb.this[*].dns_name)
+  value       = module.service.address
 }

@@ -1,9 +1,6 @@
 output "bucket" {
   description = "Name of the lake's bucket."
-  value       = aws_s3_bucket.this.id
-
-  # Who writes needs a bucket that keeps versions.
-  depends_on = [aws_s3_bucket_versioning.this, aws_s3_bucket_policy.this]
+  value       = module.bucket.bucket
 }
 
 output "drop_queue_url" {
@@ -20,5 +17,5 @@ output "dead_drop_queue_name" {
 
 output "lifecycle" {
   description = "The rules by which objects move and go."
-  value       = aws_s3_bucket_lifecycle_configuration.this.rule
+  value       = module.bucket.lifecycle
 }

@@ -318,85 +318,16 @@ resource "aws_cloudwatch_dashboard" "this" {
 
 # --- who changed what
 
-resource "aws_s3_bucket" "trail" {
-  count = var.trail ? 1 : 0
-
-  bucket        = "${var.bucket}-trail"
-  force_destroy = var.force_destroy
-}
-
-resource "aws_s3_bucket_versioning" "trail" {
-  count = var.trail ? 1 : 0
-
-  bucket = aws_s3_bucket.trail[0].id
-
-  versioning_configuration {
-    status = "Enabled"
-  }
-}
-
-resource "aws_s3_bucket_server_side_encryption_configuration" "trail" {
-  count = var.trail ? 1 : 0
-
-  bucket = aws_s3_bucket.trail[0].id
-
-  rule {
-    apply_server_side_encryption_by_default {
-      sse_algorithm = "AES256"
-    }
-  }
-}
-
-resource "aws_s3_bucket_public_access_block" "trail" {
-  count = var.trail ? 1 : 0
-
-  bucket                  = aws_s3_bucket.trail[0].id
-  block_public_acls       = true
-  block_public_policy     = true
-  ignore_public_acls      = true
-  restrict_public_buckets = true
-}
-
-resource "aws_s3_bucket_lifecycle_configuration" "trail" {
-  count = var.trail ? 1 : 0
-
-  bucket = aws_s3_bucket.trail[0].id
-
-  rule {
-    id     = "expiry"
-    status = "Enabled"
-
-    filter {
-      prefix = ""
-    }
-
-    expiration {
-      days = 365
-    }
-
-    noncurrent_version_expiration {
-      noncurrent_days = 30
-    }
-
-    abort_incomplete_multipart_upload {
-      days_after_initiation = 7
-    }
-  }
-
-  depends_on = [aws_s3_bucket_versioning.trail]
-}
-
 locals {
-  trail_arn = "arn:${var.partition}:cloudtrail:${var.region}:${var.account_id}:trail/${var.name}"
+  trail_arn    = "arn:${var.partition}:cloudtrail:${var.region}:${var.account_id}:trail/${var.name}"
+  trail_bucket = "${var.bucket}-trail"
 }
 
 data "aws_iam_policy_document" "trail" {
-  count = var.trail ? 1 : 0
-
   statement {
     sid       = "TrailLooks"
     actions   = ["s3:GetBucketAcl"]
-    resources = [aws_s3_bucket.trail[0].arn]
+    resources = ["arn:${var.partition}:s3:::${local.trail_bucket}"]
 
     principals {
       type        = "Service"
@@ -413,7 +344,7 @@ data "aws_iam_policy_document" "trail" {
   statement {
     sid       = "TrailWrites"
     actions   = ["s3:PutObject"]
-    resources = ["${aws_s3_bucket.trail[0].arn}/AWSLogs/${var.account_id}/*"]
+    resources = ["arn:${var.partition}:s3:::${local.trail_bucket}/AWSLogs/${var.account_id}/*"]
 
     principals {
       type        = "Service"
@@ -432,40 +363,23 @@ data "aws_iam_policy_document" "trail" {
       values   = ["bucket-owner-full-control"]
     }
   }
-
-  statement {
-    sid       = "DenyWithoutTls"
-    effect    = "Deny"
-    actions   = ["s3:*"]
-    resources = [aws_s3_bucket.trail[0].arn, "${aws_s3_bucket.trail[0].arn}/*"]
-
-    principals {
-      type        = "*"
-      identifiers = ["*"]
-    }
-
-    condition {
-      test     = "Bool"
-      variable = "aws:SecureTransport"
-      values   = ["false"]
-    }
-  }
 }
 
-resource "aws_s3_bucket_policy" "trail" {
-  count = var.trail ? 1 : 0
+module "trail_bucket" {
+  source = "../bucket"
+  count  = var.trail ? 1 : 0
 
-  bucket = aws_s3_bucket.trail[0].id
-  policy = data.aws_iam_policy_document.trail[0].json
-
-  depends_on = [aws_s3_bucket_public_access_block.trail]
+  bucket           = local.trail_bucket
+  force_destroy    = var.force_destroy
+  expirations      = { "" = 365 }
+  policy_documents = [data.aws_iam_policy_document.trail.json]
 }
 
 resource "aws_cloudtrail" "this" {
   count = var.trail ? 1 : 0
 
   name                          = var.name
-  s3_bucket_name                = aws_s3_bucket.trail[0].id
+  s3_bucket_name                = module.trail_bucket[0].bucket
   enable_log_file_validation    = true
   include_global_service_events = true
   is_multi_region_trail         = true
@@ -479,8 +393,6 @@ resource "aws_cloudtrail" "this" {
       values = ["arn:${var.partition}:s3:::${var.bucket}/"]
     }
   }
-
-  depends_on = [aws_s3_bucket_policy.trail]
 }
 
 # --- what containers print

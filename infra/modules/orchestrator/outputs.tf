@@ -10,10 +10,10 @@ output "security_group_id" {
 
 output "service_names" {
   description = "The services, by a name of ours."
-  value       = { for name, service in aws_ecs_service.this : name => service.name }
+  value       = { for name, service in module.service : name => service.name }
 }
 
 output "address" {
   description = "Where Dagster's pages are, as those in the VPC see them; empty without a load balancer."
-  value       = join("", aws_lb.this[*].dns_name)
+  value       = join("", [for service in module.service : service.address])
 }
