@@ -31,7 +31,8 @@ def health(lake: str | None, as_json: bool) -> None:
       taxi-assets health
       taxi-assets health --json | jq '.[] | select(.level == "fail")'
     """
-    from taxi_assets.operations.health import Level, examine
+    from taxi_assets.operations.health.examine import examine
+    from taxi_assets.operations.health.finding import Level
 
     found = examine(settings_of(lake, None), datetime.now(timezone.utc))
     lines = [replace(line, repair=pasteable(line.repair)) for line in found]

@@ -30,7 +30,7 @@ from taxi_assets.lake.catalog_check import bring_up_to_date
 from taxi_assets.lake.publishing import Publication
 from taxi_assets.lake.reports import read_report
 from taxi_assets.metrics.names import JOB_SECONDS, Point
-from taxi_assets.operations.health import examine
+from taxi_assets.operations.health.examine import examine
 from taxi_assets.operations.run_month import MonthResult
 from taxi_assets.presentation.answers import Answers
 from taxi_assets.presentation.report import Links, render

@@ -25,7 +25,8 @@ from taxi_assets.lake.catalog import partition_spec
 from taxi_assets.lake.catalog_check import check_catalog
 from taxi_assets.lake.lake import Lake
 from taxi_assets.metrics.names import METRICS, NAMESPACE
-from taxi_assets.operations.health import Level, examine
+from taxi_assets.operations.health.examine import examine
+from taxi_assets.operations.health.finding import Level
 from taxi_assets.operations.run_month import MonthResult
 from taxi_assets.presentation.wording import month_name
 from taxi_assets.sensors.heartbeat import last_heartbeat

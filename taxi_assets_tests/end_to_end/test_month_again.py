@@ -13,7 +13,9 @@ from glue_jobs.contracts import FILES, MONTHLY_TABLES, QUARANTINE, TRIPS, tlc
 from glue_jobs.sources.synthetic import make_month
 from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.status import lake_status
-from taxi_assets.operations.health import Level, Subject, months_fit_together
+from taxi_assets.operations.health.finding import Level
+from taxi_assets.operations.health.lake import months_fit_together
+from taxi_assets.operations.health.subject import Subject
 from taxi_assets.operations.run_month import MonthResult
 from taxi_assets.settings import Settings
 from taxi_assets_tests.conftest import MONTH, on_three_days

@@ -25,9 +25,19 @@ from taxi_assets.cli.main import main
 from taxi_assets.definitions import MONTH_JOB
 from taxi_assets.jobs.code import build
 from taxi_assets.lake.lake import Lake
-from taxi_assets.operations import health
 from taxi_assets.operations.dagster_instance import dagster_home
-from taxi_assets.operations.health import Finding, Level, Subject, examine
+from taxi_assets.operations.health.aws import glue_jobs_have_this_code, glue_runs_ended_well, no_alarm_rings
+from taxi_assets.operations.health.daemon import daemon_beats, heart_beats
+from taxi_assets.operations.health.examine import examine
+from taxi_assets.operations.health.finding import Finding, Level
+from taxi_assets.operations.health.lake import (
+    contracts_catalog_and_files_agree,
+    data_is_fresh,
+    months_fit_together,
+    warehouse_answers,
+)
+from taxi_assets.operations.health.runs import LONGEST_RUN, runs_succeeded
+from taxi_assets.operations.health.subject import Ask, Subject
 from taxi_assets.operations.run_month import MonthResult
 from taxi_assets.settings import Profile, Settings
 from taxi_assets_tests.conftest import MONTH, on_postgres, write_source
@@ -52,7 +62,7 @@ def levels(settings: Settings, now: datetime = SOON_AFTER) -> dict[str, list[Lev
     return found
 
 
-def findings(ask: health.Ask, settings: Settings, now: datetime = SOON_AFTER) -> Sequence[Finding]:
+def findings(ask: Ask, settings: Settings, now: datetime = SOON_AFTER) -> Sequence[Finding]:
     subject = Subject(settings, now)
     with subject.until_the_end:
         return ask(subject)
@@ -90,7 +100,7 @@ def test_a_lake_that_is_well_is_ok_but_for_the_daemon_that_a_laptop_need_not_hav
         "daemon": [WARN],
         "heartbeat": [WARN],
     }
-    [daemon] = findings(health.daemon_beats, settings)
+    [daemon] = findings(daemon_beats, settings)
     assert daemon.found == "the daemon has never run on this instance"
     assert "make ui" in daemon.repair
 
@@ -106,7 +116,7 @@ def test_a_month_that_is_due_is_a_failure_where_months_are_to_come_by_themselves
     published: tuple[Path, MonthResult], watch: bool, level: Level
 ) -> None:
     settings = Settings(lake=str(published[0]), watch=watch)
-    [found] = findings(health.data_is_fresh, settings, LATER)
+    [found] = findings(data_is_fresh, settings, LATER)
     assert found.level is level
     assert found.found == "newest whole month 2024-02, ended 122 days ago; due since: 2024-03"
     assert "backfill --from 2024-03 --to 2024-03" in found.repair
@@ -115,8 +125,8 @@ def test_a_month_that_is_due_is_a_failure_where_months_are_to_come_by_themselves
 def test_the_last_day_before_a_month_is_due_is_not_stale(published: tuple[Path, MonthResult]) -> None:
     settings = Settings(lake=str(published[0]), watch=True)
     due = datetime(2024, 4, 1, tzinfo=timezone.utc) + timedelta(days=70)  # March ended, and 63 + 7 days passed
-    assert [found.level for found in findings(health.data_is_fresh, settings, due - timedelta(minutes=1))] == [OK]
-    assert [found.level for found in findings(health.data_is_fresh, settings, due)] == [FAIL]
+    assert [found.level for found in findings(data_is_fresh, settings, due - timedelta(minutes=1))] == [OK]
+    assert [found.level for found in findings(data_is_fresh, settings, due)] == [FAIL]
 
 
 @pytest.fixture
@@ -153,7 +163,7 @@ def test_a_live_file_that_is_not_as_published_is_named(
     own_lake: tuple[Path, Settings], live_file: Path, damage: Callable[[Path], None], complaint: str
 ) -> None:
     damage(live_file)
-    [found] = findings(health.contracts_catalog_and_files_agree, own_lake[1])
+    [found] = findings(contracts_catalog_and_files_agree, own_lake[1])
     assert found.level is FAIL
     assert str(live_file) in found.found
     assert complaint in found.found
@@ -169,13 +179,13 @@ def test_a_table_that_sql_cannot_read_whole_is_named(
     [file] = map(Path, Lake.in_folder(own_lake[0]).publisher.files(CURATED_TABLES["daily_metrics"]))
     shutil.copy(file, tmp_path / "good.parquet")
     damage(file)
-    found = findings(health.warehouse_answers, own_lake[1])
+    found = findings(warehouse_answers, own_lake[1])
     shutil.copy(tmp_path / "good.parquet", file)
     assert [one.level for one in found] == [FAIL]
     assert found[0].found.startswith("curated.daily_metrics: ")
     assert said in found[0].found
     assert "catalog check" in found[0].repair
-    assert [one.level for one in findings(health.warehouse_answers, own_lake[1])] == [OK]
+    assert [one.level for one in findings(warehouse_answers, own_lake[1])] == [OK]
 
 
 def test_many_files_of_one_fault_are_one_line(own_lake: tuple[Path, Settings]) -> None:
@@ -183,7 +193,7 @@ def test_many_files_of_one_fault_are_one_line(own_lake: tuple[Path, Settings]) -
     for file in files:
         file.rename(file.with_suffix(".away"))
     try:
-        [found] = findings(health.contracts_catalog_and_files_agree, own_lake[1])
+        [found] = findings(contracts_catalog_and_files_agree, own_lake[1])
     finally:
         for file in files:
             file.with_suffix(".away").rename(file)
@@ -196,12 +206,12 @@ def test_tables_of_another_staging_are_named_and_only_a_warning_while_a_run_is_o
     settings = Settings(lake=str(tmp_path / "lake"))
     assert run(tmp_path / "lake", few_days).succeeded
     assert run(tmp_path / "lake", few_days, tables=["daily_metrics"]).succeeded
-    found = findings(health.months_fit_together, settings)
+    found = findings(months_fit_together, settings)
     assert [(one.level, one.repair) for one in found] == [(FAIL, f"taxi-assets run --month {MONTH}")] * 4
     assert f"{MONTH}: location_analytics was computed from another version of staging" in [one.found for one in found]
     with dg.DagsterInstance.from_config(str(dagster_home(settings))) as instance:
         instance.add_run(dg.DagsterRun(MONTH_JOB, tags={"dagster/partition": MONTH}, status=DagsterRunStatus.STARTED))
-    found = findings(health.months_fit_together, settings)
+    found = findings(months_fit_together, settings)
     assert [(one.level, one.repair) for one in found] == [(WARN, "wait for it")] * 4
 
 
@@ -246,7 +256,7 @@ class Log:
     def findings(self, now: datetime = SOON_AFTER) -> Sequence[Finding]:
         subject = Subject(Settings(), now)
         subject.__dict__["instance"] = self.instance
-        return health.runs_succeeded(subject)
+        return runs_succeeded(subject)
 
     @property
     def levels(self) -> list[Level]:
@@ -344,7 +354,7 @@ def test_a_failed_month_whose_next_run_is_on_its_way_is_a_warning(log: Log) -> N
 def test_a_run_whose_process_was_killed_is_not_waited_for(log: Log) -> None:
     log.add(FAILED, EVERYTHING)
     log.add(DagsterRunStatus.STARTED, EVERYTHING)  # for ever
-    half_a_day_later = datetime.now(timezone.utc) + health.LONGEST_RUN + timedelta(minutes=1)
+    half_a_day_later = datetime.now(timezone.utc) + LONGEST_RUN + timedelta(minutes=1)
     assert [found.level for found in log.findings(half_a_day_later)] == [FAIL]
 
 
@@ -358,19 +368,19 @@ def test_a_daemon_that_has_fallen_silent_is_a_failure_where_months_are_to_come_b
 
     now = datetime.now(timezone.utc)
     beat((now - timedelta(days=1)).timestamp())
-    [silent] = findings(health.daemon_beats, Settings(lake=own_lake[1].lake, watch=True), now)
+    [silent] = findings(daemon_beats, Settings(lake=own_lake[1].lake, watch=True), now)
     assert silent.level is FAIL
     assert f"the last sign was {now - timedelta(days=1):%Y-%m-%d %H:%M}" in silent.found
-    assert [found.level for found in findings(health.daemon_beats, own_lake[1], now)] == [WARN]
+    assert [found.level for found in findings(daemon_beats, own_lake[1], now)] == [WARN]
     beat(now.timestamp())
-    assert [found.level for found in findings(health.daemon_beats, own_lake[1], now)] == [OK]
+    assert [found.level for found in findings(daemon_beats, own_lake[1], now)] == [OK]
 
 
 def test_a_heartbeat_that_stopped_or_is_of_other_code_is_named(own_lake: tuple[Path, Settings]) -> None:
     watched = Settings(lake=own_lake[1].lake, watch=True)
 
     def found(settings: Settings) -> tuple[Level, str]:
-        [one] = findings(health.heart_beats, settings)
+        [one] = findings(heart_beats, settings)
         return one.level, one.found
 
     assert found(watched) == (FAIL, "there was never one")
@@ -467,13 +477,13 @@ def on_aws(aws: AwsEmulator) -> Settings:
 
 
 def test_glue_jobs_must_exist_and_have_this_code(aws: AwsEmulator, on_aws: Settings) -> None:
-    not_deployed = findings(health.glue_jobs_have_this_code, on_aws)
+    not_deployed = findings(glue_jobs_have_this_code, on_aws)
     assert [found.level for found in not_deployed] == [FAIL] * len(JOBS)
     assert "taxi-stage-trips has code of nobody, this checkout is" in not_deployed[1].found
     assert "taxi-assets deploy" in not_deployed[1].repair
     deploy(on_aws)
-    assert [found.level for found in findings(health.glue_jobs_have_this_code, on_aws)] == [OK]
-    others = findings(health.glue_jobs_have_this_code, on_aws.model_copy(update={"glue_job_prefix": "other-"}))
+    assert [found.level for found in findings(glue_jobs_have_this_code, on_aws)] == [OK]
+    others = findings(glue_jobs_have_this_code, on_aws.model_copy(update={"glue_job_prefix": "other-"}))
     assert others[0].found == "other-ingest-raw does not exist"
     assert "Terraform" in others[0].repair
 
@@ -492,22 +502,22 @@ def test_a_glue_run_that_failed_is_named_until_a_good_one_of_its_month_followed(
     now = datetime.now(timezone.utc)
     end_one("TIMEOUT", "2024-01")
     end_one("FAILED", "2024-02")
-    february, january = findings(health.glue_runs_ended_well, on_aws, now)
+    february, january = findings(glue_runs_ended_well, on_aws, now)
     assert (february.level, january.level) == (FAIL, FAIL)
     assert february.found.startswith("2024-02: Glue job taxi-stage-trips, run jr_")
     assert february.found.endswith("FAILED: it broke")
     assert "TAXI_GLUE_TIMEOUT_MINUTES" in january.repair
     assert "console.aws.amazon.com" in january.repair
     end_one("SUCCEEDED", "2024-01")
-    assert len(findings(health.glue_runs_ended_well, on_aws, now)) == 1
-    [old] = findings(health.glue_runs_ended_well, on_aws, now + timedelta(days=2))
+    assert len(findings(glue_runs_ended_well, on_aws, now)) == 1
+    [old] = findings(glue_runs_ended_well, on_aws, now + timedelta(days=2))
     assert old.level is OK
 
 
 def test_an_alarm_that_rings_is_named_with_its_reason_and_what_it_says_to_do(
     aws: AwsEmulator, on_aws: Settings
 ) -> None:
-    assert [found.level for found in findings(health.no_alarm_rings, on_aws)] == [WARN]
+    assert [found.level for found in findings(no_alarm_rings, on_aws)] == [WARN]
     cloudwatch = aws.client("cloudwatch")
     alarm = {
         "Namespace": "TaxiAssets",
@@ -520,10 +530,10 @@ def test_an_alarm_that_rings_is_named_with_its_reason_and_what_it_says_to_do(
     }
     for name, description in (("taxi-months-behind", "see the runbook"), ("taxi-other", ""), ("not-ours", "")):
         cloudwatch.put_metric_alarm(AlarmName=name, AlarmDescription=description, **alarm)
-    assert [found.level for found in findings(health.no_alarm_rings, on_aws)] == [OK]
+    assert [found.level for found in findings(no_alarm_rings, on_aws)] == [OK]
     for name in ("taxi-months-behind", "taxi-other", "not-ours"):
         cloudwatch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="2 is not less than 1")
-    months, other = findings(health.no_alarm_rings, on_aws)
+    months, other = findings(no_alarm_rings, on_aws)
     assert (months.level, months.found) == (FAIL, "taxi-months-behind: 2 is not less than 1")
     assert months.repair == "see the runbook"
     assert other.repair.endswith("#alarmsV2:alarm/taxi-other")

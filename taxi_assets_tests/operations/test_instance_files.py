@@ -12,7 +12,7 @@ from dagster._core.instance.ref import InstanceRef
 
 import taxi_assets
 from taxi_assets.operations.dagster_instance import dagster_home
-from taxi_assets.operations.health import LONGEST_RUN
+from taxi_assets.operations.health.runs import LONGEST_RUN
 from taxi_assets.settings import Settings
 
 FILES = Path(taxi_assets.__file__).parent / "operations" / "instance"

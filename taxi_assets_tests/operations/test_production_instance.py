@@ -27,7 +27,10 @@ from taxi_assets.asset_keys import RAW_TRIPS, STAGING_TRIPS, asset_key
 from taxi_assets.assets.specs import RUNS_POOL
 from taxi_assets.cli.main import main
 from taxi_assets.definitions import build_definitions
-from taxi_assets.operations.health import Level, Subject, answer, daemon_beats
+from taxi_assets.operations.health.daemon import daemon_beats
+from taxi_assets.operations.health.examine import answer
+from taxi_assets.operations.health.finding import Level
+from taxi_assets.operations.health.subject import Subject
 from taxi_assets.partitions import MONTHS
 from taxi_assets.schedules.verify_published import VERIFY_JOB
 from taxi_assets.sensors.lost_jobs import stop_lost_jobs

@@ -21,9 +21,10 @@ from taxi_assets.cli.output import INTERRUPTED
 from taxi_assets.definitions import MONTH_JOB
 from taxi_assets.lake.lake import Lake
 from taxi_assets.lost_runs import is_lost, known_to_live, report_lost
-from taxi_assets.operations import health
 from taxi_assets.operations.dagster_instance import dagster_home
-from taxi_assets.operations.health import Finding, Level, Subject
+from taxi_assets.operations.health.finding import Finding, Level
+from taxi_assets.operations.health.runs import runs_succeeded
+from taxi_assets.operations.health.subject import Subject
 from taxi_assets.operations.run_month import MonthResult
 from taxi_assets.settings import Settings
 from taxi_assets_tests.conftest import MONTH
@@ -42,7 +43,7 @@ _SIGNALS_AND_WAITS = """        import os, signal
 def runs(settings: Settings) -> list[Finding]:
     subject = Subject(settings, datetime.now(timezone.utc))
     with subject.until_the_end:
-        return list(health.runs_succeeded(subject))
+        return list(runs_succeeded(subject))
 
 
 def is_alive(pid: int) -> bool:
