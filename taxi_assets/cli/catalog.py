@@ -28,10 +28,10 @@ from taxi_assets.cli.output import err, folding_table, out, pasteable
 @click.option("--to", "version", metavar="VERSION", help="Version to put back.  [default: the one before the live one]")
 @lake_option
 def rollback(table: str, month: str, version: str | None, lake: str | None) -> None:
-    """Put an earlier version of MONTH of TABLE back, as a new commit; nothing is deleted.
+    """Make an earlier version of a table's month live again. It is a new commit; nothing is deleted.
 
-    TABLE is daily_metrics, curated.daily_metrics, staging.trips … Trips and quarantine go together, because
-    together they account for every row of the source.
+    TABLE is a name such as daily_metrics, curated.daily_metrics or staging.trips. Trips and quarantine are rolled
+    back together, because together they account for every row of the source.
 
     \b
       taxi-assets rollback daily_metrics 2024-02
@@ -52,7 +52,7 @@ def rollback(table: str, month: str, version: str | None, lake: str | None) -> N
 
 @click.group()
 def catalog() -> None:
-    """The tables as the catalog knows them."""
+    """Check, repair, maintain or move the Iceberg tables."""
 
 
 @catalog.command()
@@ -102,10 +102,10 @@ def update(lake: str | None) -> None:
 @catalog.command()
 @lake_option
 def relocate(lake: str | None) -> None:
-    """Take over the tables of a lake in S3 that was moved to where TAXI_LAKE is now (TAXI_PROFILE=aws).
+    """Point the tables at TAXI_LAKE after a lake in S3 was moved there (TAXI_PROFILE=aws).
 
-    Their metadata is written again for the new place; the files in the old one are not touched, and can go then. A lake
-    in a folder needs no such command: it notices.
+    The tables' metadata is written again for the new place. Files in the old place are not touched; they can be deleted
+    afterwards. A lake in a folder needs no such command: it notices that it was moved.
     """
     from taxi_assets.lake.catalog_check import bring_up_to_date
 
@@ -121,10 +121,10 @@ def relocate(lake: str | None) -> None:
 @lake_option
 @click.option("--json", "as_json", is_flag=True, help="A JSON array on standard output.")
 def maintain(lake: str | None, as_json: bool) -> None:
-    """Keep the tables small: put the logs' small files together, expire old snapshots, delete what none needs.
+    """Merge the logs' small files, expire old snapshots, and delete log files that no snapshot needs.
 
-    No query answers differently. Of each month, what is live and the two versions before it can always be put back;
-    other versions can for 30 days after they were replaced. Dagster does the same each week (maintain_each_week).
+    No query answers differently. The live version of each month and the two before it can always be rolled back to,
+    other versions for 30 days after they were replaced. Dagster does the same each week (maintain_each_week).
     """
     from datetime import datetime, timezone
 
@@ -144,9 +144,10 @@ def maintain(lake: str | None, as_json: bool) -> None:
 
 @click.command()
 def deploy() -> None:
-    """Put the jobs' code into the lake's bucket and point the Glue jobs at it (TAXI_PROFILE=aws).
+    """Give the Glue jobs the code of this checkout (TAXI_PROFILE=aws).
 
-    The code lies under its hash, so that runs that have begun keep theirs. Nothing is done that is done already.
+    The code is put into the lake's bucket under its hash, so runs that have started keep the code that they started
+    with. Deploying the same code again changes nothing.
 
     \b
       TAXI_PROFILE=aws TAXI_LAKE=s3://my-lake taxi-assets deploy

@@ -21,11 +21,11 @@ from taxi_assets.cli.output import fail, out, pasteable
 @lake_option
 @click.option("--json", "as_json", is_flag=True, help="A JSON array on standard output.")
 def health(lake: str | None, as_json: bool) -> None:
-    """Whether all is well: lake, tables, files, runs, freshness, daemon, on AWS Glue and alarms; and how to repair.
+    """Check that all is well, and say how to repair what is not.
 
-    Exit code 1 if a check fails, for cron; a warning is not a failure. A check that cannot be asked fails, the others
-    go on.
-    It reads the footer of every live file.
+    It checks the lake, the tables, their files, runs, freshness and Dagster's daemon; on AWS also Glue and the alarms.
+    The exit code is 1 if a check fails, for use in cron; a warning is not a failure. A check that cannot be carried out
+    counts as failed, and the others go on. It reads the footer of every live file.
 
     \b
       taxi-assets health
@@ -52,7 +52,10 @@ def health(lake: str | None, as_json: bool) -> None:
 @click.command()
 @lake_option
 def home(lake: str | None) -> None:
-    """Print the folder of the lake's Dagster instance (made if need be), for DAGSTER_HOME."""
+    """Print the folder to set DAGSTER_HOME to.
+
+    It is the folder of the lake's Dagster instance, and is made if it does not exist.
+    """
     from taxi_assets.operations.dagster_instance import dagster_home
 
     click.echo(dagster_home(settings_of(lake, None)).resolve())
@@ -63,7 +66,9 @@ def home(lake: str | None) -> None:
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 lets others in.")
 @lake_option
 def ui(port: int, host: str, lake: str | None) -> None:
-    """The asset graph in a browser: Dagster's pages and daemon for this lake, until Ctrl-C.
+    """Serve Dagster's pages and run its daemon until Ctrl-C.
+
+    The pages show the asset graph of this lake in a browser.
 
     \b
       taxi-assets ui
@@ -99,9 +104,10 @@ def ui(port: int, host: str, lake: str | None) -> None:
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 lets others in.")
 @lake_option
 def dashboard(port: int, host: str, lake: str | None) -> None:
-    """The numbers in a browser: trends, map, money and quality of what is published, until Ctrl-C.
+    """Serve the dashboard, for a browser, until Ctrl-C.
 
-    It sees each new publication by itself, and asks Redshift where TAXI_REDSHIFT_WORKGROUP is set.
+    It shows trends, map, money and quality of what is published, and picks up new publications by itself. It asks
+    Redshift if TAXI_REDSHIFT_WORKGROUP is set.
 
     \b
       taxi-assets dashboard

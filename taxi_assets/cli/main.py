@@ -69,14 +69,14 @@ def _known(error: Exception) -> PipelineError | None:
 @click.version_option(package_name="nyc-taxi-lakehouse")
 @click.pass_context
 def main(ctx: click.Context) -> None:
-    """NYC taxi lakehouse: one month of TLC trips, from the source to five published tables.
+    """NYC taxi lakehouse: takes a month of TLC trips from the source to five published tables.
 
     \b
-    A first look, no network needed, in a lake of its own:
+    Try it with made-up months, in a lake of their own (no network needed):
       taxi-assets demo
-    A real month, straight from the TLC:
+    Process a real month, straight from the TLC:
       taxi-assets run --month 2024-02
-    What is published, and a question to it:
+    See what is published, and query it:
       taxi-assets status
       taxi-assets query "SELECT pickup_date, trips, net_revenue FROM daily_metrics ORDER BY 1"
     """

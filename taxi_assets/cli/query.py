@@ -47,18 +47,18 @@ _SAMPLE_COLUMNS = {
 
 @click.group()
 def quarantine() -> None:
-    """The unusable rows, and why."""
+    """Show which rows are unusable, and why."""
 
 
 @quarantine.command()
-@month_option("A month that is staged.")
+@month_option("A month that has been run before.")
 @click.option("--reason", metavar="RULE", help="Only rows with this reason, for example impossible_amount.")
-@click.option("--version", metavar="VERSION", help="Of this version, also of a refused one.  [default: the live one]")
+@click.option("--version", metavar="VERSION", help="Version, also a refused one.  [default: the live one]")
 @click.option("--limit", type=click.IntRange(0), default=10, show_default=True, help="Rows to show.")
 @lake_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output, whole rows.")
 def show(month: str, reason: str | None, version: str | None, limit: int, lake: str | None, as_json: bool) -> None:
-    """How many rows of a month are quarantined for which reason, and some of them.
+    """Count a month's quarantined rows by reason, and show some of them.
 
     \b
       taxi-assets quarantine show --month 2024-02
@@ -90,7 +90,10 @@ def show(month: str, reason: str | None, version: str | None, limit: int, lake: 
 @lake_option
 @click.option("--json", "as_json", is_flag=True, help="A JSON array on standard output.")
 def status(lake: str | None, as_json: bool) -> None:
-    """What is published, month by month, and what does not fit together."""
+    """List what is published, month by month.
+
+    Also lists tables that do not fit together, such as one that was built from an earlier version of its staging.
+    """
     from taxi_assets.lake.status import lake_status
 
     months = lake_status(existing_lake(lake))
@@ -135,11 +138,11 @@ def status(lake: str | None, as_json: bool) -> None:
 def query(
     sql: str, form: str | None, limit: int | None, output: Path | None, as_of: str | None, lake: str | None
 ) -> None:
-    """Ask SQL of the published versions: in DuckDB's dialect, or in Redshift's where TAXI_REDSHIFT_WORKGROUP is set.
-    Read-only.
+    """Run read-only SQL on what is published.
 
-    SHOW TABLES lists tables and views, DESCRIBE gives the columns of one with unit and meaning. Names need no layer:
-    trips alone is staging.trips. A table that is too wide for the terminal is shown a column a line.
+    The dialect is DuckDB's, or Redshift's if TAXI_REDSHIFT_WORKGROUP is set. SHOW TABLES lists tables and views;
+    DESCRIBE gives the columns of one, with unit and meaning. Names need no layer: trips means staging.trips. A table
+    that is too wide for the terminal is shown with one line for each column.
 
     \b
       taxi-assets query "SHOW TABLES"
@@ -158,8 +161,8 @@ def query(
 
 @click.command()
 @click.argument("name", shell_complete=complete_tables)
-@click.option("--format", "form", type=click.Choice(["csv", "parquet", "json"]), help="Of the file.  [default: csv]")
-@click.option("--month", metavar="YYYY-MM", shell_complete=complete_months, help="Rows of this month only.")
+@click.option("--format", "form", type=click.Choice(["csv", "parquet", "json"]), help="File format.  [default: csv]")
+@click.option("--month", metavar="YYYY-MM", shell_complete=complete_months, help="Only the rows of this month.")
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),

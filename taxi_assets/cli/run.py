@@ -38,14 +38,19 @@ _DEMO_SOURCE = "synthetic:rows=50000,seed=1"
 @click.option("--source", help="https:// address, folder, or synthetic:rows=50000,seed=1.  [TAXI_SOURCE, or the TLC]")
 @lake_option
 @click.option("--tables", metavar="A,B", help="Only these curated tables.  [default: all five]")
-@click.option("--accept-smaller", metavar="WHY", help="Publish although much is gone of the version that is live.")
+@click.option(
+    "--accept-smaller",
+    metavar="WHY",
+    help="Publish even if days, rows or revenue of the live version are missing; WHY is recorded.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output, progress on standard error.")
 def run(
     month: str, source: str | None, lake: str | None, tables: str | None, accept_smaller: str | None, as_json: bool
 ) -> None:
-    """Process one month: land it, stage it, build the tables, publish what passes its checks.
+    """Process one month, from the source to the tables.
 
-    Running a month again is safe: readers see the previous version until the new one is published whole.
+    Fetches the month's file, cleans it, builds the tables, and publishes what passes its checks. Running a month again
+    is safe: readers see the previous version of a table until its new one is published.
 
     \b
       taxi-assets run --month 2024-02
@@ -63,14 +68,14 @@ def run(
 
 
 @click.command()
-@month_option("A month that is staged.")
+@month_option("A month that has been run before.")
 @lake_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output, progress on standard error.")
 def replay(month: str, lake: str | None, as_json: bool) -> None:
-    """Judge a month's quarantine again under the rules of today.
+    """Apply today's rules to a month's quarantined rows again.
 
-    For use after a rule was corrected: rows that are usable now join the published trips, which stay as they are, and
-    the five tables are built again. Nothing is fetched. A changed flag needs a whole run of the month instead.
+    Use it after a rule was corrected: rows that are usable now join the published trips, and the five tables are
+    built again. Nothing is fetched. After a change of a rule that flags trips, run the whole month instead.
 
     \b
       taxi-assets replay --month 2024-02
@@ -84,15 +89,15 @@ def replay(month: str, lake: str | None, as_json: bool) -> None:
 @click.command()
 @click.option("--from", "first", required=True, metavar="YYYY-MM", shell_complete=complete_months, help="First month.")
 @click.option("--to", "last", required=True, metavar="YYYY-MM", shell_complete=complete_months, help="Last month.")
-@click.option("--force", is_flag=True, help="Also the months that are published whole.")
+@click.option("--force", is_flag=True, help="Run the months that are already fully published, too.")
 @click.option("--source", help="https:// address, folder, or synthetic:rows=50000,seed=1.  [TAXI_SOURCE, or the TLC]")
 @lake_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a month on standard output.")
 def backfill(first: str, last: str, force: bool, source: str | None, lake: str | None, as_json: bool) -> None:
-    """Process a range of months, one after the other; those that are published whole are left out.
+    """Process a range of months, one after the other.
 
-    Can be stopped and begun again at any time. A month that fails does not hold the others; after three in a row it
-    stops, because then it is not the months.
+    Months that are already fully published are left out. The command can be stopped and started again at any time. A
+    month that fails does not stop the others, but three in a row do: the cause is then unlikely to be the months.
 
     \b
       taxi-assets backfill --from 2023-01 --to 2024-12
@@ -133,9 +138,9 @@ def backfill(first: str, last: str, force: bool, source: str | None, lake: str |
 @click.command()
 @click.option("--lake", default="demo-lake", show_default=True, help="Folder of the demo's own lake.")
 def demo(lake: str) -> None:
-    """Two synthetic months end to end, in seconds, without network or Java, in a lake of their own.
+    """Process two synthetic months, in a lake of their own.
 
-    The default lake is left to real months, and a lake that has some is refused.
+    Needs no network and no Java. A lake that holds real months is refused.
     """
     settings = settings_of(lake, _DEMO_SOURCE)
     refuse_other_kind(settings, None)
@@ -146,7 +151,7 @@ def demo(lake: str) -> None:
             sys.exit(_exit_code(result))
     out.print("\n[bold]Next[/bold]")
     for line in (
-        f"export TAXI_LAKE={shlex.quote(settings.lake)}   (the lake that the next commands mean)",
+        f"export TAXI_LAKE={shlex.quote(settings.lake)}   (the lake that the next commands use)",
         "taxi-assets status",
         'taxi-assets query "SELECT pickup_date, trips, net_revenue FROM daily_metrics ORDER BY 1"',
         'taxi-assets query "SELECT quarantine_reasons, count(*) AS trips FROM quarantine GROUP BY ALL"',

@@ -21,7 +21,9 @@ from taxi_assets.warehouse.names import described, full_name
 @click.argument("name", required=False, shell_complete=complete_tables)
 @click.option("--json", "as_json", is_flag=True, help="A JSON array on standard output.")
 def tables(name: str | None, as_json: bool) -> None:
-    """The tables and views that query knows; with NAME, the columns of one with type, unit and meaning.
+    """List tables and views, or the columns of NAME.
+
+    Columns are shown with type, unit and meaning. Needs no lake.
 
     \b
       taxi-assets tables
