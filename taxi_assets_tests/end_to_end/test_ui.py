@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pytest
 import yaml
 
+from glue_jobs.contracts import CURATED_TABLES
 from taxi_assets.definitions import MONTH_JOB
 from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.status import lake_status
@@ -115,9 +116,9 @@ def test_the_graph_shows_partitions_checks_columns_and_row_counts(backfilled: Ba
                assetMaterializations(limit: 1) { metadataEntries { label } } } }"""
     )["assetNodes"]
     by_key = {"/".join(node["assetKey"]["path"]): node for node in nodes}
-    # Four curated tables that were not asked for, the two of quality, of the source and of reference data, and the
+    # The curated tables that were not asked for, the two of quality, of the source and of reference data, and the
     # warehouse with its views, the dashboard and the report.
-    assert len(by_key) == len(ASSETS) + 13 + len(views())
+    assert len(by_key) == len(ASSETS) + (len(CURATED_TABLES) - 1) + 9 + len(views())
     for key in ("quality/check_history", "quality/run_metrics"):  # reported by the runs
         assert by_key[key]["partitionStats"]["numMaterialized"] == 2
     for key in ASSETS:

@@ -44,6 +44,7 @@ ROWS: list[dict[str, Any]] = [
 ]
 ROWS = [{"tpep_pickup_datetime": PICKUP, **lasting(15), **row} for row in ROWS]
 """Ways of paying of which no two are as frequent; durations of which no two are alike, but of a trip and its refund."""
+_NO_ROW_SHOWS_IT = "among its sources, and no change of them shows: give a row of ROWS a value that the column counts"
 FOLLOWING = {1: 2, 2: 0, 0: 3, 3: 1}
 """Another way of paying, for each."""
 
@@ -96,9 +97,9 @@ def test_a_curated_column_comes_from_the_columns_that_its_contract_names(with_ch
     keys = {source for name in table.grain for source in table.column(name).sources}
     declared = {column.name: set(column.sources) for column in table.columns[1:]}
     unnamed = {name: found[name] - declared[name] for name in found}
-    assert {name: sources for name, sources in unnamed.items() if sources} == {}
+    assert {name: sources for name, sources in unnamed.items() if sources} == {}, "read, and not among its sources"
     unused = {name: declared[name] - found[name] - keys for name in found}
-    assert {name: sources for name, sources in unused.items() if sources} == {}
+    assert {name: sources for name, sources in unused.items() if sources} == {}, _NO_ROW_SHOWS_IT
 
 
 def differing(some: list[Row], others: list[Row], names: Iterable[str]) -> list[str]:
@@ -144,7 +145,7 @@ def test_a_staged_column_comes_from_the_columns_that_its_contract_names(spark: S
             found[name].add(source)
     declared = {column.name: set(column.sources) - {"any other"} for column in TRIPS.columns}
     unnamed = {name: found[name] - declared[name] for name in found}
-    assert {name: sources for name, sources in unnamed.items() if sources} == {}
+    assert {name: sources for name, sources in unnamed.items() if sources} == {}, "read, and not among its sources"
     # Which flags a row has depends on its other values as well: one change of a column need not change them.
     unused = {name: declared[name] - found[name] for name in found if name != "quality_flags"}
-    assert {name: sources for name, sources in unused.items() if sources} == {}
+    assert {name: sources for name, sources in unused.items() if sources} == {}, _NO_ROW_SHOWS_IT
