@@ -8,7 +8,8 @@ import pytest
 from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F
 
-from glue_jobs.contracts import QUARANTINE, TRIPS, months
+from glue_jobs.contracts import QUARANTINE, TRIPS, months, tlc
+from glue_jobs.contracts.staging import CARRIES
 from glue_jobs.transforms import enrich, judge
 from taxi_assets_tests.support.trips import source_rows, staged_rows
 
@@ -70,6 +71,11 @@ def test_a_trip_is_enriched_as_the_contract_says(spark: SparkSession) -> None:
         "request_source": None,
     }
     assert tuple(trip.asDict()) == TRIPS.column_names
+
+
+def test_trips_and_quarantine_carry_every_column_of_the_source() -> None:
+    assert {CARRIES.get(column.name, column.name) for column in tlc.TRIP_COLUMNS} <= set(TRIPS.column_names)
+    assert {column.name for column in tlc.TRIP_COLUMNS} <= set(QUARANTINE.column_names)
 
 
 @pytest.mark.parametrize(
