@@ -50,7 +50,7 @@ aws-demo: setup ## the AWS profile end to end on an emulator, without an account
 	$(BIN)/python -m taxi_assets_tests.emulators.demo
 
 test: setup ## the tests that need Python alone; ALL=1 also those with a JVM, a browser, Postgres, the daemon, emulated AWS
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(if $(ALL),,-m "$(ALONE)") $(if $(COV),--cov --cov-report=term:skip-covered --cov-fail-under=$(COV))
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(if $(ALL),,-m "$(ALONE)") $(if $(COV),--cov --cov-report=term:skip-covered --cov-fail-under=$(COV))
 
 lint: setup ## style and types
 	$(BIN)/ruff check .
@@ -86,7 +86,7 @@ bench-dashboard: setup ## time the dashboard's pages on 36 months, in a browser,
 	$(BIN)/python -m taxi_assets_tests.benchmarks.dashboard $(if $(LIKE),--like $(LIKE)) $(BENCH)
 
 infra-test: setup infra-tools ## the Terraform configuration: style, schema, both profiles, policies, linters (needs terraform)
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile taxi_assets_tests/infra -m "not image" --deselect taxi_assets_tests/infra/test_applied.py
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder taxi_assets_tests/infra -m "not image" --deselect taxi_assets_tests/infra/test_applied.py
 
 infra-apply-local: setup ## the environment dev on emulated AWS: applied, a month with its roles enforced, destroyed
 	$(BIN)/python -m pytest -v taxi_assets_tests/infra/test_applied.py

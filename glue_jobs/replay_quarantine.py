@@ -30,7 +30,7 @@ from glue_jobs.staged import (
 )
 from glue_jobs.tables import read_table
 from glue_jobs.transforms import enrich, judge
-from glue_jobs.transforms.link import keyed, link, without_links
+from glue_jobs.transforms.link import keyed, link, linked_hashes, without_links
 from glue_jobs.transforms.normalise import EXTRA, ROW_HASH
 
 
@@ -50,11 +50,13 @@ def replay(arguments: argparse.Namespace, reporter: Reporter) -> ReplayReport:
     with reporter.phase("write quarantine"):
         quarantine = enrich.quarantine(judge.quarantined(judged), month, arguments.source_sha256)
         write_quarantine(quarantine, arguments.quarantine_out)
-    with reporter.phase("write trips"):
+    with reporter.phase("pair refunds with trips"):
         zones = spark.createDataFrame(read_zones(arguments.zones), ZONE_SCHEMA)
         placed = enrich.with_zones(judge.usable(judged), zones).withColumn("is_refunded", F.lit(False))
         released = enrich.trips(placed, month)
-        linked = link(without_links(trips.unionByName(released)))
+        joined = without_links(trips.unionByName(released))
+        linked = link(joined, linked_hashes(joined))
+    with reporter.phase("write trips"):
         write_trips(enrich.conform(arranged(linked, "pickup_at"), TRIPS, carried=FOLDERS), arguments.trips_out)
     with reporter.phase("count what was written"):
         written = facts_of(spark, month, arguments.trips, arguments.trips_out, arguments.quarantine_out)

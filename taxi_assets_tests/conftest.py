@@ -36,6 +36,18 @@ pytest.register_assert_rewrite("taxi_assets_tests.end_to_end.on_jvm")
 PRODUCTION = Path(taxi_assets.__file__).parent / "operations" / "instance" / "production.yaml"
 MONTH = "2024-02"
 ROWS = 3_000
+LONGEST = ("infra", "end_to_end", "dashboard", "emulators", "operations")
+"""Folders with files that take minutes. They are begun first: begun last, one process works while the others wait."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files of ``LONGEST`` before all others; a file's tests stay together, in their order."""
+
+    def place(item: pytest.Item) -> int:
+        folder = item.path.parent.name
+        return LONGEST.index(folder) if folder in LONGEST else len(LONGEST)
+
+    items.sort(key=place)
 
 
 @pytest.hookimpl(wrapper=True)

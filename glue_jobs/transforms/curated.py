@@ -20,8 +20,9 @@ from glue_jobs.transforms.exact import (
     money_mean,
     money_stddev,
     money_sum,
-    percentile,
+    percentiles,
     quotient,
+    to_four_decimals,
     total,
 )
 
@@ -106,9 +107,14 @@ def _distribution(column: str, measure: str) -> tuple[Column, ...]:
     averages = {"total_amount": money_mean(value, _is_trip()), "average_speed_mph": _speed()}
     return (
         averages.get(column, mean(value, _is_trip())).alias(f"average_{measure}"),
-        percentile(value, 0.5, _is_trip()).alias(f"median_{measure}"),
-        percentile(value, 0.95, _is_trip()).alias(f"p95_{measure}"),
+        percentiles(value, (0.5, 0.95), _is_trip()).alias(f"{measure}_percentiles"),
     )
+
+
+def _percentiles(measure: str) -> dict[str, Column]:
+    """Median and 95th percentile of what ``_distribution`` counted."""
+    found = F.col(f"{measure}_percentiles")
+    return {f"median_{measure}": to_four_decimals(found[0]), f"p95_{measure}": to_four_decimals(found[1])}
 
 
 def daily_metrics(trips: DataFrame) -> DataFrame:
@@ -146,6 +152,10 @@ def daily_metrics(trips: DataFrame) -> DataFrame:
     )
     return counted.withColumns(
         {
+            **_percentiles("total"),
+            **_percentiles("distance"),
+            **_percentiles("duration"),
+            **_percentiles("speed"),
             "card_share": quotient(F.col("card_trips"), F.col("trips")),
             "cash_share": quotient(F.col("cash_trips"), F.col("trips")),
             "flex_share": quotient(F.col("flex_trips"), F.col("trips")),

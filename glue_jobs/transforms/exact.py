@@ -9,6 +9,7 @@ which partitions arrive. Integers, decimal sums and single operations on doubles
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from pyspark.sql import Column
@@ -70,13 +71,17 @@ def quotient(numerator: Column, denominator: Column) -> Column:
     return numerator.cast("double") / F.when(divisor != 0, divisor)
 
 
-def percentile(value: Column, fraction: float, where: Column) -> Column:
-    """The percentile, interpolated linearly, to four decimals: the engines interpolate in another order of operations.
+def percentiles(value: Column, fractions: Sequence[float], where: Column) -> Column:
+    """The percentiles, interpolated linearly, as an array: asked for one by one, Sail sorts the values for each."""
+    return F.percentile(F.when(where, value.cast("double")), F.array(*(F.lit(fraction) for fraction in fractions)))
+
+
+def to_four_decimals(value: Column) -> Column:
+    """A percentile to four decimals: the engines interpolate in another order of operations.
 
     Four decimals never lie on a rounding tie for values of two decimals at the 50th and 95th percentile.
     """
-    raw = F.percentile(F.when(where, value.cast("double")), fraction)
-    return F.floor(raw * 10_000 + 0.5).cast("double") / 10_000
+    return F.floor(value * 10_000 + 0.5).cast("double") / 10_000
 
 
 def money_stddev(amount: Column, where: Column) -> Column:

@@ -8,6 +8,8 @@ one if there are several.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
@@ -27,13 +29,23 @@ def keyed(rows: DataFrame) -> DataFrame:
     return rows.withColumns({"trip_key": F.xxhash64(*tlc.TRIP_KEY_COLUMNS), "is_refund": is_refund})
 
 
-def link(trips: DataFrame) -> DataFrame:
+def linked_hashes(trips: DataFrame) -> list[int]:
+    """``row_hash`` of each refund of ``trips`` that has a trip, and of that trip: up to four in a hundred rows.
+
+    ``trips`` has trip_key, row_hash, is_refund, fare_amount and total_amount; no two of its rows share a row_hash.
+    """
+    return [row.row_hash for row in _linked(trips).collect()]
+
+
+def link(trips: DataFrame, hashes: Sequence[int]) -> DataFrame:
     """Add ``is_refunded``, and the ids of the link rules at the end of ``quality_flags``.
 
-    ``trips`` has trip_key, row_hash, is_refund, fare_amount, total_amount and quality_flags (as ``judge`` or
-    ``without_links`` leaves them); no two of its rows have the same row_hash. The order of the rows may change.
+    ``trips`` has row_hash, is_refund and quality_flags (as ``judge`` or ``without_links`` leaves them); ``hashes`` are
+    those that ``linked_hashes`` found. The order of the rows may change. A small relation of the driver is joined, not
+    the plan that finds it: in one plan with the join, a million trips cost Sail twice the processor time to write.
     """
-    known = trips.join(F.broadcast(_linked(trips)), "row_hash", "left")
+    found = trips.sparkSession.createDataFrame([(one, True) for one in hashes], f"row_hash bigint, {_LINKED} boolean")
+    known = trips.join(F.broadcast(found), "row_hash", "left")
     known = known.withColumn(_LINKED, F.coalesce(F.col(_LINKED), F.lit(False)))
     ids = [F.when(F.expr(rule.predicate), F.lit(rule.rule_id)) for rule in rules_of(Tier.LINK)]
     own = F.when(F.col(FLAGS) != "", F.col(FLAGS))
@@ -51,7 +63,7 @@ def without_links(trips: DataFrame) -> DataFrame:
 
 
 def _linked(trips: DataFrame) -> DataFrame:
-    """``row_hash`` of each refund that has a trip, and of that trip, with ``has_counterpart`` true.
+    """The rows of ``linked_hashes``, each once, column ``row_hash``.
 
     Only rows that share key and fare with a refund are ranked: one or two in a hundred of a month. As many refunds as
     trips of them are linked, so that it is enough to know who comes first; a join of the two sides is not needed.
@@ -67,8 +79,7 @@ def _linked(trips: DataFrame) -> DataFrame:
         .withColumn("_opposite", _place(*_ALIKE, "_total") <= F.col("_opposite_pairs"))
         .withColumn("_place", _place(*_ALIKE, first=(F.col("_opposite").desc(), F.col("_total"))))
     )
-    met = ranked.where("_place <= _pairs").select("row_hash").distinct()  # two rows with one hash must not become four
-    return met.withColumn(_LINKED, F.lit(True))
+    return ranked.where("_place <= _pairs").select("row_hash").distinct()
 
 
 def _pairs(*alike: str) -> Column:

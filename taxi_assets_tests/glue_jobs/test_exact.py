@@ -47,8 +47,9 @@ def test_a_quotient_by_zero_is_null(spark: SparkSession) -> None:
 
 def test_percentiles_are_interpolated_linearly(spark: SparkSession) -> None:
     values: list[float | None] = [float(x) for x in range(1, 101)]
-    assert evaluate(spark, values, exact.percentile(F.col("x"), 0.5, F.lit(True))) == 50.5
-    assert evaluate(spark, values, exact.percentile(F.col("x"), 0.95, F.lit(True))) == 95.05
+    found = exact.percentiles(F.col("x"), (0.5, 0.95), F.lit(True))
+    assert evaluate(spark, values, exact.to_four_decimals(found[0])) == 50.5
+    assert evaluate(spark, values, exact.to_four_decimals(found[1])) == 95.05
 
 
 def test_the_standard_deviation_is_that_of_the_sample(spark: SparkSession) -> None:
