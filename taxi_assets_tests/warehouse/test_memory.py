@@ -7,9 +7,11 @@ from datetime import datetime, timezone
 from decimal import Decimal
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
-from glue_jobs.contracts import CURATED_TABLES, TABLES
+from glue_jobs.contracts import CURATED_TABLES, TABLES, TRIPS
 from glue_jobs.contracts.curated import DAILY_METRICS
 from taxi_assets.checks.check import ARROW_TYPES
 from taxi_assets.lake.lake import Lake
@@ -107,6 +109,28 @@ def test_a_new_version_is_seen_by_the_next_question_and_other_months_are_not_rea
         if table is not DAILY_METRICS:
             shutil.rmtree(own.paths.version(table, MONTH, "again"))
     assert ask(engine, question, label="test").to_pylist() == [{"trips": 3}]
+
+
+def test_what_a_view_over_the_trips_says_of_a_month_is_read_once_and_the_same_as_before(
+    own: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("taxi_assets.warehouse.memory._KEPT_MONTHS", 1)
+    other = "2024-05"
+    files = Path(own.paths.version(TRIPS, other, "other"))
+    shutil.copytree(Path(own.paths.version(TRIPS, MONTH, own.publisher.months(TRIPS)[MONTH].version)), files)
+    own.publisher.publish(TRIPS, other, "other", {}, replacing=None)
+    engine = MemoryEngine(own)
+    every = "SELECT * FROM analytics.zone_demand ORDER BY month, location_id, day_of_week, hour_of_day"
+    all_of_both = engine.run(every, label="test")
+
+    def asked_of(month: str) -> pa.Table:
+        return engine.run(every.replace("ORDER", "WHERE month = :month ORDER"), {"month": month}, label="test")
+
+    for month in (MONTH, other, MONTH):
+        assert asked_of(month).equals(all_of_both.filter(pc.equal(all_of_both["month"], month))), month
+        assert engine.run(every, label="test").equals(all_of_both)
+    database = engine._newest()
+    assert database.connection.sql("SELECT count(*) FROM duckdb_tables() WHERE schema_name = 'kept'").fetchall() == [(1,)]
 
 
 def test_a_moment_is_asked_beside_the_present(own: Lake) -> None:

@@ -15,29 +15,25 @@
 -- dropoffs | bigint | rows | Trips that ended here then (refunds not counted)
 -- pickups_per_day | double | rows | pickups by days; null without such a day
 -- dropoffs_per_day | double | rows | dropoffs by days; null without such a day
-WITH ends AS (
-    SELECT
-        month,
-        pickup_location_id AS location_id,
-        pickup_zone AS zone,
-        pickup_borough AS borough,
-        pickup_date AS day,
-        pickup_hour AS hour_of_day,
-        1 AS began,
-        0 AS ended
-    FROM staging.trips
-    WHERE NOT is_refund
+WITH sides AS ( -- joined with both, so that the trips are read once
+    SELECT 1 AS began, 0 AS ended
     UNION ALL
+    SELECT 0 AS began, 1 AS ended
+), ends AS (
     SELECT
         month,
-        dropoff_location_id AS location_id,
-        dropoff_zone AS zone,
-        dropoff_borough AS borough,
-        CAST(dropoff_at AS DATE) AS day,
-        CAST(EXTRACT(HOUR FROM dropoff_at) AS INT) AS hour_of_day,
-        0 AS began,
-        1 AS ended
+        CASE WHEN began = 1 THEN pickup_location_id ELSE dropoff_location_id END AS location_id,
+        CASE WHEN began = 1 THEN pickup_zone ELSE dropoff_zone END AS zone,
+        CASE WHEN began = 1 THEN pickup_borough ELSE dropoff_borough END AS borough,
+        CASE WHEN began = 1 THEN pickup_date ELSE CAST(dropoff_at AS DATE) END AS day,
+        CASE
+            WHEN began = 1 THEN pickup_hour
+            ELSE CAST(EXTRACT(HOUR FROM dropoff_at) AS INT)
+        END AS hour_of_day,
+        began,
+        ended
     FROM staging.trips
+    JOIN sides ON sides.began + sides.ended = 1
     WHERE NOT is_refund
 ), counted AS (
     SELECT
