@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import csv
+import hashlib
 import io
 import os
 import re
@@ -247,7 +248,18 @@ def error_page(head: bytes) -> str:
     return {b"<": "a web page", b"{": "a JSON answer", b"[": "a JSON answer"}.get(begins, "")
 
 
-def land(local: Path, uri: str, sha256: str) -> None:
+def land_by_content(local: Path, folder: str) -> tuple[str, str]:
+    """Land ``local`` below ``folder`` in a folder named after its content: its URI, and its SHA-256 in hexadecimal."""
+    digest = hashlib.sha256()
+    with local.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    uri, sha256 = f"{folder}/sha256={digest.hexdigest()[:16]}/{local.name}", digest.hexdigest()
+    _land(local, uri, sha256)
+    return uri, sha256
+
+
+def _land(local: Path, uri: str, sha256: str) -> None:
     """Put ``local`` at ``uri`` as a whole, unless that content is there already; its ``sha256`` is hexadecimal.
 
     Nobody sees part of it: a folder gets a file that was written beside it, S3 shows an upload when it is complete.

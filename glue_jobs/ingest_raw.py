@@ -9,7 +9,6 @@ is landed, because Parquet's footer is at its end. Runs without Spark: nothing h
 from __future__ import annotations
 
 import argparse
-import hashlib
 import logging
 import tempfile
 from datetime import datetime
@@ -23,7 +22,7 @@ from glue_jobs.contracts import raw, tlc
 from glue_jobs.contracts.eras import era_of
 from glue_jobs.contracts.months import month_bounds
 from glue_jobs.errors import InputError, SourceUnavailable
-from glue_jobs.files import error_page, index_columns, land, parquet_schema, parse_zones
+from glue_jobs.files import error_page, index_columns, land_by_content, parquet_schema, parse_zones
 from glue_jobs.reporting import Reporter, argument_parser, progress_line, run_job
 from glue_jobs.reports import INGEST_RAW, IngestReport, Landed, VerifiedTrips
 from glue_jobs.sources import Fetched, Progress, open_source, open_trip_source
@@ -203,18 +202,8 @@ def _verify_is_parquet(path: Path, url: str) -> None:
 
 def _land(local: Path, folder: str, fetched: Fetched) -> Landed:
     """Land ``local`` in the folder of its content below ``folder``."""
-    digest = _sha256(local)
-    uri = f"{folder}/sha256={digest[:16]}/{local.name}"
-    land(local, uri, digest)
+    uri, digest = land_by_content(local, folder)
     return {"url": fetched.url, "etag": fetched.etag, "path": uri, "sha256": digest, "bytes": local.stat().st_size}
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def _logged_progress(name: str) -> Progress:

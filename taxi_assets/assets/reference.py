@@ -3,7 +3,6 @@
 import tempfile
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta, timezone
-from hashlib import sha256
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -16,7 +15,7 @@ from pydantic import Field
 from glue_jobs.contracts import CALENDAR, ZONES, tlc
 from glue_jobs.contracts.raw import ALL_MONTHS, SHAPES_DATASET, ZONES_DATASET
 from glue_jobs.errors import InputError, SourceUnavailable
-from glue_jobs.files import land, open_file_system, parse_zones
+from glue_jobs.files import land_by_content, open_file_system, parse_zones
 from glue_jobs.sources import Fetched, open_source
 from taxi_assets.asset_keys import CALENDAR_KEY, RAW_ZONES, ZONES_KEY
 from taxi_assets.assets.previews import PREVIEW_ROWS, as_table
@@ -181,9 +180,7 @@ def _read(lookups: Sequence[LandedFile]) -> of_zones.Lookup:
 
 def _land(lake: Lake, file: Path, fetched: Fetched, rows: int, run_id: str) -> LandedFile:
     """Land the map file in a folder named after its content, and enter it in the ledger."""
-    digest = sha256(file.read_bytes()).hexdigest()
-    path = f"{lake.paths.raw}/dataset={SHAPES_DATASET}/sha256={digest[:16]}/{file.name}"
-    land(file, path, digest)
+    path, digest = land_by_content(file, f"{lake.paths.raw}/dataset={SHAPES_DATASET}")
     facts = {"url": fetched.url, "path": path, "etag": fetched.etag, "sha256": digest, "bytes": file.stat().st_size}
     facts |= {"rows": rows, "physical_schema": {}}
     return lake.ledger.record(ALL_MONTHS, SHAPES_DATASET, facts, run_id)

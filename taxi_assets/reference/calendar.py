@@ -23,18 +23,33 @@ FIRST_DAY = date(2011, 1, 1)
 """Of the first month that can be staged."""
 YEARS_AHEAD = 2
 
+_NEWS_OF_SURCHARGE = "https://thevillager.com/2019/02/surcharges-for-taxis-and-for-hire-cars-to-start-sat-feb-2/"
+_NEWS_OF_PAUSE = "https://thebcw.org/news/governor-cuomo-signs-the-new-york-state-on-pause-executive-order/"
+_NEWS_OF_FARES = "https://fastcompany.com/90827041/uber-boycott-strike-nyc-drivers-pay-rates"
+_NEWS_OF_CBD_FEE = "https://cbsnews.com/newyork/news/nyc-congestion-pricing-new-start-date/"
+_DICTIONARY = "TLC data dictionary for yellow-taxi trip records"
 EVENTS: dict[date, tuple[str, str]] = {
-    date(2012, 9, 4): ("Metered fares rise by a sixth", "TLC, fare rules approved on 2012-07-12"),
-    date(2015, 1, 1): ("Improvement surcharge begins", "TLC data dictionary for yellow-taxi trip records"),
-    FEE_BEGAN["congestion_surcharge"]: ("Congestion surcharge begins", "New York Tax Law, article 29-C"),
-    date(2020, 3, 22): ("New York State on PAUSE begins (Covid-19)", "New York State, Executive Order 202.8"),
-    date(2022, 12, 19): ("Metered fares rise by 23 %", "TLC, fare rules approved on 2022-11-15"),
-    FEE_BEGAN["cbd_congestion_fee"]: (
-        "Central Business District fee begins",
-        "TLC data dictionary for yellow-taxi trip records",
+    date(2012, 9, 4): (
+        "Metered fares rise by a sixth",
+        "TLC, fare rules approved on 2012-07-12: https://abc7ny.com/archive/8796797/",
     ),
+    date(2015, 1, 1): ("Improvement surcharge begins", _DICTIONARY),
+    FEE_BEGAN["congestion_surcharge"]: (
+        "Congestion surcharge begins",
+        f"New York Tax Law, article 29-C: {_NEWS_OF_SURCHARGE}",
+    ),
+    date(2020, 3, 22): (
+        "New York State on PAUSE begins (Covid-19)",
+        f"New York State, Executive Order 202.8: {_NEWS_OF_PAUSE}",
+    ),
+    date(2022, 12, 19): (
+        "Metered fares rise by 23 %",
+        f"TLC, fare rules approved on 2022-11-15: {_NEWS_OF_FARES}",
+    ),
+    FEE_BEGAN["cbd_congestion_fee"]: ("Central Business District fee begins", f"{_DICTIONARY}: {_NEWS_OF_CBD_FEE}"),
 }
-"""Day to what began or happened, and who says so. Marks on charts that explain a jump, not a history."""
+"""Day to what began or happened, and who says so, with a page that tells of the day where there is one. Marks on
+charts that explain a jump, not a history."""
 
 
 def rows(today: date) -> pa.Table:

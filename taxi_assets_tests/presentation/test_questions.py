@@ -42,6 +42,7 @@ def test_a_question_uses_what_both_engines_have_and_compute_alike(name: str) -> 
     [
         ("SELECT trips FROM analytics.no_view WHERE month = :month", "neither a table"),
         ("SELECT SUM(trips) AS trips FROM analytics.daily_trend WHERE month = :month", "needs a CAST"),
+        (r"SELECT trips FROM analytics.daily_trend WHERE event = 'a\b'", "a backslash"),
         ("SELECT * FROM analytics.daily_trend ORDER BY pickup_date LIMIT 3", "named one by one"),
     ],
 )

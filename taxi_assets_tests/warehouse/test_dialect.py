@@ -59,6 +59,7 @@ def test_a_select_that_one_engine_refuses_or_computes_otherwise_is_told(select: 
         ("DELETE FROM curated.daily_metrics", "it is not one SELECT"),
         ("SELECT month FROM curated.daily_metrics; SELECT 1", "it is not one SELECT"),
         ("SELEC month", "it is not one SELECT"),
+        (r"SELECT month FROM curated.daily_metrics WHERE day_type = 'a\b'", "a backslash is read differently"),
         ("SELECT (month FROM curated.daily_metrics", "it does not parse"),
     ],
 )
