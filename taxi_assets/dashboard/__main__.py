@@ -9,8 +9,6 @@ from contextlib import suppress
 
 from glue_jobs.errors import PipelineError
 from taxi_assets.dashboard.screens import PAGES
-from taxi_assets.dashboard.server import serve
-from taxi_assets.dashboard.shared import answers
 
 
 def main() -> None:
@@ -20,15 +18,26 @@ def main() -> None:
     parser.add_argument("--port", required=True, type=int)
     given = parser.parse_args()
     threading.Thread(target=_warm_up, daemon=True).start()
+    from taxi_assets.dashboard.server import serve  # with Streamlit, whose import need not be waited for by the months
+
     serve(given.host, given.port)
 
 
 def _warm_up() -> None:
-    """Have ready what the first look needs (3 s for 36 months), while whoever started it opens a browser."""
-    for page in PAGES:
-        importlib.import_module(f"taxi_assets.dashboard.screens.{page}")
+    """Have ready what the first looks need (3 s for 36 months), while whoever started it opens a browser."""
+    from taxi_assets.dashboard.shared import answers
+
     with suppress(PipelineError):  # the first look meets it, and shows it
-        answers().reader().ask("summary")
+        reader = answers().reader()
+        months = reader.ask("summary").columns()["month"]
+        for page in PAGES:
+            importlib.import_module(f"taxi_assets.dashboard.screens.{page}")
+        from taxi_assets.presentation import panels
+
+        for month in months[-1:]:
+            for panel in (panels.trend, panels.pickups, panels.hours):
+                panel(reader, month)
+            reader.ask("demand_of_all", month=month)
 
 
 if __name__ == "__main__":

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import threading
 
-from taxi_assets.definitions import warehouse_of
 from taxi_assets.lake.lake import Lake
 from taxi_assets.presentation.answers import Answers
 from taxi_assets.settings import Settings
+from taxi_assets.warehouse.engine import Engine
+from taxi_assets.warehouse.memory import MemoryEngine
 
 _lock = threading.Lock()
 _opened: list[Answers] = []
@@ -22,8 +23,16 @@ def answers() -> Answers:
         if not _opened:
             settings = Settings()
             lake = Lake.of(settings)
-            _opened.append(Answers(warehouse_of(settings).engine(lake), lake))
+            _opened.append(Answers(_engine(settings, lake), lake))
         return _opened[0]
+
+
+def _engine(settings: Settings, lake: Lake) -> Engine:
+    if not settings.redshift_workgroup:
+        return MemoryEngine(lake)
+    from taxi_assets.warehouse.redshift import Workgroup  # with it comes Dagster, whose import takes seconds
+
+    return Workgroup.of(settings).engine(lake)
 
 
 def is_opened() -> bool:

@@ -8,6 +8,8 @@ tell apart; the scale is Plotly's Cividis, made for the same people.
 
 from __future__ import annotations
 
+from functools import cache
+
 import plotly.graph_objects as go
 
 CATEGORIES = (
@@ -34,8 +36,9 @@ DARK = {
 also captions, which Streamlit writes in 60 % of its colour."""
 
 
+@cache
 def template(dark: bool) -> go.layout.Template:
-    """What all figures of a theme have in common."""
+    """What all figures of a theme have in common; Plotly copies it into each."""
     theme = DARK if dark else LIGHT
     axis = {
         "gridcolor": theme["borderColor"],

@@ -75,15 +75,15 @@ class _Database:
         self.connection.execute("SET lock_configuration = true")
 
     def keep(self, sql: str, values: Iterable[Value]) -> None:
-        """Have in memory what the views over tables on disk that ``sql`` names say of the one month among ``values``."""
+        """Have in memory what a view over tables on disk that ``sql`` names says of the one month among ``values``."""
         months = {value for value in values if isinstance(value, str) and value in self.files[TRIPS.full_name]}
         for view in _KEPT_VIEWS if len(months) == 1 else ():
-            if view.name in sql:
+            if view.name in sql and not months.issubset(self._kept[view.name]):
                 with self._keeping:
                     self._keep(view, *months)
 
     def _keep(self, view: View, month: str) -> None:
-        if month in self._kept[view.name]:
+        if month in self._kept[view.name]:  # by whoever had the lock before
             return
         kept = [*self._kept[view.name], month]
         tables = [f'{_KEPT}."{view.name}_{one}"' for one in kept]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pyarrow as pa
 
 from taxi_assets.dashboard.look import _stem
@@ -9,6 +12,15 @@ from taxi_assets.presentation.answers import Answer
 from taxi_assets.warehouse.question import Value
 
 NO_ROWS = pa.table({})
+
+
+def test_the_server_starts_without_dagster() -> None:
+    code = (
+        "import sys; import taxi_assets.dashboard.server; "
+        "print(sorted({'boto3', 'dagster', 'pyspark'} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.stdout, done.returncode) == ("[]\n", 0), done.stderr
 
 
 def test_downloads_of_two_places_or_directions_have_two_names() -> None:

@@ -42,12 +42,12 @@ def draw(look: Look) -> None:
             bind="query-params",
         )
     answer, place = _asked(look, borough, zone, names)
-    value = _DIRECTIONS[direction]
-    said = _busiest(answer.dicts(), value, direction)
-    look.panel(f"{direction} by weekday and hour", figures.week(answer.dicts(), value, "an hour"), answer, said)
+    rows, value = answer.dicts(), _DIRECTIONS[direction]
+    said = _busiest(rows, value, direction)
+    look.panel(f"{direction} by weekday and hour", figures.week(rows, value, "an hour"), answer, said)
     st.caption(f"{place}: mean of the days of the month with that weekday. A drop-off counts in its own hour.")
     by_hour = [
-        {"hour": f"{hour:02d}", "days": kind, "value": _mean(answer.dicts(), value, hour, days)}
+        {"hour": f"{hour:02d}", "days": kind, "value": _mean(rows, value, hour, days)}
         for hour in range(24)
         for kind, days in (("Monday to Friday", range(1, 6)), ("Saturday and Sunday", range(6, 8)))
     ]
