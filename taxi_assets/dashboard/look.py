@@ -22,6 +22,7 @@ from taxi_assets.presentation.answers import Answer, Reader
 from taxi_assets.presentation.cards import Card, sparkline
 from taxi_assets.presentation.figures import CONFIG, style
 from taxi_assets.presentation.panels import Panel
+from taxi_assets.presentation.wording import SHARE, heading
 
 OUTLINES_AT = "/outlines/"
 """Where the pages find the outlines that the map asks for (``server``)."""
@@ -95,7 +96,7 @@ class Look:
         ) as opened:
             if not opened.open:
                 return
-            st.dataframe(answer.rows, hide_index=True, height=min(400, 38 + 35 * answer.rows.num_rows), alt=title)
+            _rows(title, answer)
             stem = _stem(key, answer, self.version())
             with st.container(horizontal=True):
                 _download("CSV", stem, "csv", "text/csv", answer, key)
@@ -112,7 +113,7 @@ class Look:
             if not answer:
                 st.info(f"{title}: {empty}.")
                 return
-            st.dataframe(answer.rows, hide_index=True, height=min(420, 38 + 35 * answer.rows.num_rows), alt=title)
+            _rows(title, answer)
             self.numbers(title, answer)
 
     def report_link(self) -> str:
@@ -135,6 +136,16 @@ class Look:
         run_id = live.lineage.get("run_id", "")
         run = f", by [run {run_id[:8]}]({self.ui_url}/runs/{run_id})" if run_id else ""
         return f"{self.month}, version `{live.version}`, published {live.published_at:%Y-%m-%d %H:%M} UTC{run}"
+
+
+def _rows(title: str, answer: Answer) -> None:
+    """The rows as a table with headings for people; downloads and SQL keep the columns' names."""
+    shares = [name for name, unit in answer.units.items() if unit == SHARE or name.startswith("share_of_")]
+    columns: dict[str, Any] = {name: heading(name, unit) for name, unit in answer.units.items()}
+    for name in shares:
+        columns[name] = st.column_config.NumberColumn(heading(name), format="percent")
+    height = min(420, 38 + 35 * answer.rows.num_rows)
+    st.dataframe(answer.rows, hide_index=True, column_config=columns, height=height, alt=title)
 
 
 def _stem(key: str, answer: Answer, version: str) -> str:

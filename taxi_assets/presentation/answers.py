@@ -25,7 +25,9 @@ from taxi_assets.lake.reports import NoReport, find_report, read_report
 from taxi_assets.lake.snapshots import moment
 from taxi_assets.presentation.questions import QUESTIONS
 from taxi_assets.warehouse.engine import Engine
+from taxi_assets.warehouse.names import described
 from taxi_assets.warehouse.question import Value, bind
+from taxi_assets.warehouse.view import tables_in
 
 Row = dict[str, Any]
 T = TypeVar("T")
@@ -52,6 +54,13 @@ class Answer:
         """The columns that hold numbers."""
         kinds = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
         return {field.name for field in self.rows.schema if any(kind(field.type) for kind in kinds)}
+
+    @property
+    def units(self) -> dict[str, str]:
+        """Column to unit, by the contracts of what is asked; empty for a column that the question computes."""
+        asked = [described()[name] for name in tables_in(QUESTIONS[self.name])]
+        known = {column.name: column.unit for table in asked for column in table.columns}
+        return {name: known.get(name, "") for name in self.rows.column_names}
 
     def __bool__(self) -> bool:
         """Whether there are rows."""

@@ -14,13 +14,15 @@ from typing import Any
 import plotly.graph_objects as go
 
 from taxi_assets.presentation.theme import CATEGORIES, SCALE, template
-from taxi_assets.presentation.wording import WEEKDAYS, plain
+from taxi_assets.presentation.wording import WEEKDAYS, heading, plain
 
 Rows = Sequence[Mapping[str, Any]]
 CONFIG = {"displaylogo": False, "displayModeBar": False, "responsive": True}
 """How plotly.js is to behave, wherever a figure is."""
 _HEIGHT = 340
 """Pixels of a figure that does not say."""
+_FEW = 8
+"""Whole numbers below it have a tick each."""
 _HOURS = [f"{hour:02d}" for hour in range(24)]
 
 
@@ -57,6 +59,8 @@ def trend(rows: Rows, value: str = "trips", mean: str = "trips_7_day_mean", titl
         hovertemplate="%{customdata[0]}<br>%{y:,.0f}<extra></extra>",
     )
     figure.update_layout(hovermode="closest", yaxis={"rangemode": "tozero", "title": title, "tickformat": "~s"})
+    if days:  # half a day on each side: marks widen the axis to days before the first
+        figure.update_xaxes(range=[f"{days[0] - timedelta(days=1)} 12:00", f"{days[-1]} 12:00"])
     return figure
 
 
@@ -108,20 +112,30 @@ def ranking(rows: Rows, label: str | Sequence[str], value: str, title: str, form
         yaxis={"autorange": "reversed", "type": "category"},
         height=max(180, 70 + 26 * len(texts)),
     )
+    if form == ",d" and max((row[value] or 0 for row in rows), default=0) < _FEW:
+        figure.update_xaxes(dtick=1)  # else ticks at halves are written as whole numbers, each twice
     return figure
 
 
-def stack(rows: Rows, x: str, series: str, value: str, title: str, form: str = "~s") -> go.Figure:
-    """Bars, one a value of ``x``, each made of its series."""
+def stack(
+    rows: Rows,
+    x: str,
+    series: str,
+    value: str,
+    title: str,
+    form: str = "~s",
+    colours: Mapping[str, str] | None = None,
+) -> go.Figure:
+    """Bars, one a value of ``x``, each made of its series; ``colours`` are for series that have one of their own."""
     figure = _by_series(
         rows,
         x,
         series,
         value,
-        lambda name, xs, ys, colour: go.Bar(name=name, x=xs, y=ys, marker={"color": colour}),
+        lambda name, xs, ys, colour: go.Bar(name=name, x=xs, y=ys, marker={"color": (colours or {}).get(name, colour)}),
         form,
     )
-    figure.update_layout(barmode="relative", yaxis={"title": title, "tickformat": form})
+    figure.update_layout(barmode="relative", showlegend=True, yaxis={"title": title, "tickformat": form})
     return figure
 
 
@@ -170,8 +184,8 @@ def matrix(rows: Rows, y: str, x: str, value: str, title: str, form: str = ",.1%
         )
     )
     figure.update_layout(
-        yaxis={"autorange": "reversed", "type": "category", "showgrid": False, "title": y.replace("_", " ")},
-        xaxis={"type": "category", "showgrid": False, "title": x.replace("_", " ")},
+        yaxis={"autorange": "reversed", "type": "category", "showgrid": False, "title": heading(y)},
+        xaxis={"type": "category", "showgrid": False, "title": heading(x)},
         height=max(260, 110 + 44 * len(down)),
     )
     return figure

@@ -172,6 +172,17 @@ FROM quality.check_history
 WHERE month = :month
 ORDER BY checked_at DESC NULLS LAST, asset, check_name, measure
 LIMIT 500""",
+    "check_history": """
+WITH answers AS (
+  SELECT month, CASE WHEN passed THEN CAST('passed' AS VARCHAR(20)) WHEN severity = 'ERROR' THEN 'failed'
+         ELSE 'to look at' END AS outcome
+  FROM quality.check_history
+)
+SELECT month, outcome, COUNT(*) AS answers
+FROM answers
+WHERE month IS NOT NULL
+GROUP BY month, outcome
+ORDER BY month, outcome""",
     "freshness": """
 SELECT asset, version, checked_at, checks_failed, checks_warned, source_landed_at
 FROM analytics.freshness

@@ -13,6 +13,17 @@ from typing import Any
 
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 NONE = "-"
+SHARE = "0-1"
+"""The unit of shares in the contracts."""
+_SPELT = {
+    **{word: word.upper() for word in ("cbd", "id", "mta", "sql", "usd")},
+    "pulocationid": "zone of pick-up",
+    "dolocationid": "zone of drop-off",
+    "pickup": "pick-up",
+    "pickups": "pick-ups",
+    "dropoff": "drop-off",
+    "dropoffs": "drop-offs",
+}
 
 
 def short(value: float | None, unit: str = "") -> str:
@@ -42,6 +53,14 @@ def cell(value: object) -> str:
     if isinstance(value, float):
         return f"{value:,.2f}" if abs(value) >= 1 or value == 0 else f"{value:.4g}"
     return str(value)
+
+
+def heading(column: str, unit: str = "") -> str:
+    """A column as a table shows it: Net revenue (USD) for net_revenue. Counts and shares say by their values what they
+    are."""
+    words = [_SPELT.get(word, word) for word in column.split("_")]
+    said = " ".join(words)
+    return f"{said[:1].upper()}{said[1:]}" + (f" ({unit})" if unit and unit not in ("rows", SHARE) else "")
 
 
 def percent(share: float | None, digits: int = 1) -> str:

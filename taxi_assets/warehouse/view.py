@@ -39,7 +39,12 @@ class View:
     @cached_property
     def tables(self) -> tuple[str, ...]:
         """The tables that it reads, ``layer.table``, each once."""
-        return tuple(dict.fromkeys(f"{layer}.{table}" for layer, table in _TABLE.findall(self.sql)))
+        return tables_in(self.sql)
+
+
+def tables_in(sql: str) -> tuple[str, ...]:
+    """What ``sql`` reads, ``layer.table``, each once."""
+    return tuple(dict.fromkeys(f"{layer}.{table}" for layer, table in _TABLE.findall(sql)))
 
 
 @cache

@@ -405,7 +405,7 @@ def test_the_report_is_whole_by_itself(
             serious = [one["id"] for one in Axe().run(look.page).response["violations"] if one["impact"] in SERIOUS]
             assert serious == []
             if PICTURED and address.startswith("http"):
-                keep_picture(look.page, "report")
+                keep_picture(look.page, "dashboard-report")
 
 
 def test_the_numbers_of_a_report_are_those_that_the_query_layer_gives(
@@ -472,7 +472,8 @@ def test_whoever_has_to_sign_in_sees_nothing_before_and_everything_after(
 
 def keep_picture(page: Page, name: str) -> None:
     """Keep the page for the documentation."""
-    height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
+    main = "document.querySelector('[data-testid=stMain]') ?? document.documentElement"  # a report has no frame
+    height = page.evaluate(f"({main}).scrollHeight")
     page.set_viewport_size({"width": WIDE[0], "height": min(int(height), 1400)})
     page.wait_for_timeout(2_000)  # for what moves to come to rest
     page.screenshot(path=PICTURES / f"{name}.png")

@@ -10,7 +10,7 @@ import pytest
 
 from taxi_assets.presentation import figures
 from taxi_assets.presentation.theme import CATEGORIES, DARK, LIGHT, template
-from taxi_assets.presentation.wording import change, month_name, percent, sentence, short
+from taxi_assets.presentation.wording import change, heading, month_name, percent, sentence, short
 from taxi_assets.presentation.zone_map import OUTLINES, shapes, zone_map
 
 SQUARE = '{"type": "Polygon", "coordinates": [[[-74, 40], [-73.9, 40], [-73.9, 40.1], [-74, 40.1], [-74, 40]]]}'
@@ -66,6 +66,18 @@ def test_series_are_ordered_by_size_and_many_months_stand_on_an_axis_of_time() -
     assert figure.layout.xaxis.type == "date"
     assert list(figure.data[0].x) == ["2024-01-01", "2024-02-01", "2024-03-01"]
     assert figures.stack(rows[:2], "month", "kind", "v", "trips").layout.xaxis.type == "category"
+
+
+def test_a_few_rows_are_counted_in_whole_numbers() -> None:
+    few, many = (figures.ranking([{"why": "x", "n": n}], "why", "n", "rows", ",d") for n in (3, 300))
+    assert (few.layout.xaxis.dtick, many.layout.xaxis.dtick) == (1, None)
+
+
+def test_a_series_alone_is_named_and_has_the_colour_that_it_is_given() -> None:
+    figure = figures.stack(
+        [{"month": "2024-02", "is": "failed", "n": 1}], "month", "is", "n", "n", colours={"failed": "red"}
+    )
+    assert (figure.layout.showlegend, figure.data[0].marker.color) == (True, "red")
 
 
 def test_a_matrix_leaves_pairs_without_rows_empty() -> None:
@@ -124,6 +136,12 @@ def test_shares_and_changes_are_percent_and_what_is_unknown_is_no_zero() -> None
     assert (percent(0.0412), percent(None), change(-0.02), change(None)) == ("4.1 %", "-", "-2.0 %", None)
     assert short(27.0788, "$") == "$27.08"
     assert month_name("2024-02") == "February 2024"
+
+
+def test_a_heading_is_words_with_the_unit_where_values_do_not_say_it() -> None:
+    assert heading("net_revenue_per_day", "USD") == "Net revenue per day (USD)"
+    assert [heading("trips", "rows"), heading("card_share", "0-1")] == ["Trips", "Card share"]
+    assert [heading("run_id"), heading("pickups_per_day")] == ["Run ID", "Pick-ups per day"]
 
 
 def test_a_month_in_a_sentence_says_what_it_was_compared_with() -> None:

@@ -6,7 +6,10 @@ import streamlit as st
 
 from taxi_assets.dashboard.look import Look
 from taxi_assets.presentation import figures, panels
+from taxi_assets.presentation.theme import CATEGORIES
 from taxi_assets.presentation.wording import percent
+
+_OUTCOMES = {"passed": CATEGORIES[2], "to look at": CATEGORIES[1], "failed": CATEGORIES[5]}
 
 
 def draw(look: Look) -> None:
@@ -56,6 +59,14 @@ def draw(look: Look) -> None:
     look.table(
         "Rows in quarantine", look.of_month("quarantine_sample"), "The first 50.", "no row of this month is in it"
     )
+    history = look.reader.ask("check_history")
+    if history:
+        look.panel(
+            "Answers of checks, month by month",
+            figures.stack(history.dicts(), "month", "outcome", "answers", "answers", colours=_OUTCOMES),
+            history,
+            "All that were ever given about a month; one that failed held a publication back.",
+        )
     look.table(
         "Last answers of checks",
         look.of_month("checks"),
