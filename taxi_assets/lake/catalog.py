@@ -241,6 +241,10 @@ class LakeCatalog:
             # Two runs made a new lake's catalog at once; the other one's is there now.
             return load_catalog("lake", **self._properties)
 
+    def make(self) -> None:
+        """Make the catalog of a new lake in a folder, without tables."""
+        _ = self._catalog
+
     @property
     def _in_folder(self) -> bool:
         return self._properties["type"] == "sql"

@@ -36,8 +36,8 @@ class CatalogUnavailable(PipelineError):
     cause = Cause.LAKE
 
 
-def refuse_what_is_no_catalog(folder: Path) -> None:
-    """Nothing if the lake in ``folder`` has a catalog, or is new; CatalogUnavailable otherwise.
+def refuse_what_is_no_catalog(folder: Path) -> bool:
+    """Whether the lake in ``folder`` has a catalog, False if it is new; CatalogUnavailable if it is neither.
 
     Without it, PyIceberg makes an empty catalog of a file that is gone, empty or another program's, and the tables
     beside it read as never published.
@@ -53,13 +53,14 @@ def refuse_what_is_no_catalog(folder: Path) -> None:
         remedy = "see that this user may read and write it" if may_be_whole else f"see to the disk; {_BACKUP}"
         raise CatalogUnavailable(f"{file} cannot be read: {error}", remedy) from error
     if found & _OF_A_CATALOG:
-        return
+        return found >= _OF_A_CATALOG
     if found:
         names = ", ".join(sorted(found)[:3])
         raise CatalogUnavailable(f"{file} is another program's database, with the tables {names}", "check TAXI_LAKE")
     if has_tables:
         is_ = "empty" if file.exists() else "gone"
         raise CatalogUnavailable(f"{file} is {is_}, and {folder} has tables that only it can name", _BACKUP)
+    return False
 
 
 def _tables_in(file: Path) -> set[str]:

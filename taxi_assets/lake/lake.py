@@ -84,12 +84,15 @@ class Lake:
                 f"the lake {folder} cannot be made: {error}", "check TAXI_LAKE and the disk"
             ) from error
         root = str(folder.resolve())
-        refuse_what_is_no_catalog(Path(root))
+        is_made = refuse_what_is_no_catalog(Path(root))
         if before := when_unlocked(root, lambda: relocate_folder(root)):
             _log.warning("This lake lay in %s: its catalog now speaks of %s", before, root)
         uri = f"sqlite:///{root}/catalog.db?timeout={SECONDS_IN_SILENCE}"
         files = f"{LocalFiles.__module__}.{LocalFiles.__name__}"
-        return cls(root, {"type": "sql", "uri": uri, "warehouse": root, "py-io-impl": files})
+        lake = cls(root, {"type": "sql", "uri": uri, "warehouse": root, "py-io-impl": files})
+        if not is_made:
+            lake.catalog.make()
+        return lake
 
     @classmethod
     def in_s3(cls, root: str, region: str, database_prefix: str) -> Lake:

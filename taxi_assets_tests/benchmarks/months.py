@@ -50,13 +50,13 @@ def main() -> None:
 
 def _summary(found: list[Measured]) -> Table:
     """The months up to each of ``_SHOWN``; the first has the process's start in it."""
-    table = Table("months", "seconds, median of the last three", "peak MiB of those", "ratio to the third")
-    third = statistics.median(one.seconds for one in found[:3])
+    table = Table("months", "seconds, median of the last three", "peak MiB of those", "ratio to the first three")
+    at_first = statistics.median(one.seconds for one in found[:3])
     for number in (shown for shown in _SHOWN if shown <= len(found)):
         of_it = found[max(0, number - 3) : number]
         seconds = statistics.median(one.seconds for one in of_it)
         peak = max(one.peak for one in of_it)
-        table.add_row(str(number), f"{seconds:.2f}", f"{peak:.0f}", f"{seconds / third:.2f}")
+        table.add_row(str(number), f"{seconds:.2f}", f"{peak:.0f}", f"{seconds / at_first:.2f}")
     return table
 
 
