@@ -57,7 +57,7 @@ class MonthResult:
     """What became of one month. ``error`` is empty if the run succeeded; rows are None where it never got to.
 
     ``seconds`` are of the steps and in ``total``; ``phases`` are what they went into, of each step that runs a job;
-    ``check_seconds`` are of the checks, "layer/table: check".
+    ``check_seconds`` are of the checks of raw, staging and curated, "layer/table: check".
 
     ``released_rows`` is for a replay: rows that left the quarantine. ``estimated_cost_usd`` is by Glue run. ``report``
     is where the month's page lies.

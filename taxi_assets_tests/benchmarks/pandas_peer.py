@@ -110,7 +110,7 @@ def _judged(rows: pd.DataFrame, month: str) -> pd.DataFrame:
     fare, total = _cents(rows["fare_amount"]), _cents(rows["total_amount"])
     parts, fees = (rows[list(names)].apply(_cents).sum(axis="columns") for names in (tlc.PARTS_OF_TOTAL, tlc.FEES))
     owing, wall = total - parts, (rows[_DROPOFF].dt.floor("s") - pickup.dt.floor("s")).dt.total_seconds()
-    fall_back = (pickup.dt.month == 11) & (pickup.dt.dayofweek == 6) & (pickup.dt.day <= 7) & (pickup.dt.hour == 1)
+    fall_back = (pickup.dt.month == 11) & (pickup.dt.day_of_week == 6) & (pickup.dt.day <= 7) & (pickup.dt.hour == 1)
     is_refund = (total < 0) & ~(_cents(rows["improvement_surcharge"]) > 0)
     flex = (rows["payment_type"] == tlc.FLEX).fillna(value=False)
     unstated = flex & (fare < 0) & ~is_refund & (parts + fees).isin([0, -250])
@@ -208,7 +208,7 @@ def _staged(usable: pd.DataFrame, zones: str, month: str) -> pd.DataFrame:
     lookup = pd.read_csv(zones, dtype=str, keep_default_na=False, na_values=[""])
     lookup.index = lookup.pop("LocationID").astype("int64")
     pickup, distance, seconds, fare = usable[_PICKUP], usable["trip_distance"], usable["seconds"], usable["fare_cents"]
-    hour, weekday = pickup.dt.hour, pickup.dt.dayofweek + 1
+    hour, weekday = pickup.dt.hour, pickup.dt.day_of_week + 1
     unlinked = usable["is_refund"] & ~usable["row_hash"].isin(links["refund"])
     flags = usable["quality_flags"]
     flags = flags.where(~unlinked, flags.where(flags == "", flags + ",") + "unlinked_refund")
