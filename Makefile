@@ -15,7 +15,7 @@ PINNED := sed -nE 's/^([^ \#].*==.*) \\$$/\1/p' requirements.lock
 IMAGE_EXTRAS := ui production redshift dashboard
 
 .DEFAULT_GOAL := help
-.PHONY: help setup spark4 infra-tools demo aws-demo test lint format ui dashboard docs infra-test infra-apply-local infra-env bench bench-queries bench-dashboard lock clean
+.PHONY: help setup spark4 infra-tools demo aws-demo test lint format ui dashboard docs infra-test infra-apply-local infra-env bench bench-months bench-queries bench-dashboard lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 12
@@ -76,8 +76,11 @@ docs: setup ## write the dictionary, ODCS and dbt files, metrics, architecture a
 	$(BIN)/python -m taxi_assets.docs.architecture docs/architecture.md
 	$(BIN)/python -m taxi_assets.docs.iam_policies infra
 
-bench: setup ## time the jobs on Sail, JVM Spark and DuckDB (TLC=folder in the TLC's layout for real data)
-	$(BIN)/python -m taxi_assets_tests.benchmarks.stage_and_build $(if $(TLC),--source $(TLC)) $(BENCH)
+bench: setup ## time a whole run beside its jobs alone, DuckDB, Polars and pandas (TLC=folder in the TLC's layout for real data)
+	$(BIN)/python -m taxi_assets_tests.benchmarks.month $(if $(TLC),--source $(TLC)) $(BENCH)
+
+bench-months: setup ## time each month of a backfill of 36, and its memory
+	$(BIN)/python -m taxi_assets_tests.benchmarks.months $(BENCH)
 
 bench-queries: setup ## time the warehouse's views on 36 months (LIKE=lake for months like its newest)
 	$(BIN)/python -m taxi_assets_tests.benchmarks.queries $(if $(LIKE),--like $(LIKE)) $(BENCH)

@@ -7,14 +7,20 @@ from __future__ import annotations
 
 from typing import Generic, TypedDict, TypeVar
 
-ReportT = TypeVar("ReportT")
-_Report_co = TypeVar("_Report_co", covariant=True)
+ReportT = TypeVar("ReportT", bound="WithSeconds")
+_Report_co = TypeVar("_Report_co", bound="WithSeconds", covariant=True)
 
 
 class Job(str, Generic[_Report_co]):
     """The name of a job, which is that of its script, with the type of its report."""
 
     __slots__ = ()
+
+
+class WithSeconds(TypedDict):
+    """What every report has: phase to ``seconds``, and their ``total``."""
+
+    seconds: dict[str, float]
 
 
 class Landed(TypedDict):
@@ -53,12 +59,11 @@ class LandedTripsReport(Landed, VerifiedTrips):
     """A landed trip file and what it holds."""
 
 
-class IngestReport(TypedDict):
-    """Of ``ingest_raw``: the two files of a month. ``seconds`` is phase to seconds, in every report."""
+class IngestReport(WithSeconds):
+    """Of ``ingest_raw``: the two files of a month."""
 
     trips: LandedTripsReport
     zones: LandedFileReport
-    seconds: dict[str, float]
 
 
 class Written(TypedDict):
@@ -73,11 +78,10 @@ class Written(TypedDict):
     spark_version: str
 
 
-class WrittenReport(Written):
+class WrittenReport(Written, WithSeconds):
     """Those, and how many rows went in: of the source, or of the version that is replayed."""
 
     source_rows: int
-    seconds: dict[str, float]
 
 
 class StageReport(WrittenReport):
@@ -93,17 +97,16 @@ class ReplayReport(WrittenReport):
     released_rows: int
 
 
-class BuildReport(TypedDict):
+class BuildReport(WithSeconds):
     """Of ``build_curated``: table to rows."""
 
     rows: dict[str, int]
     spark_version: str
-    seconds: dict[str, float]
 
 
 INGEST_RAW = Job[IngestReport]("ingest_raw")
 STAGE_TRIPS = Job[StageReport]("stage_trips")
 REPLAY_QUARANTINE = Job[ReplayReport]("replay_quarantine")
 BUILD_CURATED = Job[BuildReport]("build_curated")
-JOBS: tuple[Job[object], ...] = (INGEST_RAW, STAGE_TRIPS, REPLAY_QUARANTINE, BUILD_CURATED)
+JOBS: tuple[Job[WithSeconds], ...] = (INGEST_RAW, STAGE_TRIPS, REPLAY_QUARANTINE, BUILD_CURATED)
 """All of them, in the order in which a month meets them; each is a script of this package, and a Glue job."""

@@ -12,7 +12,7 @@ from glue_jobs.errors import Cause, PipelineError
 from glue_jobs.files import parquet_files
 from glue_jobs.reports import BUILD_CURATED, BuildReport
 from taxi_assets.asset_keys import STAGING_TRIPS, asset_key
-from taxi_assets.assets.previews import numbers_of, preview, seconds_table
+from taxi_assets.assets.previews import numbers_of, preview
 from taxi_assets.assets.publish import Published, Result, Work, run_and_publish
 from taxi_assets.assets.specs import RUNS_POOL, publication_metadata, readers_see, table_spec
 from taxi_assets.checks.curated import CHECKS, CuratedMonth
@@ -88,10 +88,7 @@ def _work(context: dg.AssetExecutionContext, lake: Lake) -> Work[BuildReport, Cu
                 yield Published(
                     asset_key(table),
                     entry.rows,
-                    {
-                        "seconds": seconds_table(job_run.report["seconds"]),
-                        **publication_metadata(lake, table, entry, job_run.metadata),
-                    },
+                    publication_metadata(lake, table, entry, job_run.metadata),
                     partial(_for_people, table, entry),
                 )
 

@@ -18,6 +18,7 @@ from glue_jobs.contracts.rules import RULES_VERSION
 from glue_jobs.errors import Cause, PipelineError
 from glue_jobs.reports import Job, ReportT
 from taxi_assets.asset_keys import CHECK_HISTORY_KEY, QUARANTINE_KEY, RUN_METRICS_KEY, STAGING_TRIPS
+from taxi_assets.assets.phases import Phases
 from taxi_assets.checks.check import Answer, Check, Subject, ask_all
 from taxi_assets.errors import failing_the_step
 from taxi_assets.jobs.base import JobRun, Jobs
@@ -96,6 +97,7 @@ def run_and_publish(
     Dagster takes a check without an answer for one that failed.
     """
     selected = set(context.selected_asset_keys)
+    phases = Phases()
     with failing_the_step():
         lake = resource.open()
         work = prepare(lake)
@@ -105,21 +107,26 @@ def run_and_publish(
             if error.cause is Cause.DATA:
                 work.refused(error.problem)
             raise
-        answers = ask_all(work.checks, work.subject(job_run.report), selected)
+        phases.take_in(job_run)
+        with phases.phase("ask the checks"):
+            answers = ask_all(work.checks, work.subject(job_run.report), selected)
         published: list[Published] = []
         try:
-            record_answers(context, lake, answers, work.version(job_run.report))
+            with phases.phase("record what the checks found"):
+                record_answers(context, lake, answers, work.version(job_run.report))
             blamed = {answer.asset for answer in answers if answer.holds_back}
             refused = selected if work.together and blamed else blamed
             try:
-                _publish(work, job_run, selected - refused, published)
+                with phases.phase("publish"):
+                    _publish(work, job_run, selected - refused, published)
             finally:
-                put(context, metrics, [*points_of(answers, job_run), *_points_published(context, lake, published)])
+                with phases.phase("record metrics"):
+                    put(context, metrics, [*points_of(answers, job_run), *_points_published(context, lake, published)])
             if refused:
                 work.refused(f"checks failed: {_failed(answers)}")
                 raise _refusal(context.partition_key, answers, work, job_run, refused, published)
         finally:
-            yield from _shown(context, published, answers)
+            yield from _shown(context, published, answers, phases)
 
 
 def _publish(
@@ -137,8 +144,10 @@ def _publish(
         raise
 
 
-def _shown(context: Context, published: Sequence[Published], answers: Sequence[Answer]) -> Iterator[Result]:
-    """What was published with what its checks answered, then the answers of what was not.
+def _shown(
+    context: Context, published: Sequence[Published], answers: Sequence[Answer], phases: Phases
+) -> Iterator[Result]:
+    """What was published with what its checks answered and what took how long, then the answers of what was not.
 
     What cannot be read for people is named in the log, and hides neither that the asset is published nor the others.
     """
@@ -148,17 +157,18 @@ def _shown(context: Context, published: Sequence[Published], answers: Sequence[A
     one, *others = published
     for_people: Mapping[str, Any] = {}
     try:
-        for_people = one.for_people()
+        with phases.phase("read what people are shown"):
+            for_people = one.for_people()
     except (PipelineError, OSError, duckdb.Error) as error:
         context.log.warning(f"{one.key.to_user_string()} is published; more about it could not be told: {error}")
     finally:
         yield dg.MaterializeResult(
             asset_key=one.key,
-            metadata={**for_people, **one.facts},
+            metadata={**for_people, **phases.metadata, **one.facts},
             check_results=[answer.result for answer in answers if answer.asset == one.key],
             data_version=dg.DataVersion(one.data_version) if one.data_version else None,
         )
-        yield from _shown(context, others, [answer for answer in answers if answer.asset != one.key])
+        yield from _shown(context, others, [answer for answer in answers if answer.asset != one.key], phases)
 
 
 def record_answers(context: Context, lake: Lake, answers: Sequence[Answer], version: str) -> None:

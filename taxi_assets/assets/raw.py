@@ -15,7 +15,7 @@ from glue_jobs.sources.inbox import INBOX
 from taxi_assets.asset_keys import RAW_TRIPS, RAW_ZONES, SOURCE_TRIPS, SOURCE_ZONES
 from taxi_assets.assets.columns import TRIP_FILE_SCHEMA, ZONE_FILE_SCHEMA
 from taxi_assets.assets.ledger import show_in_catalog
-from taxi_assets.assets.previews import schema_table, seconds_table
+from taxi_assets.assets.previews import schema_table
 from taxi_assets.assets.publish import Published, Result, Work, run_and_publish
 from taxi_assets.assets.specs import OWNERS, RUNS_POOL, tags_of
 from taxi_assets.checks.raw import CHECKS, LandedMonth
@@ -123,14 +123,13 @@ def _work(context: dg.AssetExecutionContext, lake: Lake, places: Mapping[str, st
 
     def publish(job_run: JobRun[IngestReport], _: Collection[dg.AssetKey]) -> Iterator[Published]:
         report = job_run.report
-        of_run = {"seconds": seconds_table(report["seconds"]), **job_run.metadata}
         trips = lake.ledger.record(month, TRIPS_DATASET, report["trips"], context.run_id)
         shown = show_in_catalog(context, lake, month)
         in_catalog = {"in_catalog": shown} if lake.raw_trips else {}
-        facts = {**_for_people(trips), **_drift(report["trips"]), **of_run, **in_catalog, **_ids(trips)}
+        facts = {**_for_people(trips), **_drift(report["trips"]), **job_run.metadata, **in_catalog, **_ids(trips)}
         yield Published(RAW_TRIPS, trips.rows, facts, data_version=trips.sha256)
         zones = lake.ledger.record(month, ZONES_DATASET, report["zones"], context.run_id)
-        facts = {**_for_people(zones), **of_run, **_ids(zones)}
+        facts = {**_for_people(zones), **job_run.metadata, **_ids(zones)}
         yield Published(RAW_ZONES, None, facts, data_version=zones.sha256)
 
     return Work(

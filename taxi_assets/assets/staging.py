@@ -14,7 +14,7 @@ from glue_jobs.errors import Cause, PipelineError
 from glue_jobs.reports import REPLAY_QUARANTINE, STAGE_TRIPS, WrittenReport
 from taxi_assets.asset_keys import QUARANTINE_KEY, RAW_TRIPS, RAW_ZONES, STAGING_TRIPS, asset_key
 from taxi_assets.assets.ledger import refuse
-from taxi_assets.assets.previews import numbers_of_trips, percent, reasons_table, seconds_table
+from taxi_assets.assets.previews import numbers_of_trips, percent, reasons_table
 from taxi_assets.assets.publish import Published, Result, Work, run_and_publish
 from taxi_assets.assets.specs import RUNS_POOL, publication_metadata, readers_see, table_spec
 from taxi_assets.checks.staging.registry import CHECKS
@@ -221,7 +221,6 @@ def _trips_facts(report: WrittenReport) -> dict[str, Any]:
         "published_rows": report["published_rows"],
         "quarantined_rows": report["quarantined_rows"],
         **({"released_rows": of_the_file["released_rows"]} if "released_rows" in report else {}),
-        "seconds": seconds_table(report["seconds"]),
         **{
             name: ", ".join(of_the_file[name])
             for name in ("absent_columns", "unknown_columns")

@@ -6,6 +6,7 @@ particular layer.
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -92,23 +93,25 @@ class Check(Generic[Subject]):
 
     def evaluate(self, subject: Subject) -> Answer:
         """Ask. A question that the files cannot answer has failed."""
+        begun = time.monotonic()
         try:
             outcome = self.ask(subject)
         except duckdb.Error as error:
             if isinstance(error, duckdb.FatalException | duckdb.InternalException):
                 subject.session.close()  # it can be asked nothing more: the next question opens another
             outcome = Outcome(False, "an answer", str(error), "SELECT 'the files cannot be queried, see actual'")
-        return Answer(self.asset, self.name, self.blocking, outcome)
+        return Answer(self.asset, self.name, self.blocking, outcome, round(time.monotonic() - begun, 3))
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A check's outcome, for Dagster and for the history."""
+    """A check's outcome, for Dagster and for the history, and how many ``seconds`` it took to ask."""
 
     asset: dg.AssetKey
     name: str
     blocking: bool
     outcome: Outcome
+    seconds: float = 0.0
 
     @property
     def holds_back(self) -> bool:
@@ -148,6 +151,7 @@ class Answer:
             "rows_to_look_at": dg.MetadataValue.md(f"```sql\n{outcome.rows_to_look_at}\n```"),
             **measures,
             **outcome.details,
+            "seconds": dg.MetadataValue.float(self.seconds),
         }
 
     @property

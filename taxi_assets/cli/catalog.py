@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict, replace
+from typing import TYPE_CHECKING
 
 import click
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from glue_jobs.contracts import MONTHLY_TABLES, QUARANTINE, TABLES, TRIPS
 from taxi_assets.cli.options import (
@@ -20,6 +20,9 @@ from taxi_assets.cli.options import (
     settings_of,
 )
 from taxi_assets.cli.output import err, folding_table, out, pasteable
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
 
 
 @click.command()
@@ -63,6 +66,8 @@ def check(lake: str | None, as_json: bool) -> None:
 
     Says how to repair what differs; exit code 1 if anything does. It reads the footer of every live file.
     """
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
     from taxi_assets.lake.catalog_check import check_catalog
 
     opened = existing_lake(lake)

@@ -20,10 +20,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
-
-from glue_jobs.reporting import parse_progress
 
 if TYPE_CHECKING:
     from taxi_assets.operations.run_month import MonthResult
@@ -131,6 +128,10 @@ def whole_file(file: Path) -> Iterator[Path]:
 @contextmanager
 def progress_of(steps: tuple[str, ...], month: str) -> Iterator[Callable[[str, str], None]]:
     """A listener that shows a bar for each step on a terminal, and plain lines elsewhere."""
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    from glue_jobs.reporting import parse_progress
+
     if not err.is_terminal:
         yield lambda step, message: click.echo(f"{month} {step}: {message}", err=True)
         return

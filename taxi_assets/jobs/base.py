@@ -15,6 +15,9 @@ from glue_jobs.errors import PipelineError
 from glue_jobs.reporting import COMPLETED, FAILED, PHASE
 from glue_jobs.reports import Job, ReportT
 
+ENGINE_START = "engine_start_seconds"
+"""In a run's metadata: how long it waited for the engine to start; not there if the engine ran already."""
+
 
 @dataclass(frozen=True)
 class JobRun(Generic[ReportT]):

@@ -21,7 +21,7 @@ from pydantic import PrivateAttr
 
 import glue_jobs
 from glue_jobs.reports import Job, ReportT
-from taxi_assets.jobs.base import JobRun, Jobs, as_options, report_of
+from taxi_assets.jobs.base import ENGINE_START, JobRun, Jobs, as_options, report_of
 from taxi_assets.jobs.engine import RunningEngine, describe, running_engine
 
 _SCRIPTS = Path(glue_jobs.__file__).parent
@@ -55,9 +55,11 @@ class LocalJobs(Jobs):
     ) -> JobRun[ReportT]:
         """See ``Jobs``."""
         begun = time.monotonic()
+        waited = {}
         if self._running is None:
             engine = running_engine(self.engine, python=self.python, say=context.log.info)
             self._running = self._until_the_end.enter_context(engine)
+            waited = {ENGINE_START: round(time.monotonic() - begun, 3)}
         with dg.open_pipes_session(
             context=context.op_execution_context,
             context_injector=dg.PipesTempFileContextInjector(),
@@ -70,7 +72,7 @@ class LocalJobs(Jobs):
             end, last_lines = _run_to_end(command, self._running)
         report = report_of(job, session.get_custom_messages(), end, last_lines)
         described = {"engine": describe(self.engine, self.python)}
-        return JobRun(job, report, round(time.monotonic() - begun, 3), described, described)
+        return JobRun(job, report, round(time.monotonic() - begun, 3), {**described, **waited}, described)
 
     def stop_lost(self, has_ended: Callable[[str], bool]) -> Sequence[str]:  # noqa: ARG002 -- none is ever left
         """See ``Jobs``. A worker that is killed closes the standard input of its job and engine, which then end."""

@@ -11,8 +11,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
-import pyarrow as pa
-
 from glue_jobs.contracts import CHECK_HISTORY, FILES, RUN_METRICS, Table
 from taxi_assets.lake.catalog import LakeCatalog
 from taxi_assets.lake.paths import LakePaths
@@ -172,6 +170,8 @@ class RunMetrics:
 
 
 def _append(catalog: LakeCatalog, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
+    import pyarrow as pa  # a tenth of a second that reading does without
+
     catalog.commit(
         table, lambda iceberg: iceberg.append(pa.Table.from_pylist(list(rows), schema=iceberg.schema().as_arrow()))
     )

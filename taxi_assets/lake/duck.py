@@ -20,9 +20,6 @@ from typing import Any
 
 import duckdb
 from fsspec import AbstractFileSystem
-from pyarrow import fs
-
-from glue_jobs.files import open_file_system
 
 
 def connect(copies: bool = False) -> duckdb.DuckDBPyConnection:
@@ -69,7 +66,7 @@ class FilesInS3(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no type
     def info(self, path: str, **_: Any) -> dict[str, Any]:
         """Name, size and time of a file; FileNotFoundError if there is none. DuckDB asks before each use of it."""
         if path not in self._infos:
-            system, key = open_file_system(path)
+            system, key = _in_s3(path)
             found = system.get_file_info(key)
             if not found.is_file:
                 raise FileNotFoundError(path)
@@ -94,7 +91,9 @@ class FilesInS3(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no type
         folder, wild, ending = path.partition("/**/*")
         if not wild:
             return [path] if self.exists(path) else []
-        system, root = open_file_system(folder)
+        from pyarrow import fs  # as in ``_in_s3``
+
+        system, root = _in_s3(folder)
         found = system.get_file_info(fs.FileSelector(root, recursive=True, allow_not_found=True))
         return sorted(f"s3://{one.path}" for one in found if one.is_file and one.path.endswith(ending))
 
@@ -104,7 +103,7 @@ class FilesInS3(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no type
         return self._read(path)
 
     def _read(self, path: str) -> Any:
-        system, key = open_file_system(path)
+        system, key = _in_s3(path)
         return system.open_input_file(key)
 
 
@@ -129,3 +128,10 @@ class CopiedFiles(FilesInS3):
                     shutil.copyfileobj(stream, file, 1 << 20)
                 part.replace(copy)
         return copy.open("rb")
+
+
+def _in_s3(path: str) -> tuple[Any, str]:
+    """PyArrow's file system for a path, and the path in it."""
+    from glue_jobs.files import open_file_system  # PyArrow: a tenth of a second that a lake in a folder does without
+
+    return open_file_system(path)

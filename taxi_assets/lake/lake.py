@@ -17,8 +17,14 @@ from glue_jobs.contracts import Table
 from glue_jobs.contracts.raw import TRIPS_DATASET
 from taxi_assets.aws.client import client, explained, glue_table_url, presigned_url, pyiceberg_s3_properties
 from taxi_assets.lake.append_tables import CheckHistory, Ledger, RunMetrics
-from taxi_assets.lake.catalog import SECONDS_IN_SILENCE, CatalogUnavailable, LakeCatalog, when_unlocked
-from taxi_assets.lake.catalog_file import refuse_what_is_no_catalog
+from taxi_assets.lake.catalog import LakeCatalog
+from taxi_assets.lake.catalog_file import (
+    SECONDS_IN_SILENCE,
+    CatalogUnavailable,
+    refuse_what_is_no_catalog,
+    when_unlocked,
+)
+from taxi_assets.lake.local_files import LocalFiles
 from taxi_assets.lake.paths import LakePaths
 from taxi_assets.lake.publishing import Publisher
 from taxi_assets.lake.reading import open_views
@@ -78,12 +84,15 @@ class Lake:
                 f"the lake {folder} cannot be made: {error}", "check TAXI_LAKE and the disk"
             ) from error
         root = str(folder.resolve())
-        refuse_what_is_no_catalog(Path(root))
+        is_made = refuse_what_is_no_catalog(Path(root))
         if before := when_unlocked(root, lambda: relocate_folder(root)):
             _log.warning("This lake lay in %s: its catalog now speaks of %s", before, root)
         uri = f"sqlite:///{root}/catalog.db?timeout={SECONDS_IN_SILENCE}"
-        files = "pyiceberg.io.fsspec.FsspecFileIO"  # PyArrow's imports pandas: 0.17 s of the 1.04 s of a query
-        return cls(root, {"type": "sql", "uri": uri, "warehouse": root, "py-io-impl": files})
+        files = f"{LocalFiles.__module__}.{LocalFiles.__name__}"
+        lake = cls(root, {"type": "sql", "uri": uri, "warehouse": root, "py-io-impl": files})
+        if not is_made:
+            lake.catalog.make()
+        return lake
 
     @classmethod
     def in_s3(cls, root: str, region: str, database_prefix: str) -> Lake:

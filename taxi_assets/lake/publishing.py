@@ -18,7 +18,6 @@ from pyiceberg.table import Table as IcebergTable
 
 from glue_jobs.contracts import Table
 from glue_jobs.errors import Cause, PipelineError
-from glue_jobs.files import parquet_files, parquet_rows
 from taxi_assets.lake.catalog import LakeCatalog, reading
 from taxi_assets.lake.paths import LakePaths
 from taxi_assets.lake.records import (
@@ -82,6 +81,8 @@ class Publisher:
         ``replacing`` is what was live when the caller began its work. Raises PublishConflict, and changes
         nothing, if something else is live by now: another run was quicker, perhaps with a newer source file.
         """
+        from glue_jobs.files import parquet_files, parquet_rows  # PyArrow, which whoever reads does without
+
         folder = self._paths.version(table, month, version)
         return self._commit(table, month, version, parquet_files(folder), parquet_rows(folder), lineage, replacing)
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
@@ -16,14 +18,16 @@ from glue_jobs.contracts import LAYERS, RAW_FILES, TABLES, Table
 from glue_jobs.contracts.model import Column, Type
 from glue_jobs.contracts.raw import TRIPS_DATASET, ZONES_DATASET
 from glue_jobs.errors import PipelineError
-from taxi_assets.lake.append_tables import LandedFile, Ledger
-from taxi_assets.lake.catalog import LakeCatalog
 from taxi_assets.lake.duck import connect
 from taxi_assets.lake.paths import LakePaths
-from taxi_assets.lake.snapshots import Moment
 from taxi_assets.warehouse.names import described, full_name
 from taxi_assets.warehouse.query_log import QUERY_LOG, QueryLog
 from taxi_assets.warehouse.view import SCHEMA, views
+
+if TYPE_CHECKING:
+    from taxi_assets.lake.append_tables import LandedFile, Ledger
+    from taxi_assets.lake.catalog import LakeCatalog
+    from taxi_assets.lake.snapshots import Moment
 
 _SEARCH_PATH = ",".join((*LAYERS, SCHEMA, QUERY_LOG.layer))
 _SHOW_TABLES = re.compile(r"\s*SHOW\s+TABLES\s*;?\s*", re.IGNORECASE)
@@ -195,6 +199,15 @@ def _create_raw_views(
         else "SELECT NULL::INTEGER AS LocationID WHERE false"
     )
     _create_view(connection, "raw.zones", lookup)
+
+
+def read_rows(table: Table, files: Sequence[str], condition: str, columns: Sequence[str]) -> list[dict[str, Any]]:
+    """The rows of files of the table for which ``condition`` holds, by column."""
+    with closing(connect()) as connection:
+        sql = f"SELECT {', '.join(columns)} FROM ({select_files(table, files)}) WHERE {condition}"
+        cursor = connection.execute(sql)
+        names = [column[0] for column in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
 def select_files(table: Table, files: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ Belongs here: executing the Dagster job for one partition, its progress, its res
 
 from __future__ import annotations
 
-import threading
+import contextlib
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -34,7 +34,6 @@ from taxi_assets.operations.dagster_instance import dagster_home, open_instance
 from taxi_assets.settings import Settings
 
 STEPS = ("ingest_raw", "stage_trips", "build_curated", "write_report")
-_POLL_SECONDS = 0.2
 _TAGS = {".dagster/repository": "__repository__@nyc-taxi-lakehouse", "taxi/started_by": "command line"}
 """The first is what the pages ask for (``dagster._core.storage.tags.REPOSITORY_LABEL_TAG``, name and location as in
 ``workspace.yaml``): a run without it is on none of the pages of its job."""
@@ -57,6 +56,9 @@ class PublishedTable:
 class MonthResult:
     """What became of one month. ``error`` is empty if the run succeeded; rows are None where it never got to.
 
+    ``seconds`` are of the steps and in ``total``; ``phases`` are what they went into, of each step that runs a job;
+    ``check_seconds`` are of the checks of raw, staging and curated, "layer/table: check".
+
     ``released_rows`` is for a replay: rows that left the quarantine. ``estimated_cost_usd`` is by Glue run. ``report``
     is where the month's page lies.
     """
@@ -72,6 +74,8 @@ class MonthResult:
     failed_checks: list[str] = field(default_factory=list)
     warned_checks: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
+    phases: dict[str, dict[str, float]] = field(default_factory=dict)
+    check_seconds: dict[str, float] = field(default_factory=dict)
     estimated_cost_usd: dict[str, float] = field(default_factory=dict)
     engine: str = ""
     run_id: str = ""
@@ -101,7 +105,7 @@ def run_month(
 
     With ``replay``, nothing is fetched: the live quarantine is judged again, and the tables are built from the result.
     ``accept_smaller`` says who wants a month that lost much against the live one, and why.
-    ``listener`` hears, from another thread, what the steps say. A failed run is a result, not an exception.
+    ``listener`` hears, also from other threads, what the steps say. A failed run is a result, not an exception.
     """
     run_id = str(uuid.uuid4())
     begun = time.monotonic()
@@ -111,18 +115,18 @@ def run_month(
     selection += [] if tables else [REPORT]
     with open_instance(settings) as instance:
         report_lost(instance)
-        with _Follower(instance, run_id, listener):
-            _job_for(settings, selection).execute_in_process(
-                run_config={
-                    "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
-                    "ops": {"stage_trips": {"config": {"replay": replay, "accept_smaller": accept_smaller}}},
-                },
-                instance=instance,
-                partition_key=month,
-                run_id=run_id,
-                tags=_TAGS,
-                raise_on_error=False,
-            )
+        instance.add_event_listener(run_id, _telling(listener))
+        _job_for(settings, selection).execute_in_process(
+            run_config={
+                "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+                "ops": {"stage_trips": {"config": {"replay": replay, "accept_smaller": accept_smaller}}},
+            },
+            instance=instance,
+            partition_key=month,
+            run_id=run_id,
+            tags=_TAGS,
+            raise_on_error=False,
+        )
         entries = instance.all_logs(run_id)
         run = instance.get_run_by_id(run_id)
     result = MonthResult(month, run_id=run_id)
@@ -144,39 +148,23 @@ def _job_for(settings: Settings, selection: Sequence[dg.AssetKey]) -> dg.JobDefi
     return job.get_subset(asset_selection=set(selection), asset_check_selection=checks)
 
 
-class _Follower:
-    """Reads a run's event log while it grows, and tells the listener."""
+def _telling(listener: Listener) -> Callable[[EventLogEntry], None]:
+    """What the instance calls with each event of the run as it stores it, for the listener.
 
-    def __init__(self, instance: dg.DagsterInstance, run_id: str, listener: Listener) -> None:
-        self._instance, self._run_id, self._listener = instance, run_id, listener
-        self._cursor: str | None = None
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._follow, daemon=True)
+    Reading the event log while it grew took 283 looks, 1.9 s of a run of 59.
+    """
 
-    def __enter__(self) -> None:
-        self._thread.start()
-
-    def __exit__(self, *_: object) -> None:
-        self._done.set()
-        self._thread.join()
-
-    def _follow(self) -> None:
-        while not self._done.wait(_POLL_SECONDS):
-            self._read()
-        self._read()
-
-    def _read(self) -> None:
-        batch = self._instance.get_records_for_run(self._run_id, cursor=self._cursor)
-        self._cursor = batch.cursor
-        for record in batch.records:
-            entry = record.event_log_entry
-            step = entry.step_key or ""
-            if step not in STEPS:
-                continue
+    def tell(entry: EventLogEntry) -> None:
+        step = entry.step_key or ""
+        if step not in STEPS:
+            return
+        with contextlib.suppress(OSError):  # whoever looked on has gone; the run goes on
             if not entry.is_dagster_event:
-                self._listener(step, entry.user_message)
+                listener(step, entry.user_message)
             elif entry.dagster_event_type in (DagsterEventType.STEP_START, DagsterEventType.STEP_SUCCESS):
-                self._listener(step, "started" if entry.dagster_event_type == DagsterEventType.STEP_START else "done")
+                listener(step, "started" if entry.dagster_event_type == DagsterEventType.STEP_START else "done")
+
+    return tell
 
 
 def _take_in(result: MonthResult, entry: EventLogEntry) -> None:
@@ -185,14 +173,17 @@ def _take_in(result: MonthResult, entry: EventLogEntry) -> None:
     if event is None:
         return
     if event.event_type == DagsterEventType.ASSET_MATERIALIZATION:
-        _take_in_materialization(result, event.step_materialization_data.materialization)
+        _take_in_materialization(result, str(entry.step_key), event.step_materialization_data.materialization)
     elif event.event_type == DagsterEventType.ASSET_CHECK_EVALUATION:
         check = event.asset_check_evaluation_data
         kind = "passed" if check.passed else "warned" if check.severity == dg.AssetCheckSeverity.WARN else "failed"
         result.checks[kind] += 1
+        name = f"{check.asset_key.to_user_string()}: {check.check_name}"
+        if "seconds" in check.metadata:
+            result.check_seconds[name] = float(str(check.metadata["seconds"].value))
         if not check.passed:
             named = result.warned_checks if kind == "warned" else result.failed_checks
-            named.append(f"{check.asset_key.to_user_string()}: {check.check_name}")
+            named.append(name)
     elif event.event_type == DagsterEventType.STEP_SUCCESS:
         result.seconds[str(entry.step_key)] = round(event.step_success_data.duration_ms / 1000, 3)
     elif event.event_type == DagsterEventType.STEP_FAILURE or (
@@ -202,10 +193,12 @@ def _take_in(result: MonthResult, entry: EventLogEntry) -> None:
         result.error, result.interrupted = str(why), why.cause is Cause.INTERRUPTED
 
 
-def _take_in_materialization(result: MonthResult, materialization: dg.AssetMaterialization) -> None:
+def _take_in_materialization(result: MonthResult, step: str, materialization: dg.AssetMaterialization) -> None:
     facts: dict[str, Any] = {name: value.value for name, value in materialization.metadata.items()}
     key = materialization.asset_key
     result.engine = facts.get("engine", result.engine)
+    if "phases" in facts:
+        result.phases[step] = dict(facts["phases"])
     if "glue_run_id" in facts:  # several tables share the run that built them
         result.estimated_cost_usd[facts["glue_run_id"]] = facts["estimated_cost_usd"]
     if key == STAGING_TRIPS:

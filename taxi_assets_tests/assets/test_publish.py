@@ -9,11 +9,11 @@ import pytest
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 from glue_jobs.errors import Cause, PipelineError
-from glue_jobs.reports import Job
+from glue_jobs.reports import Job, WithSeconds
 from taxi_assets.assets.publish import Published, Work, run_and_publish
 from taxi_assets.checks.check import Check, expect
 from taxi_assets.checks.session import Session
-from taxi_assets.jobs.base import JobRun
+from taxi_assets.jobs.base import ENGINE_START, JobRun
 from taxi_assets.lake.append_tables import CheckHistory
 from taxi_assets.lake.resource import LakeResource
 from taxi_assets.metrics.recorder import Metrics
@@ -23,7 +23,8 @@ FIRST, SECOND, THIRD = KEYS = [dg.AssetKey(["curated", name]) for name in ("firs
 ANSWERED = AssetCheckExecutionRecordStatus.SUCCEEDED
 NO_SPACE = OSError(28, "No space left on device")
 CONFLICT = PipelineError("second was published by another run", "run it again", cause=Cause.CONFLICT)
-JOB = Job[None]("a_job")
+JOB = Job[WithSeconds]("a_job")
+TIMES = ("seconds", "phases")
 
 
 class Nothing:
@@ -35,8 +36,8 @@ class Nothing:
 class AJob:
     """A job that is done at once."""
 
-    def run(self, *_: object) -> JobRun[None]:
-        return JobRun(JOB, None, 1.0, {}, {})
+    def run(self, *_: object) -> JobRun[WithSeconds]:
+        return JobRun(JOB, {"seconds": {"work": 0.7, "total": 0.8}}, 1.0, {ENGINE_START: 0.1}, {})
 
 
 class NoMetrics(Metrics):
@@ -111,11 +112,13 @@ class Step:
                 for key in KEYS
             }
         self.succeeded = done.success
-        self.published = {
+        said: dict[Any, dict[str, Any]] = {
             event.asset_key: {name: entry.value for name, entry in event.materialization.metadata.items()}
             for event in done.get_asset_materialization_events()
             if event.asset_key in KEYS
         }
+        self.times = {key: {name: metadata.pop(name) for name in TIMES} for key, metadata in said.items()}
+        self.published = said
         self.checks = {key: of_check[0].status for key, of_check in records.items() if of_check}
         failures = done.filter_events(lambda event: event.is_step_failure)
         self.failure = "".join(event.step_failure_data.error_display_string for event in failures)
@@ -126,6 +129,25 @@ def test_a_step_that_goes_well_shows_each_asset_with_its_answer(tmp_path: Path) 
     assert step.succeeded
     assert step.published == {key: {"told": key.path[-1], "known": 7} for key in KEYS}
     assert step.checks == dict.fromkeys(KEYS, ANSWERED)
+
+
+def test_each_asset_shows_what_the_time_of_the_step_went_into(tmp_path: Path) -> None:
+    phases = Step(tmp_path).times[THIRD]["phases"]
+    asked, recorded = "ask the checks", ("record what the checks found", "publish", "record metrics")
+    assert list(phases) == [
+        "start the engine",
+        "work",
+        "job's process",
+        asked,
+        *recorded,
+        "read what people are shown",
+    ]
+    assert {name: phases[name] for name in list(phases)[:3]} == {
+        "start the engine": 0.1,
+        "work": 0.7,
+        "job's process": 0.2,
+    }
+    assert all(seconds >= 0 for seconds in phases.values())
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ from click.testing import CliRunner, Result
 
 from glue_jobs.contracts import FILES, TRIPS
 from taxi_assets.cli.main import main
-from taxi_assets.lake import catalog
-from taxi_assets.lake.catalog import CatalogUnavailable
+from taxi_assets.lake import catalog_file
+from taxi_assets.lake.catalog_file import CatalogUnavailable
 from taxi_assets.lake.lake import Lake
 from taxi_assets_tests.conftest import MONTH
 from taxi_assets_tests.support.tiny_table import write_rows
@@ -128,7 +128,7 @@ def test_what_the_disk_refuses_is_said_in_a_sentence(spoilt: Path) -> None:
 
 @pytest.fixture
 def quick_to_give_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(catalog, "LOCKED_SECONDS", 0.0)
+    monkeypatch.setattr(catalog_file, "LOCKED_SECONDS", 0.0)
 
 
 @pytest.mark.usefixtures("quick_to_give_up")
@@ -156,7 +156,7 @@ def test_a_catalog_that_is_locked_for_a_while_is_waited_for_aloud(
             said.append(message % values)
             other.execute("ROLLBACK")
 
-        monkeypatch.setattr(catalog._log, "warning", hear)
+        monkeypatch.setattr(catalog_file._log, "warning", hear)
         published = lake.publisher.publish(TRIPS, MONTH, "v2", {}, replacing=live)
     assert [text.partition(": waiting, ")[0] for text in said] == [f"{spoilt}/catalog.db is locked by another program"]
     assert published.version == "v2"

@@ -14,9 +14,9 @@ import pytest
 from pyiceberg.io import FileIO
 
 from glue_jobs.contracts.raw import TRIPS_DATASET
-from taxi_assets.lake import catalog, relocation
-from taxi_assets.lake.catalog import CatalogUnavailable
+from taxi_assets.lake import catalog, catalog_file, relocation
 from taxi_assets.lake.catalog_check import check_catalog
+from taxi_assets.lake.catalog_file import CatalogUnavailable
 from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.maintenance import maintain
 from taxi_assets.lake.relocation import NotHere, relocate_folder
@@ -154,7 +154,7 @@ def test_a_copy_whose_catalog_another_program_holds_is_waited_for_in_words(
     original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(relocation, "_SECONDS_IN_SILENCE", 0.05)
-    monkeypatch.setattr(catalog, "LOCKED_SECONDS", 0.1)
+    monkeypatch.setattr(catalog_file, "LOCKED_SECONDS", 0.1)
     copy = Path(shutil.copytree(original, tmp_path / "copy"))
     with closing(sqlite3.connect(copy / "catalog.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")

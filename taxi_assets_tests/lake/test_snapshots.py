@@ -84,8 +84,7 @@ def test_a_snapshot_that_no_table_has_is_told(lake: Lake) -> None:
 def test_a_snapshot_of_another_program_is_seen(lake: Lake) -> None:
     """Whoever appends or deletes by hand changes what readers see at once, in one snapshot."""
     publish(lake, "v1", 3)
-    table = lake.catalog.find(DAILY_METRICS)
-    assert table is not None
+    table = lake.catalog.open(DAILY_METRICS)
     table.delete("trips == 1")
     assert newest(lake.catalog)[NAME].rows == 0
     assert snapshots.newest(lake.catalog, [NAME]).keys() == {NAME}
