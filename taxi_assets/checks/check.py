@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from time import perf_counter
 from typing import Any, Generic, Protocol, TypeVar
 
 import dagster as dg
@@ -92,23 +93,28 @@ class Check(Generic[Subject]):
 
     def evaluate(self, subject: Subject) -> Answer:
         """Ask. A question that the files cannot answer has failed."""
+        began = perf_counter()
         try:
             outcome = self.ask(subject)
         except duckdb.Error as error:
             if isinstance(error, duckdb.FatalException | duckdb.InternalException):
                 subject.session.close()  # it can be asked nothing more: the next question opens another
             outcome = Outcome(False, "an answer", str(error), "SELECT 'the files cannot be queried, see actual'")
-        return Answer(self.asset, self.name, self.blocking, outcome)
+        return Answer(self.asset, self.name, self.blocking, outcome, perf_counter() - began)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A check's outcome, for Dagster and for the history."""
+    """A check's outcome, for Dagster and for the history.
+
+    ``seconds`` is how long it took to ask. What several checks read of a subject is computed by the first of them.
+    """
 
     asset: dg.AssetKey
     name: str
     blocking: bool
     outcome: Outcome
+    seconds: float = 0.0
 
     @property
     def holds_back(self) -> bool:
@@ -148,6 +154,7 @@ class Answer:
             "rows_to_look_at": dg.MetadataValue.md(f"```sql\n{outcome.rows_to_look_at}\n```"),
             **measures,
             **outcome.details,
+            "seconds": dg.MetadataValue.float(round(self.seconds, 3)),
         }
 
     @property
@@ -213,12 +220,8 @@ def _schema_faults(table: Table, files: Sequence[str]) -> list[str]:
 
 
 def _row_faults(session: Session, view: str, table: Table, month: str) -> list[str]:
-    counts = [
-        f"count(*) FILTER ({column.name} IS NULL) AS {column.name}" for column in table.columns if not column.nullable
-    ]
-    nulls = session.first_row(
-        f"SELECT count(*) FILTER (month <> '{month}') AS other_months, {', '.join(counts)} FROM {view}"
-    )
+    counts = [f"count(*) - count({column.name}) AS {column.name}" for column in table.columns if not column.nullable]
+    nulls = session.first_row(f"SELECT count_if(month <> '{month}') AS other_months, {', '.join(counts)} FROM {view}")
     faults = [] if nulls.pop("other_months") == 0 else [f"rows of other months than {month}"]
     faults += [f"{name}: {count} nulls" for name, count in nulls.items() if count]
     if table.grain:

@@ -17,17 +17,18 @@ _OF_CARDS = f"NOT is_refund AND payment_type = {tlc.CARD}"
 
 
 def _rows(condition: str) -> str:
-    return f"count(*) FILTER ({condition})"
+    return f"count_if({condition})"
 
 
-def _sum(column: str, condition: str = "true") -> str:
-    return f"coalesce(sum({column}) FILTER ({condition}), 0)"
+def _sum(column: str, condition: str = "") -> str:
+    """No FILTER: DuckDB would cut out the rows of each of thirty conditions, which takes twice as long."""
+    return f"coalesce(sum({f'CASE WHEN {condition} THEN {column} END' if condition else column}), 0)"
 
 
 def _fee(column: str) -> str:
     """Null if no row states the fee, or none of them was picked up since it began."""
     began = tlc.FEE_BEGAN.get(column)
-    return f"sum({column})" + (f" FILTER (pickup_date >= DATE '{began}')" if began else "")
+    return f"sum(CASE WHEN pickup_date >= DATE '{began}' THEN {column} END)" if began else f"sum({column})"
 
 
 def _at(zone: int) -> str:
@@ -101,10 +102,12 @@ def _agrees_with_staging(table: Table, built: CuratedMonth) -> Outcome:
     of_staging = ", ".join(f"{ADDITIVE[name]}::DECIMAL(18, 2) AS {name}" for name in measures)
     here = f"SELECT {keys}, {of_table} FROM {table.name} GROUP BY ALL"
     there = f"SELECT {keys}, {of_staging} FROM staging GROUP BY ALL"
+    # Both sides have each group once, so that what only the table has follows from what only staging has.
     apart = built.session.first_row(
-        f"SELECT (SELECT count(*) FROM ({here} EXCEPT ALL {there})) AS only_here, "
-        f"(SELECT count(*) FROM ({there} EXCEPT ALL {here})) AS only_in_staging, "
-        f"(SELECT count(*) FROM ({there})) AS groups"
+        f"WITH here AS MATERIALIZED ({here}), there AS MATERIALIZED ({there}), counted AS (SELECT "
+        "(SELECT count(*) FROM here) AS in_table, (SELECT count(*) FROM there) AS groups, "
+        "(SELECT count(*) FROM (FROM there EXCEPT FROM here)) AS only_in_staging) "
+        "SELECT in_table - (groups - only_in_staging) AS only_here, only_in_staging, groups FROM counted"
     )
     agrees = apart["only_here"] == apart["only_in_staging"] == 0
     return Outcome(
