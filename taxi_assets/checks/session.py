@@ -22,6 +22,15 @@ _LITERALS = re.compile(r"'(?:[^']|'')*'")
 """Texts of SQL, such as paths, which may have the name of a view in them."""
 
 
+def rows_where(condition: str) -> str:
+    """SQL: how many rows meet a condition, as by FILTER.
+
+    DuckDB cuts out the rows of each FILTER of a statement: thirty of them take twice as long. ``count_if`` would be
+    null where the condition is null in all rows.
+    """
+    return f"count(CASE WHEN {condition} THEN 1 END)"
+
+
 class Session:
     """Views over folders of Parquet files of a contract (``tables``: name to contract and folder) and over single files
     (``files``: name to a SELECT).
@@ -46,7 +55,7 @@ class Session:
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
     def count_distinct(self, view: str, value: str) -> int:
-        """``count(DISTINCT value)`` of a view, sorted by NumPy: for millions of numbers, a fifth of what DuckDB takes."""
+        """``count(DISTINCT value)`` of whole numbers, sorted by NumPy: a fifth of DuckDB's time for three million."""
         sql = f"SELECT {value} AS value FROM {view} WHERE {value} IS NOT NULL"
         values = np.sort(self._execute(sql).fetchnumpy()["value"])
         return int(np.count_nonzero(values[1:] != values[:-1])) + min(1, len(values))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from glue_jobs.contracts import tlc
 from glue_jobs.contracts.rules import RULES, Tier
-from taxi_assets.checks.session import Session
+from taxi_assets.checks.session import Session, rows_where
 
 _NULLABLE = (
     "passenger_count",
@@ -42,12 +42,12 @@ def has_id(column: str, rule_id: str) -> str:
 
 
 def _share_of(name: str, condition: str) -> Measure:
-    return Measure(name, f"count_if({condition}) / nullif(count(*), 0)", is_share=True)
+    return Measure(name, f"{rows_where(condition)} / nullif(count(*), 0)", is_share=True)
 
 
 MEASURES: Mapping[str, tuple[Measure, ...]] = {
     "volume_is_usual": (
-        Measure("trips_per_day", f"count_if({_KEPT}) / any_value(days)"),
+        Measure("trips_per_day", f"{rows_where(_KEPT)} / any_value(days)"),
         Measure("days_with_trips", "count(DISTINCT pickup_date)"),
         Measure("pickup_zones", "count(DISTINCT pickup_location_id)"),
         Measure("dropoff_zones", "count(DISTINCT dropoff_location_id)"),
@@ -91,7 +91,7 @@ def profile_of(session: Session, days: int) -> dict[str, float]:
         columns = ", ".join(f"({measure.sql})::DOUBLE AS {measure.name}" for measure in measures)
         numbers |= session.first_row(f"SELECT {columns} FROM (SELECT *, {days} AS days FROM trips)")
     reasons = [measure.name for measure in REJECT_RATES[1:]]
-    counts = ", ".join(f"count_if({has_id('quarantine_reasons', name)}) AS {name}" for name in reasons)
+    counts = ", ".join(f"{rows_where(has_id('quarantine_reasons', name))} AS {name}" for name in reasons)
     rejected = session.first_row(f"SELECT count(*) AS quarantined_share, {counts} FROM quarantine")
     rows = session.first_row("SELECT count(*) AS n FROM trips")["n"] + rejected["quarantined_share"]
     numbers |= {name: count / rows if rows else None for name, count in rejected.items()}
