@@ -19,7 +19,7 @@ import pyarrow as pa
 from glue_jobs.contracts import Table
 from glue_jobs.contracts.model import Type
 from glue_jobs.files import each_footer
-from taxi_assets.checks.session import Session
+from taxi_assets.checks.session import Session, rows_where
 from taxi_assets.lake.reading import quoted
 
 
@@ -105,7 +105,10 @@ class Check(Generic[Subject]):
 
 @dataclass(frozen=True)
 class Answer:
-    """A check's outcome, for Dagster and for the history, and how many ``seconds`` it took to ask."""
+    """A check's outcome, for Dagster and for the history.
+
+    ``seconds`` is how long it took to ask. What several checks read of a subject is computed by the first of them.
+    """
 
     asset: dg.AssetKey
     name: str
@@ -217,12 +220,9 @@ def _schema_faults(table: Table, files: Sequence[str]) -> list[str]:
 
 
 def _row_faults(session: Session, view: str, table: Table, month: str) -> list[str]:
-    counts = [
-        f"count(*) FILTER ({column.name} IS NULL) AS {column.name}" for column in table.columns if not column.nullable
-    ]
-    nulls = session.first_row(
-        f"SELECT count(*) FILTER (month <> '{month}') AS other_months, {', '.join(counts)} FROM {view}"
-    )
+    counts = [f"count(*) - count({column.name}) AS {column.name}" for column in table.columns if not column.nullable]
+    others = rows_where(f"month <> '{month}'")
+    nulls = session.first_row(f"SELECT {others} AS other_months, {', '.join(counts)} FROM {view}")
     faults = [] if nulls.pop("other_months") == 0 else [f"rows of other months than {month}"]
     faults += [f"{name}: {count} nulls" for name, count in nulls.items() if count]
     if table.grain:

@@ -10,24 +10,20 @@ from glue_jobs.contracts import CURATED_TABLES, TRIPS, Table, tlc
 from glue_jobs.contracts.rules import Severity, Tier, rules_of
 from taxi_assets.asset_keys import asset_key
 from taxi_assets.checks.check import Check, Outcome, conforms, has_rows
-from taxi_assets.checks.session import Session
+from taxi_assets.checks.session import Session, rows_where
 
 _VOLUME = ("trips", "refunds", "gross_revenue", "refunded", "net_revenue")
 _OF_CARDS = f"NOT is_refund AND payment_type = {tlc.CARD}"
 
 
-def _rows(condition: str) -> str:
-    return f"count(*) FILTER ({condition})"
-
-
-def _sum(column: str, condition: str = "true") -> str:
-    return f"coalesce(sum({column}) FILTER ({condition}), 0)"
+def _sum(column: str, condition: str = "") -> str:
+    return f"coalesce(sum({f'CASE WHEN {condition} THEN {column} END' if condition else column}), 0)"
 
 
 def _fee(column: str) -> str:
     """Null if no row states the fee, or none of them was picked up since it began."""
     began = tlc.FEE_BEGAN.get(column)
-    return f"sum({column})" + (f" FILTER (pickup_date >= DATE '{began}')" if began else "")
+    return f"sum(CASE WHEN pickup_date >= DATE '{began}' THEN {column} END)" if began else f"sum({column})"
 
 
 def _at(zone: int) -> str:
@@ -39,21 +35,21 @@ _WARNINGS = [rule.rule_id for rule in rules_of(Tier.FLAG) if rule.severity is Se
 _WARNED_OF = f"NOT is_refund AND list_has_any(string_split(quality_flags, ','), {_WARNINGS})"
 
 ADDITIVE = {
-    "trips": _rows("NOT is_refund"),
-    "refunds": _rows("is_refund"),
+    "trips": rows_where("NOT is_refund"),
+    "refunds": rows_where("is_refund"),
     "gross_revenue": _sum("total_amount", "NOT is_refund"),
     "refunded": _sum("total_amount", "is_refund"),
     "net_revenue": _sum("total_amount"),
     "passengers": _sum("passenger_count", "NOT is_refund"),
-    "card_trips": _rows(_OF_CARDS),
-    "cash_trips": _rows(f"NOT is_refund AND payment_type = {tlc.CASH}"),
-    "flex_trips": _rows(f"NOT is_refund AND payment_type = {tlc.FLEX}"),
+    "card_trips": rows_where(_OF_CARDS),
+    "cash_trips": rows_where(f"NOT is_refund AND payment_type = {tlc.CASH}"),
+    "flex_trips": rows_where(f"NOT is_refund AND payment_type = {tlc.FLEX}"),
     "card_tips": _sum("tip_amount", _OF_CARDS),
-    "airport_trips": _rows("NOT is_refund AND is_airport_trip"),
-    "jfk_trips": _rows(_at(tlc.JFK)),
-    "laguardia_trips": _rows(_at(tlc.LAGUARDIA)),
-    "newark_trips": _rows(_at(tlc.NEWARK)),
-    "other_trips": _rows(_PAID_OTHERWISE),
+    "airport_trips": rows_where("NOT is_refund AND is_airport_trip"),
+    "jfk_trips": rows_where(_at(tlc.JFK)),
+    "laguardia_trips": rows_where(_at(tlc.LAGUARDIA)),
+    "newark_trips": rows_where(_at(tlc.NEWARK)),
+    "other_trips": rows_where(_PAID_OTHERWISE),
     "card_fares": _sum("fare_amount", _OF_CARDS),
     "fares": _sum("fare_amount"),
     "extras": _sum("extra"),
@@ -65,11 +61,11 @@ ADDITIVE = {
     "cbd_congestion_fees": _fee("cbd_congestion_fee"),
     "airport_fees": _fee("airport_fee"),
     "uncollected_revenue": _sum("total_amount", f"NOT is_refund AND payment_type IN {tlc.UNCOLLECTED}"),
-    "flagged_trips": _rows("NOT is_refund AND quality_flags <> ''"),
-    "warning_trips": _rows(_WARNED_OF),
-    "info_trips": _rows(f"NOT is_refund AND quality_flags <> '' AND NOT ({_WARNED_OF})"),
-    "refunded_trips": _rows("is_refunded"),
-    "unlinked_refunds": _rows("list_contains(string_split(quality_flags, ','), 'unlinked_refund')"),
+    "flagged_trips": rows_where("NOT is_refund AND quality_flags <> ''"),
+    "warning_trips": rows_where(_WARNED_OF),
+    "info_trips": rows_where(f"NOT is_refund AND quality_flags <> '' AND NOT ({_WARNED_OF})"),
+    "refunded_trips": rows_where("is_refunded"),
+    "unlinked_refunds": rows_where("list_contains(string_split(quality_flags, ','), 'unlinked_refund')"),
 }
 """Every count and sum of money in a curated table, as DuckDB SQL over ``staging.trips``."""
 
@@ -101,10 +97,12 @@ def _agrees_with_staging(table: Table, built: CuratedMonth) -> Outcome:
     of_staging = ", ".join(f"{ADDITIVE[name]}::DECIMAL(18, 2) AS {name}" for name in measures)
     here = f"SELECT {keys}, {of_table} FROM {table.name} GROUP BY ALL"
     there = f"SELECT {keys}, {of_staging} FROM staging GROUP BY ALL"
+    # Both sides have each group once, so that what only the table has follows from what only staging has.
     apart = built.session.first_row(
-        f"SELECT (SELECT count(*) FROM ({here} EXCEPT ALL {there})) AS only_here, "
-        f"(SELECT count(*) FROM ({there} EXCEPT ALL {here})) AS only_in_staging, "
-        f"(SELECT count(*) FROM ({there})) AS groups"
+        f"WITH here AS MATERIALIZED ({here}), there AS MATERIALIZED ({there}), counted AS (SELECT "
+        "(SELECT count(*) FROM here) AS in_table, (SELECT count(*) FROM there) AS groups, "
+        "(SELECT count(*) FROM (FROM there EXCEPT FROM here)) AS only_in_staging) "
+        "SELECT in_table - (groups - only_in_staging) AS only_here, only_in_staging, groups FROM counted"
     )
     agrees = apart["only_here"] == apart["only_in_staging"] == 0
     return Outcome(

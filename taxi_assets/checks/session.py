@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 
 import duckdb
+import numpy as np
 
 from glue_jobs.contracts import Table
 from glue_jobs.files import each_footer, parquet_files
@@ -19,6 +20,15 @@ from taxi_assets.lake.reading import parquet_scan, quoted, select_files
 
 _LITERALS = re.compile(r"'(?:[^']|'')*'")
 """Texts of SQL, such as paths, which may have the name of a view in them."""
+
+
+def rows_where(condition: str) -> str:
+    """SQL: how many rows meet a condition, as by FILTER.
+
+    DuckDB cuts out the rows of each FILTER of a statement: thirty of them take twice as long. ``count_if`` would be
+    null where the condition is null in all rows.
+    """
+    return f"count(CASE WHEN {condition} THEN 1 END)"
 
 
 class Session:
@@ -40,13 +50,23 @@ class Session:
 
     def all_rows(self, sql: str) -> list[dict[str, Any]]:
         """The rows of a query, by column."""
+        cursor = self._execute(sql)
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def count_distinct(self, view: str, value: str) -> int:
+        """``count(DISTINCT value)`` of whole numbers, sorted by NumPy: a fifth of DuckDB's time for three million."""
+        sql = f"SELECT {value} AS value FROM {view} WHERE {value} IS NOT NULL"
+        values = np.sort(self._execute(sql).fetchnumpy()["value"])
+        return int(np.count_nonzero(values[1:] != values[:-1])) + min(1, len(values))
+
+    def _execute(self, sql: str) -> duckdb.DuckDBPyConnection:
+        """The connection with the result of a query, after the views that it names were made."""
         named = set(re.findall(r"\w+", _LITERALS.sub("", sql)))
         for name in (self._tables.keys() | self._selects.keys()) & named - self._made:
             self._connection.execute(f"CREATE VIEW {name} AS {self._select(name)}")
             self._made.add(name)
-        cursor = self._connection.execute(sql)
-        names = [column[0] for column in cursor.description]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        return self._connection.execute(sql)
 
     def files(self, view: str) -> list[str]:
         """The Parquet files of a view over a folder, sorted; empty if there are none."""
@@ -79,7 +99,9 @@ class Session:
 
     @cached_property
     def _connection(self) -> duckdb.DuckDBPyConnection:
-        return connect(copies=True)
+        connection = connect(copies=True)
+        connection.execute("SET parquet_metadata_cache = true")  # each question opens all files of a month
+        return connection
 
     def _select(self, name: str) -> str:
         if name in self._selects:

@@ -7,6 +7,7 @@ what the job added to a row is right (``recomputing``).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 
 from glue_jobs.contracts import TRIPS, tlc
 from glue_jobs.contracts.model import Kind, SourceColumn, Type
@@ -32,9 +33,18 @@ def every_row_is_accounted_for(staged: StagedMonth) -> Outcome:
 
 
 def rows_are_those_of_the_source(staged: StagedMonth) -> Outcome:
-    """By sums of hashes, which do not depend on the order of the rows: of whole rows, and of each column."""
+    """By sums of hashes, which do not depend on the order of the rows: of whole rows, and of each column.
+
+    Columns are asked for only if whole rows differ, to say in which: rows that are equal as a whole are so in each.
+    """
     values = {view: _values(staged, view) for view in ("source", "trips", "quarantine")}
-    source, trips, quarantine = (_fingerprint(staged.session, view, values[view]) for view in values)
+    whole = {view: {_WHOLE: _hash(values[view])} for view in values}
+    source, trips, quarantine = (_fingerprint(staged.session, view, whole[view]) for view in whole)
+    if source[_WHOLE] != trips[_WHOLE] + quarantine[_WHOLE]:
+        columns = {view: {name: f"hash({value})" for name, value in values[view].items()} for view in values}
+        source, trips, quarantine = (
+            _fingerprint(staged.session, view, {**whole[view], **columns[view]}) for view in values
+        )
     different = [name for name in source if source[name] != trips[name] + quarantine[name]]
     kept = " UNION ALL ".join(
         f"SELECT {_hash(values[view])} FROM {staged.session.for_a_person(view)}"
@@ -81,36 +91,35 @@ def _hash(values: Mapping[str, str]) -> str:
     return f"hash({', '.join(values.values())})"
 
 
-def _fingerprint(session: Session, view: str, values: Mapping[str, str]) -> dict[str, int]:
-    hashes = {_WHOLE: _hash(values), **{name: f"hash({value})" for name, value in values.items()}}
+def _fingerprint(session: Session, view: str, hashes: Mapping[str, str]) -> dict[str, int]:
+    """The sum of each of the hashes."""
     sums = [f"coalesce(sum({one})::HUGEINT, 0)::VARCHAR AS {_name(name)}" for name, one in hashes.items()]
     return {name: int(total) for name, total in session.first_row(f"SELECT {', '.join(sums)} FROM {view}").items()}
 
 
 def _canonical(column: SourceColumn, name: str | None) -> str:
-    """A value in a form that source, trips and quarantine share: cents, microseconds, text, DOUBLE."""
+    """A value in a form that source, trips and quarantine share: cents, microseconds, text, DOUBLE.
+
+    DuckDB hashes -0.0 as it does 0.0.
+    """
     if name is None:
         return f"NULL::{'VARCHAR' if column.kind is Kind.TEXT else 'DOUBLE'}"
     if column.kind is Kind.TIMESTAMP:
         return f"epoch_us({name}::TIMESTAMP)::DOUBLE"
     if column.kind is Kind.TEXT:
         return f"{name}::VARCHAR"
-    number = f"{_cents(name)}::DOUBLE" if column.kind is Kind.MONEY else f"{name}::DOUBLE"
-    return f"(CASE WHEN {number} = 0 THEN 0.0::DOUBLE ELSE {number} END)"  # -0.0 is 0.0
+    return f"{_cents(name)}::DOUBLE" if column.kind is Kind.MONEY else f"{name}::DOUBLE"
 
 
 def _cents(name: str) -> str:
     """An amount in cents, half away from zero; null for NaN and beyond 10^15 (both lie in quarantine)."""
-    dollars = f"({name})::DOUBLE"
-    return (
-        f"(CASE WHEN isfinite({dollars}) AND abs({dollars}) < 1e15 "
-        f"THEN sign({dollars}) * floor(abs({dollars}) * 100 + 0.5) END)"
-    )
+    dollars = f"({name})::DOUBLE"  # NaN is above all numbers in DuckDB
+    return f"(CASE WHEN abs({dollars}) < 1e15 THEN sign({dollars}) * floor(abs({dollars}) * 100 + 0.5) END)"
 
 
 def money_adds_up(staged: StagedMonth) -> Outcome:
     """The cents of each money column of the source are those of trips and quarantine."""
-    in_source = {c: f'"{staged.layout.read[c][0]}"' for c in tlc.MONEY_COLUMNS if c in staged.layout.read}
+    in_source = {c: staged.layout.read[c][0] for c in tlc.MONEY_COLUMNS if c in staged.layout.read}
     source = _sums(staged.session, "source", in_source)
     trips = _sums(staged.session, "trips", {c: c for c in source})
     quarantine = _sums(staged.session, "quarantine", {c: c for c in source})
@@ -128,9 +137,15 @@ def money_adds_up(staged: StagedMonth) -> Outcome:
 
 
 def _sums(session: Session, view: str, columns: Mapping[str, str]) -> dict[str, int]:
-    """Sum in cents of each column, exact: every value is rounded to the cent first."""
-    sums = ", ".join(f"sum({_cents(c)}::HUGEINT)::VARCHAR AS {name}" for name, c in columns.items())
-    return {name: int(value or 0) for name, value in session.first_row(f"SELECT {sums} FROM {view}").items()}
+    """Sum in cents of each column, exact: contracted amounts are whole cents, others are rounded to the cent first."""
+    types = {row["column_name"]: row["column_type"] for row in session.all_rows(f"DESCRIBE SELECT * FROM {view}")}
+    cents = {
+        name: c if types.get(c) == "DECIMAL(10,2)" else f"{_cents(_name(c))}::BIGINT" for name, c in columns.items()
+    }
+    sums = session.first_row(
+        f"SELECT {', '.join(f'sum({value}) AS {name}' for name, value in cents.items())} FROM {view}"
+    )
+    return {name: int(100 * total if isinstance(total, Decimal) else total or 0) for name, total in sums.items()}
 
 
 def _name(column: str) -> str:

@@ -16,6 +16,7 @@ from glue_jobs.contracts.rules import MAX_AMOUNT, RULES, Tier, rules_of
 from glue_jobs.contracts.staging import CARRIES
 from glue_jobs.transforms.judge import FLAGS, REASONS
 from taxi_assets.checks.check import Outcome
+from taxi_assets.checks.session import rows_where
 from taxi_assets.checks.staging.profile import has_id
 from taxi_assets.checks.staging.subject import SAMPLE, StagedMonth
 from taxi_assets.lake.reading import quoted
@@ -62,6 +63,18 @@ _DERIVED = {
 }
 """Column to DuckDB SQL for it, over the trip and the rows of the zone lookup, ``pickup`` and ``dropoff``."""
 
+_DERIVED_FROM = (
+    (
+        ("date_trunc('hour', pickup_at) AS pickup_at",),
+        ("pickup_date", "pickup_hour", "pickup_day_of_week", "day_type", "time_of_day_category"),
+    ),
+    (("vendor_id", "rate_code_id", "payment_type"), ("vendor", "rate_code", "payment_method")),
+    (("pickup_location_id",), ("pickup_borough", "pickup_zone", "pickup_service_zone")),
+    (("dropoff_location_id",), ("dropoff_borough", "dropoff_zone", "dropoff_service_zone")),
+    (("pickup_location_id", "dropoff_location_id"), ("is_airport_trip",)),
+)
+"""What has few values, and the columns that follow from it alone: each combination is looked at once, not each row."""
+
 
 def derived_columns_hold(staged: StagedMonth) -> Outcome:
     """Dates, categories, labels, zone names, duration, ratios and is_refund follow from the rest of the row.
@@ -82,14 +95,21 @@ def derived_columns_hold(staged: StagedMonth) -> Outcome:
     wrong["fare_per_mile"] = _is_not("fare_per_mile", "fare_amount::DOUBLE", "trip_distance")
     metered = f"CASE WHEN payment_type = {tlc.CARD} AND fare_amount > 0 THEN fare_amount::DOUBLE END"
     wrong["tip_percentage"] = _is_not("tip_percentage", "tip_amount::DOUBLE * 100", metered)
-    joins = " ".join(
-        f"LEFT JOIN read_csv({quoted(staged.zones)}, header = true, all_varchar = true) AS {end}"
+    lookup = {
+        f"{end}_location_id": f"LEFT JOIN read_csv({quoted(staged.zones)}, header = true, all_varchar = true) AS {end}"
         f" ON {end}.LocationID = {end}_location_id::VARCHAR"
         for end in ("pickup", "dropoff")
-    )
-    counts = ", ".join(f"count(*) FILTER ({condition}) AS {name}" for name, condition in wrong.items())
-    found = staged.session.first_row(f"SELECT {counts} FROM trips AS trips {joins}")
-    faults = {name: count for name, count in found.items() if count}
+    }
+    joins = " ".join(lookup.values())
+    of_few_values = {name for _, names in _DERIVED_FROM for name in names}
+    counts = ", ".join(f"{rows_where(sql)} AS {name}" for name, sql in wrong.items() if name not in of_few_values)
+    found = staged.session.first_row(f"SELECT {counts} FROM trips")
+    for inputs, names in _DERIVED_FROM:
+        combinations = f"SELECT {', '.join((*inputs, *names))}, count(*) AS rows FROM trips GROUP BY ALL"
+        counts = ", ".join(f"coalesce(sum(rows) FILTER ({wrong[name]}), 0) AS {name}" for name in names)
+        looked_up = " ".join(join for name, join in lookup.items() if name in inputs)
+        found |= staged.session.first_row(f"SELECT {counts} FROM ({combinations}) AS trips {looked_up}")
+    faults = {name: found[name] for name in wrong if found[name]}
     conditions = " OR ".join(f"({wrong[name]})" for name in faults) or "false"
     return Outcome(
         not faults,
@@ -110,12 +130,18 @@ def _is_not(column: str, numerator: str, denominator: str) -> str:
 
 
 def keys_identify(staged: StagedMonth) -> Outcome:
-    """No two rows share a row_hash, and records share a trip_key just if they are of one trip."""
+    """No two rows share a row_hash, and records share a trip_key just if they are of one trip.
+
+    Trips are counted by a hash of DuckDB's own, which is cheaper: if there are as many as of keys, two hashes agree.
+    If not, they are counted by their values, because the other hash may have met another.
+    """
     key = ", ".join(CARRIES.get(name, name) for name in tlc.TRIP_KEY_COLUMNS)
-    found = staged.session.first_row(
-        f"SELECT count(*) AS rows, count(DISTINCT row_hash) AS row_hashes, count(DISTINCT trip_key) AS trip_keys, "
-        f"count(DISTINCT ({key})) AS trips FROM trips"
-    )
+    found = staged.session.first_row("SELECT count(*) AS rows FROM trips")
+    found["row_hashes"] = staged.session.count_distinct("trips", "row_hash")
+    found["trip_keys"] = staged.session.count_distinct("trips", "trip_key")
+    found["trips"] = staged.session.count_distinct("trips", f"hash({key})")
+    if found["trips"] != found["trip_keys"]:
+        found |= staged.session.first_row(f"SELECT count(DISTINCT ({key})) AS trips FROM trips")
     may_repeat = bool(staged.layout.unreadable)  # rows that differ in a column that could not be read
     return Outcome(
         found["trip_keys"] == found["trips"] and (may_repeat or found["row_hashes"] == found["rows"]),
@@ -138,7 +164,7 @@ def rules_hold(staged: StagedMonth) -> Outcome:
             name: f"coalesce({_in_duckdb(rule.predicate, staged.month)}, false) <> {has_id(column, name)}"
             for name, rule in rules.items()
         }
-        counts = ", ".join(f"count(*) FILTER ({condition}) AS {name}" for name, condition in wrong.items())
+        counts = ", ".join(f"{rows_where(condition)} AS {name}" for name, condition in wrong.items())
         found = staged.session.first_row(f"SELECT {counts} FROM {_judgeable(view, table, staged.month)}")
         faults = {name: count for name, count in found.items() if count}
         apart |= faults
@@ -196,7 +222,7 @@ _JUDGED = {
 
 def _cents_or_none(column: str, otherwise: str = "0") -> str:
     """Whole cents within the bounds of an amount, as the helpers of the rules have them."""
-    within = f"isfinite({column}) AND abs({column}) <= {MAX_AMOUNT}"
+    within = f"abs({column}) <= {MAX_AMOUNT}"  # NaN is above all numbers in DuckDB
     return f"CASE WHEN {within} THEN sign({column}) * floor(abs({column}) * 100 + 0.5) ELSE {otherwise} END"
 
 
