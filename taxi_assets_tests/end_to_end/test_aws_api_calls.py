@@ -49,7 +49,7 @@ from taxi_assets_tests.support.aws_lake import BUCKET, DAYS, AwsLake, deployed_l
 from taxi_assets_tests.support.daemon import Clock, Daemon, execute, location_with
 from taxi_assets_tests.support.waiting import wait_until
 
-pytestmark = [pytest.mark.emulator, pytest.mark.long]
+pytestmark = pytest.mark.emulator
 
 API_CALLS = Path(__file__).parent.parent.parent / "infra" / "api-calls.json"
 EARLIER, DROPPED = "2024-01", "2024-03"
