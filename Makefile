@@ -89,10 +89,10 @@ bench-dashboard: setup ## time the dashboard's pages on 36 months, in a browser,
 	$(BIN)/python -m taxi_assets_tests.benchmarks.dashboard $(if $(LIKE),--like $(LIKE)) $(BENCH)
 
 infra-test: setup infra-tools ## the Terraform configuration: style, schema, both profiles, policies, linters (needs terraform)
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder taxi_assets_tests/infra -m "not image" --deselect taxi_assets_tests/infra/test_applied.py
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder taxi_assets_tests/infra -m "not image" --ignore-glob "*/test_applied*.py"
 
-infra-apply-local: setup ## the environment dev on emulated AWS: applied, a month with its roles enforced, destroyed
-	$(BIN)/python -m pytest -v taxi_assets_tests/infra/test_applied.py
+infra-apply-local: setup ## the environments dev and prod on emulated AWS: applied, a month with the roles enforced, destroyed
+	$(BIN)/python -m pytest -v taxi_assets_tests/infra/test_applied.py taxi_assets_tests/infra/test_applied_prod.py
 
 infra-env: ## what to eval so that taxi-assets uses an environment that was applied: ENV=dev or prod
 	@terraform -chdir=infra/envs/$(or $(ENV),dev) output -json taxi_env | $(PYTHON) -c \

@@ -72,7 +72,7 @@ module "glue" {
   name               = var.name
   account_id         = local.account_id
   bucket             = module.lake.bucket
-  job_role_arn       = module.identity.role_arns["glue-job"]
+  role_arns          = module.identity.role_arns
   max_workers        = var.glue_max_workers
   optimized_tables   = var.optimized_tables
   optimizer_role_arn = lookup(module.identity.role_arns, "optimizer", "")

@@ -3,6 +3,8 @@
 Belongs here: what recorded API calls, and permissions that have a reason instead, are as IAM policies. Does not: who
 may assume the roles (``infra/modules/identity``), or recording (the tests).
 
+What a role may do with the warehouse is a policy apart, ``ROLE-warehouse``: not every lakehouse has one.
+
 A policy is JSON with ``${…}`` for what only Terraform knows. AWS authorises a call on a Glue table on its catalog and
 database as well (AWS Glue developer guide, resource ARNs), which a recording of calls does not show.
 """
@@ -26,6 +28,8 @@ _GLUE = "arn:${partition}:glue:" + _HERE
 _ANY = "*"
 _NAME, _DATABASES = "taxi-", "taxi_"
 """What names begin with where the calls were recorded."""
+_OF_THE_WAREHOUSE = {"redshift-serverless": "${workgroup_arn}", "secretsmanager": "${warehouse_secret_arn}"}
+"""Services that only who asks the warehouse calls, and the one resource of each: AWS makes up their names."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +46,13 @@ def permissions(infra: Path) -> dict[str, list[Permission]]:
     found: dict[str, list[Permission]] = {}
     for role, actions in json.loads((infra / _RECORDED).read_text()).items():
         for action, kinds in actions.items():
-            found.setdefault(role.replace("_", "-"), []).extend(_of(action, kinds, {}))
+            policy = f"{role}-warehouse" if action.partition(":")[0] in _OF_THE_WAREHOUSE else role
+            found.setdefault(policy, []).extend(_of(action, kinds, {}))
     for entry in yaml.safe_load((infra / _UNRECORDED).read_text()):
         for action in entry["actions"]:
-            given = _of(action, entry["resources"], entry.get("conditions", {}))
-            found.setdefault(entry["policy"], []).extend(given)
+            for policy in entry["policies"]:
+                given = _of(action, entry["resources"], entry.get("conditions", {}))
+                found.setdefault(policy, []).extend(given)
     return found
 
 
@@ -86,7 +92,7 @@ def _of(action: str, kinds: list[str], conditions: dict[str, Any]) -> Iterator[P
         under = {"StringLike": {"s3:prefix": sorted(pattern for name in folders for pattern in (name, f"{name}/*"))}}
         yield Permission(action, ("arn:${partition}:s3:::${bucket}",), json.dumps({**conditions, **under}))
         return
-    if action == "cloudwatch:PutMetricData":  # has no resource, but a namespace
+    if action == "cloudwatch:PutMetricData" and not conditions:  # has no resource, but a namespace
         conditions = {"StringEquals": {"cloudwatch:namespace": NAMESPACE}}
     resources = tuple(arn for kind in kinds for arn in _arns(action, kind))
     yield Permission(action, resources, json.dumps(conditions))
@@ -96,6 +102,8 @@ def _arns(action: str, kind: str) -> list[str]:
     service, _, operation = action.partition(":")
     if kind.startswith(("arn:${", "${")):
         return [kind]
+    if service in _OF_THE_WAREHOUSE:
+        return [_OF_THE_WAREHOUSE[service]]
     if service == "s3":
         return ["arn:${partition}:s3:::${bucket}/" + kind.removeprefix("s3://LAKE/") + "/*"]
     if service == "glue" and "Job" in operation:

@@ -262,6 +262,8 @@ def _ssm_needs(action: str, asked: _Asked, arn: str) -> Iterator[Need]:
 def _ecs_needs(action: str, asked: _Asked, arn: str) -> Iterator[Need]:
     operation, cluster = action.removeprefix("ecs:"), str(asked.get("cluster", "default")).rpartition("/")[2]
     if operation == "RunTask":
+        if asked.get("tags"):  # to be put on what is not there yet
+            yield Need("ecs:TagResource", f"{arn}task/{cluster}/*", {"ecs:CreateAction": operation})
         name = asked["taskDefinition"].rpartition("/")[2]
         definition = ecs_backends[ACCOUNT][REGION].describe_task_definition(name)
         yield Need(action, definition.arn)
@@ -290,6 +292,13 @@ def _task_roles(named: _Asked) -> Iterator[Need]:
             yield _pass(role, "ecs-tasks.amazonaws.com")
 
 
+def _ec2_needs(action: str, asked: _Asked, arn: str) -> Iterator[Need]:
+    """What only looks has no resource."""
+    if not action.startswith("ec2:Describe"):
+        raise UnknownNeeds
+    yield Need(action)
+
+
 def _ecr_needs(action: str, asked: _Asked, arn: str) -> Iterator[Need]:
     if action == "ecr:GetAuthorizationToken":
         yield Need(action)
@@ -314,6 +323,7 @@ _NEEDS: Mapping[str, Callable[[str, _Asked, str], Iterator[Need]]] = {
     "logs": _logs_needs,
     "secretsmanager": _secrets_needs,
     "ssm": _ssm_needs,
+    "ec2": _ec2_needs,
     "ecs": _ecs_needs,
     "ecr": _ecr_needs,
 }

@@ -92,11 +92,14 @@ class AwsEmulator:
         Runs of Glue act as the role of their job. Who signs with the static keys of a ``Role`` may do everything.
         """
         authorizer = Authorizer(self._workgroup_arn)
-        with (
-            patch.object(self._application, "refusal", authorizer.refusal),
-            patch.object(self._runs, "by_iam_roles", True),
-        ):
+        with patch.object(self._application, "refusal", authorizer.refusal), self.jobs_acting_as_roles():
             yield authorizer.refused
+
+    @contextmanager
+    def jobs_acting_as_roles(self) -> Iterator[None]:
+        """Have runs of Glue act as the role of their job, which has to trust Glue; nothing is refused to it."""
+        with patch.object(self._runs, "by_iam_roles", True):
+            yield
 
     def assume(self, role_arn: str, session: str = "test") -> Credentials:
         """A session of an IAM role; whether anybody may have it is not asked."""
@@ -142,7 +145,7 @@ class AwsEmulator:
         for job in jobs:
             glue.create_job(
                 Name=job,
-                Role=f"arn:aws:iam::{ACCOUNT}:role/taxi-glue-job",
+                Role=f"arn:aws:iam::{ACCOUNT}:role/{job}",
                 Command={"Name": "glueetl", "ScriptLocation": script, "PythonVersion": "3"},
                 ExecutionProperty={"MaxConcurrentRuns": max_concurrent_runs},
                 MaxRetries=0,

@@ -30,6 +30,7 @@ _KEYS = frozenset(
         "aws:sourceaccount",
         "aws:sourcearn",
         "cloudwatch:namespace",
+        "ecs:createaction",
         "iam:passedtoservice",
         "s3:prefix",
     }

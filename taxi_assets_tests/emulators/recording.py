@@ -201,7 +201,7 @@ def _json_resource(body: bytes) -> str:
         return str(given["QueueUrl"]).rpartition("/")[2]
     if "logGroupName" in given:
         return ":".join(given[part] for part in ("logGroupName", "logStreamName") if part in given)
-    return str(name or given.get("SecretId") or given.get("ResourceArn") or "")
+    return str(name or given.get("SecretId") or given.get("workgroupName") or given.get("ResourceArn") or "")
 
 
 def _s3_call(role: str, environ: dict[str, Any], query: Mapping[str, str]) -> ApiCall:

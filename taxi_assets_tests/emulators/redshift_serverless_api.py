@@ -1,12 +1,14 @@
-"""The control plane of Redshift Serverless, as far as Terraform needs it; moto has none.
+"""The control plane of Redshift Serverless, as far as Terraform and a login need it; moto has none.
 
-Belongs here: namespaces, workgroups, usage limits, their tags. Does not: a database that answers (``redshift``).
+Belongs here: namespaces, workgroups, usage limits, their tags, who logs in. Does not: a database that answers
+(``redshift``).
 """
 
 from __future__ import annotations
 
 import json
 import secrets
+import time
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
@@ -49,6 +51,7 @@ class RedshiftServerlessApi:
             "ListUsageLimits": lambda _: {"usageLimits": list(self._limits.values())},
             "UpdateUsageLimit": self._update_usage_limit,
             "DeleteUsageLimit": self._delete_usage_limit,
+            "GetCredentials": self._get_credentials,
             "ListTagsForResource": self._list_tags,
             "TagResource": self._tag,
             "UntagResource": self._untag,
@@ -134,6 +137,12 @@ class RedshiftServerlessApi:
         workgroup = _found(self._workgroups, asked, "workgroupName")
         del self._workgroups[asked["workgroupName"]]
         return {"workgroup": {**workgroup, "status": "DELETING"}}
+
+    def _get_credentials(self, asked: _Asked) -> _Asked:
+        """A user that no database knows."""
+        _found(self._workgroups, asked, "workgroupName")
+        until = time.time() + asked.get("durationSeconds", 900)
+        return {"dbUser": "IAMR:nobody", "dbPassword": secrets.token_hex(16), "expiration": until}
 
     # Usage limits.
 

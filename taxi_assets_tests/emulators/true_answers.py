@@ -16,6 +16,7 @@ from botocore import xform_name
 from moto.cloudtrail.responses import CloudTrailResponse
 from moto.core.responses import ActionResult
 from moto.ec2.models.security_groups import SecurityGroupRule
+from moto.ecs.models import EC2ContainerServiceBackend
 from moto.ecs.responses import EC2ContainerServiceResponse
 from moto.iam import models as iam_models
 from moto.iam.access_control import IAMPolicy, PermissionResult
@@ -43,6 +44,7 @@ def true_answers() -> Iterator[None]:
         Queue: {"attributes": property(_with_plain_redrive_policy(vars(Queue)["attributes"].fget))},
         SecurityGroupRule: {"description": property(_rule_description)},
         CloudTrailResponse: {"describe_trails": _describe_trails},
+        EC2ContainerServiceBackend: {"_calculate_task_resource_requirements": staticmethod(_fargate_s_own)},
         EC2ContainerServiceResponse: {
             "create_service": _echoing(EC2ContainerServiceResponse.create_service),
             "update_service": _echoing(EC2ContainerServiceResponse.update_service),
@@ -54,6 +56,11 @@ def true_answers() -> Iterator[None]:
         for model, answers in patched.items():
             stack.enter_context(patch.multiple(model, create=True, **answers))
         yield
+
+
+def _fargate_s_own(_definition: Any) -> dict[str, Any]:
+    """A Fargate task needs nothing of a machine of ours; moto fails at a container without a share of memory."""
+    return {"CPU": 0, "MEMORY": 0, "PORTS": [], "PORTS_UDP": []}
 
 
 def _bucket_permission(bucket: FakeBucket, action: str, resource: str) -> PermissionResult:

@@ -21,12 +21,14 @@ from dagster._core.storage.compute_log_manager import ComputeIOType
 from dagster_aws.s3 import S3ComputeLogManager
 from pyiceberg.table import TableProperties
 
-from glue_jobs.contracts import QUARANTINE, RUN_METRICS, tlc
+from glue_jobs.contracts import LOGS, QUARANTINE, RUN_METRICS, tlc
 from glue_jobs.contracts.raw import TRIPS_DATASET
 from taxi_assets.alerts.notify import Message
 from taxi_assets.aws import sqs
+from taxi_assets.aws.redshift import endpoint, iam_login, secret_login
 from taxi_assets.definitions import build_definitions, metrics_of, notifier_of
 from taxi_assets.lake.catalog_check import bring_up_to_date
+from taxi_assets.lake.maintenance import RETENTION, maintain
 from taxi_assets.lake.publishing import Publication
 from taxi_assets.lake.reports import read_report
 from taxi_assets.metrics.names import JOB_SECONDS, Point
@@ -39,7 +41,7 @@ from taxi_assets.sensors.heartbeat import last_heartbeat
 from taxi_assets.sensors.lost_jobs import stop_lost_jobs
 from taxi_assets.warehouse.resource import MemoryWarehouse
 from taxi_assets_tests.conftest import MONTH, write_source
-from taxi_assets_tests.emulators.aws import ACCOUNT, REGION, AwsEmulator, Role
+from taxi_assets_tests.emulators.aws import ACCOUNT, JOBS, REGION, AwsEmulator, Role, deployed_name
 from taxi_assets_tests.emulators.environment import acting_as
 from taxi_assets_tests.emulators.recording import ApiCall
 from taxi_assets_tests.support import heartbeat
@@ -55,8 +57,12 @@ EARLIER, DROPPED = "2024-01", "2024-03"
 
 @pytest.fixture(scope="module")
 def lake(aws: AwsEmulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AwsLake]:
-    """An empty lake, to which the jobs are deployed."""
-    with deployed_lake(aws, tmp_path_factory.mktemp("aws")) as lake:
+    """An empty lake, to which the jobs are deployed; each has a role of its own, as on AWS."""
+    glue = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "glue.amazonaws.com"}}
+    for job in JOBS:
+        trust = json.dumps({"Version": "2012-10-17", "Statement": [glue]})
+        aws.client("iam").create_role(RoleName=deployed_name(job), AssumeRolePolicyDocument=trust)
+    with aws.jobs_acting_as_roles(), deployed_lake(aws, tmp_path_factory.mktemp("aws")) as lake:
         yield lake
 
 
@@ -224,6 +230,26 @@ def old_metadata_deleted(lake: AwsLake, published: MonthResult) -> None:
 
 
 @pytest.fixture(scope="module")
+def maintained(lake: AwsLake, published: MonthResult, raced: tuple[Publication, Publication]) -> None:
+    """The tables made small, as they are in a month's time."""
+    done = {one.table: one for one in maintain(lake.open().catalog, datetime.now(timezone.utc) + RETENTION)}
+    assert all(done[name].files_deleted for name in LOGS)
+
+
+@pytest.fixture(scope="module")
+def logged_in(lake: AwsLake) -> None:
+    """What is asked of AWS before Redshift is: by Dagster as itself and as the administrator, by the dashboard."""
+    redshift = lake.aws.client("redshift-serverless")
+    made = redshift.create_namespace(namespaceName="taxi", manageAdminPassword=True)["namespace"]
+    redshift.create_workgroup(workgroupName="taxi", namespaceName="taxi")
+    for role in (Role.DAGSTER, Role.DASHBOARD):
+        with acting_as(lake.aws.url, role):
+            endpoint("taxi", REGION)
+            iam_login("taxi", "taxi", REGION)
+    secret_login("taxi", made["adminPasswordSecretArn"], REGION)
+
+
+@pytest.fixture(scope="module")
 def looked_after(lake: AwsLake, published: MonthResult) -> None:
     """A sign of life, written and read; all that health looks at; SQL; a report, by link too; an alert, both ways."""
     now = datetime.now(timezone.utc)
@@ -275,6 +301,8 @@ def logs_kept(lake: AwsLake, tmp_path_factory: pytest.TempPathFactory) -> None:
     "lost_job_stopped",
     "raw_table_corrected",
     "old_metadata_deleted",
+    "maintained",
+    "logged_in",
     "looked_after",
     "looked_at",
     "logs_kept",
@@ -296,7 +324,8 @@ def summary(calls: list[ApiCall]) -> dict[str, dict[str, list[str]]]:
         for action, resource in call.permissions:
             if resource.startswith("s3://") and not resource.startswith(f"s3://{BUCKET}"):
                 continue  # PyArrow asks once for a bucket that cannot exist, to see what AWS answers then
-            found.setdefault(call.role, {}).setdefault(action, set()).add(kind_of(resource))
+            role = call.role.removeprefix("taxi-")  # of a job
+            found.setdefault(role, {}).setdefault(action, set()).add(kind_of(resource))
     return {
         role: {action: sorted(kinds) for action, kinds in sorted(actions.items())}
         for role, actions in sorted(found.items())
@@ -308,4 +337,6 @@ def kind_of(resource: str) -> str:
     if resource.startswith("s3://"):
         key = resource.removeprefix(f"s3://{BUCKET}").removeprefix("/lake").strip("/")
         return f"s3://LAKE/{key.partition('/')[0]}" if key else "s3://LAKE"
+    if ":secret:" in resource:
+        return re.sub(r"-\w{6}$", "", resource)  # which AWS makes up
     return re.sub(r":jr_[0-9a-f]+$", ":RUN", resource) or "*"

@@ -9,47 +9,28 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from taxi_assets.aws.deploy import deploy
 from taxi_assets.operations.run_month import MonthResult, run_month
 from taxi_assets.settings import Settings
 from taxi_assets_tests.conftest import MONTH, write_source
-from taxi_assets_tests.emulators.aws import AwsEmulator, Role
+from taxi_assets_tests.emulators.aws import AwsEmulator
+from taxi_assets_tests.infra.applied import Applied, apply, left
 from taxi_assets_tests.support.aws_lake import DAYS
-from taxi_assets_tests.support.terraform import Terraform, copied
 from taxi_assets_tests.support.tlc_site import serving
 from taxi_assets_tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.emulator
 
-INFRA = Path(__file__).parents[2] / "infra"
 VARIABLES = {"alert_email": "someone@example.org"}
-
-
-@dataclass(frozen=True)
-class Applied:
-    """The environment as it stands, and its outputs."""
-
-    aws: AwsEmulator
-    terraform: Terraform
-    outputs: dict[str, Any]
-
-    def role(self, name: str) -> str:
-        """ARN of a role."""
-        return str(self.outputs["role_arns"][name])
 
 
 @pytest.fixture(scope="module")
 def applied(aws: AwsEmulator, tmp_path_factory: pytest.TempPathFactory) -> Applied:
-    copy = tmp_path_factory.mktemp("terraform") / "infra"
-    terraform = copied(INFRA, copy, "envs/dev", aws.environment(Role.TEST))
-    terraform.init()
-    terraform.apply(**VARIABLES)
-    return Applied(aws, terraform, terraform.output())
+    return apply(aws, "envs/dev", tmp_path_factory.mktemp("terraform"), VARIABLES)
 
 
 @pytest.fixture(scope="module")
@@ -100,14 +81,30 @@ def lines_of_the_jobs(applied: Applied, month: Month) -> list[str]:
     return [event["message"] for event in logs.filter_log_events(logGroupName=group)["events"]]
 
 
+@dataclass(frozen=True)
+class Astray:
+    """A job that was told to write into another's layer: what the topic heard of it, what was refused, what it left."""
+
+    message: str
+    refused: list[str]
+    written: list[str]
+
+
 @pytest.fixture(scope="module")
-def message_of_a_failed_run(applied: Applied, month: Month) -> str:
-    """What the topic says of a Glue run that was started without a month."""
+def astray(applied: Applied, month: Month) -> Astray:
+    """``build_curated``, told to write into raw."""
     aws, topic = applied.aws, applied.outputs["taxi_env"]["TAXI_ALERT_TOPIC_ARN"]
+    lake, s3 = applied.outputs["taxi_env"]["TAXI_LAKE"], aws.client("s3")
+    bucket = lake.removeprefix("s3://")
+    staged = s3.list_objects_v2(Bucket=bucket, Prefix="staging/trips/month=")["Contents"]
+    arguments = {
+        "--month": MONTH,
+        "--staging": "/".join([lake, *staged[0]["Key"].split("/")[:4]]),  # to version=
+        "--outputs": json.dumps({"daily_metrics": f"{lake}/raw/astray"}),
+    }
     queue = aws.client("sqs").create_queue(QueueName="listener")["QueueUrl"]
     arn = aws.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     subscribed = aws.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)["SubscriptionArn"]
-    aws.client("glue").start_job_run(JobName="taxi-stage-trips")
     heard: list[str] = []
 
     def listen() -> bool:
@@ -115,41 +112,25 @@ def message_of_a_failed_run(applied: Applied, month: Month) -> str:
         heard.extend(json.loads(message["Body"])["Message"] for message in answer.get("Messages", []))
         return bool(heard)
 
-    wait_until(listen)
+    with aws.enforcing_iam() as refused:
+        aws.client("glue").start_job_run(JobName="taxi-build-curated", Arguments=arguments)
+        wait_until(listen)
+        # The engine already stops at a listing: what it would have asked for next.
+        with pytest.raises(ClientError):
+            aws.client("s3", aws.assume(applied.role("build-curated"))).put_object(Bucket=bucket, Key="raw/astray/x")
     aws.client("sns").unsubscribe(SubscriptionArn=subscribed)
     aws.client("sqs").delete_queue(QueueUrl=queue)
-    return heard[0]
+    found = s3.list_objects_v2(Bucket=bucket, Prefix="raw/astray").get("Contents", [])
+    return Astray(heard[0], list(refused), [one["Key"] for one in found])
 
 
 @pytest.fixture(scope="module")
 def left_after_destroy(
-    applied: Applied, lines_of_the_jobs: list[str], message_of_a_failed_run: str, password_and_state: tuple[str, str]
+    applied: Applied, lines_of_the_jobs: list[str], astray: Astray, password_and_state: tuple[str, str]
 ) -> dict[str, list[str]]:
     """What is there after Terraform has destroyed all, by kind."""
     applied.terraform.destroy(**VARIABLES)
-    aws = applied.aws
-    return {
-        "state": applied.terraform.resources(),
-        "buckets": [one["Name"] for one in aws.client("s3").list_buckets()["Buckets"]],
-        "jobs": aws.client("glue").list_jobs()["JobNames"],
-        "databases": [one["Name"] for one in aws.client("glue").get_databases()["DatabaseList"]],
-        "roles": [one["RoleName"] for one in aws.client("iam").list_roles()["Roles"]],
-        "topics": [one["TopicArn"] for one in aws.client("sns").list_topics()["Topics"]],
-        "queues": aws.client("sqs").list_queues().get("QueueUrls", []),
-        "alarms": [one["AlarmName"] for one in aws.client("cloudwatch").describe_alarms()["MetricAlarms"]],
-        "clusters": [
-            cluster["clusterName"]
-            for cluster in aws.client("ecs").describe_clusters(clusters=["taxi"])["clusters"]
-            if cluster["status"] == "ACTIVE"  # AWS remembers a deleted one as INACTIVE
-        ],
-        "postgres": [one["DBInstanceIdentifier"] for one in aws.client("rds").describe_db_instances()["DBInstances"]],
-        "secrets": [one["Name"] for one in aws.client("secretsmanager").list_secrets()["SecretList"]],
-        "log groups": [
-            one["logGroupName"]
-            for one in aws.client("logs").describe_log_groups()["logGroups"]
-            if not one["logGroupName"].startswith("/aws/rds")
-        ],
-    }
+    return left(applied)
 
 
 def test_a_second_plan_changes_nothing(second_plan_is_empty: bool) -> None:
@@ -164,15 +145,25 @@ def test_a_month_runs_with_the_roles_that_were_applied(month: Month) -> None:
     assert month.refused == []
     assert month.result.succeeded, month.result.error
     assert month.result.published_rows
-    assert {"taxi-deploy", "taxi-dagster", "taxi-glue-job"} <= month.callers
+    jobs = {"taxi-ingest-raw", "taxi-stage-trips", "taxi-build-curated"}
+    assert {"taxi-deploy", "taxi-dagster", *jobs} <= month.callers
 
 
 def test_the_jobs_log_where_the_environment_says(lines_of_the_jobs: list[str]) -> None:
     assert any(f'"month": "{MONTH}"' in line for line in lines_of_the_jobs)
 
 
-def test_a_failed_glue_run_is_a_message_on_the_topic(message_of_a_failed_run: str) -> None:
-    assert "Glue job taxi-stage-trips ended as FAILED (run jr_" in message_of_a_failed_run
+def test_a_job_that_would_write_into_another_layer_is_refused(astray: Astray) -> None:
+    listed, put = astray.refused
+    for refused, action in ((listed, "s3:ListBucket"), (put, "s3:PutObject")):
+        assert "assumed-role/taxi-build-curated/" in refused
+        assert f"is not authorized to perform: {action} on resource: arn:aws:s3:::" in refused
+    assert "/raw/astray/x" in put
+    assert astray.written == []
+
+
+def test_a_failed_glue_run_is_a_message_on_the_topic(astray: Astray) -> None:
+    assert "Glue job taxi-build-curated ended as FAILED (run jr_" in astray.message
 
 
 def test_destroy_leaves_nothing(left_after_destroy: dict[str, list[str]]) -> None:

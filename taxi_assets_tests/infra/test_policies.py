@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from glue_jobs.contracts import LAYERS
 from taxi_assets.docs import iam_policies
 from taxi_assets.docs.iam_policies import permissions
 from taxi_assets.metrics.names import NAMESPACE
@@ -32,8 +33,17 @@ WORDS = {
     "warehouse_secret_arn": f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:redshift!taxi",
 }
 NAMES = sorted(path.stem for path in POLICIES.glob("*.json"))
+ROLES = list(json.loads((INFRA / "api-calls.json").read_text()))
+JOBS = [
+    ("ingest-raw", {"raw"}, {"raw"}),
+    ("stage-trips", {"raw"}, {"staging"}),
+    ("replay-quarantine", {"raw"}, {"staging"}),
+    ("build-curated", {"staging"}, {"curated"}),
+]
+"""Of each job the layers that it reads, and those that it writes; what it wrote it may read."""
 WITHOUT_A_RESOURCE = {
     "cloudwatch:PutMetricData",
+    "ec2:DescribeNetworkInterfaces",
     "ecr:GetAuthorizationToken",
     "ecs:DescribeTaskDefinition",
     "ssmmessages:CreateControlChannel",
@@ -61,6 +71,11 @@ def copy_of_infra(folder: Path) -> Path:
     for file in ("api-calls.json", "unrecorded-permissions.yaml"):
         shutil.copy(INFRA / file, folder / file)
     return folder
+
+
+def of_role(role: str) -> list[dict[str, Any]]:
+    """A role's policies, with that for the warehouse, that are written from recorded calls."""
+    return [filled_in(name) for name in (role, f"{role}-warehouse") if name in NAMES]
 
 
 def recorded() -> list[tuple[str, str, str]]:
@@ -91,6 +106,10 @@ def resources_of(action: str, kind: str) -> list[tuple[str, dict[str, str]]]:
         return [(f"arn:aws:logs:{here}:log-group:/aws-glue/taxi/{kind.rpartition('/')[2].split(':')[0]}{stream}", {})]
     if service == "sqs":
         return [(f"arn:aws:sqs:{here}:{kind}", {})]
+    if service == "redshift-serverless":
+        return [(WORDS["workgroup_arn"], {})]
+    if service == "secretsmanager":
+        return [(WORDS["warehouse_secret_arn"], {})]
     if action == "cloudwatch:PutMetricData":
         return [("*", {"cloudwatch:namespace": NAMESPACE})]
     if action == "cloudwatch:DescribeAlarms":
@@ -98,56 +117,69 @@ def resources_of(action: str, kind: str) -> list[tuple[str, dict[str, str]]]:
     return [(kind, {})]
 
 
-def refused(role: str, policy: dict[str, Any]) -> list[str]:
-    """The recorded calls of a role that its policy does not allow."""
+def refused(role: str, policies: list[dict[str, Any]]) -> list[str]:
+    """The recorded calls of a role that its policies do not allow."""
     return [
         f"{action} on {arn}"
         for caller, action, kind in recorded()
         if caller == role
         for arn, context in resources_of(action, kind)
-        if not allowed([policy], action, arn, context)
+        if not allowed(policies, action, arn, context)
     ]
 
 
-def surplus(role: str, policy: dict[str, Any]) -> set[str]:
-    """The actions that a role's policy allows, and that were neither recorded nor have a reason."""
+def surplus(role: str, policies: list[dict[str, Any]]) -> set[str]:
+    """The actions that a role's policies allow, and that were neither recorded nor have a reason."""
     known = {action for caller, action, _ in recorded() if caller == role}
     for entry in yaml.safe_load((INFRA / "unrecorded-permissions.yaml").read_text()):
-        if entry["policy"] == role.replace("_", "-"):
+        if role in entry["policies"]:
             known |= set(entry["actions"])
-    return {action for statement in policy["Statement"] for action in statement["Action"]} - known
+    given = [statement for policy in policies for statement in policy["Statement"]]
+    return {action for statement in given for action in statement["Action"]} - known
 
 
-@pytest.mark.parametrize("role", ["dagster", "dashboard", "deploy", "glue_job"])
+@pytest.mark.parametrize("role", ROLES)
 def test_each_recorded_call_is_allowed(role: str) -> None:
     assert [one for one in recorded() if one[0] == role]
-    assert refused(role, filled_in(role.replace("_", "-"))) == []
+    assert refused(role, of_role(role)) == []
 
 
-@pytest.mark.parametrize("role", ["dagster", "dashboard", "deploy", "glue_job"])
+@pytest.mark.parametrize("role", ROLES)
 def test_each_allowed_action_was_recorded_or_has_a_reason(role: str) -> None:
-    assert surplus(role, filled_in(role.replace("_", "-"))) == set()
+    assert surplus(role, of_role(role)) == set()
 
 
 def test_an_action_that_is_missing_is_seen() -> None:
-    policy = filled_in("dagster")
-    for statement in policy["Statement"]:
-        statement["Action"] = [action for action in statement["Action"] if action != "glue:StartJobRun"]
-    assert len(refused("dagster", policy)) == 4
-    assert all("glue:StartJobRun" in one for one in refused("dagster", policy))
+    policies = of_role("dagster")
+    for policy in policies:
+        for statement in policy["Statement"]:
+            statement["Action"] = [action for action in statement["Action"] if action != "glue:StartJobRun"]
+    assert len(refused("dagster", policies)) == 4
+    assert all("glue:StartJobRun" in one for one in refused("dagster", policies))
 
 
 def test_an_action_too_many_is_seen() -> None:
-    policy = filled_in("deploy")
-    policy["Statement"].append({"Effect": "Allow", "Action": ["s3:DeleteBucket"], "Resource": ["*"]})
-    assert surplus("deploy", policy) == {"s3:DeleteBucket"}
+    policies = of_role("deploy")
+    policies[0]["Statement"].append({"Effect": "Allow", "Action": ["s3:DeleteBucket"], "Resource": ["*"]})
+    assert surplus("deploy", policies) == {"s3:DeleteBucket"}
 
 
 def test_a_folder_that_no_call_went_to_is_not_allowed() -> None:
-    policy = filled_in("glue-job")
+    policy = filled_in("stage-trips")
     assert not allowed([policy], "s3:GetObject", "arn:aws:s3:::taxi-lake/quality/x")
     assert not allowed([policy], "s3:PutObject", "arn:aws:s3:::other/staging/x")
     assert not allowed([policy], "s3:ListBucket", "arn:aws:s3:::taxi-lake", {"s3:prefix": "quality/"})
+
+
+@pytest.mark.parametrize(("job", "reads", "writes"), JOBS)
+def test_a_job_reads_and_writes_its_own_layers_alone(job: str, reads: set[str], writes: set[str]) -> None:
+    def may(action: str) -> set[str]:
+        bucket = "arn:aws:s3:::taxi-lake"
+        return {layer for layer in LAYERS if allowed([filled_in(job)], action, f"{bucket}/{layer}/some/key")}
+
+    assert may("s3:GetObject") == reads | writes
+    assert may("s3:PutObject") == writes
+    assert may("s3:DeleteObject") == writes - {"raw"}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -161,7 +193,7 @@ def test_no_policy_has_a_wildcard_action_or_an_unscoped_resource(name: str) -> N
 @pytest.mark.parametrize("name", NAMES)
 def test_every_permission_that_was_not_recorded_has_a_reason(name: str) -> None:
     entries = yaml.safe_load((INFRA / "unrecorded-permissions.yaml").read_text())
-    assert all(entry["reason"].endswith(".") for entry in entries if entry["policy"] == name)
+    assert all(entry["reason"].endswith(".") for entry in entries if name in entry["policies"])
 
 
 def test_a_role_s_policies_fit_into_what_iam_takes() -> None:

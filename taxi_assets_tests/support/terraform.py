@@ -79,8 +79,8 @@ class Terraform:
         return code == 0
 
     def destroy(self, **variables: object) -> None:
-        """Delete all that was made."""
-        self.run("destroy", "-auto-approve", "-input=false", *_as_options(variables))
+        """Delete all that was made, by what is remembered of it: it is not read anew before."""
+        self.run("destroy", "-auto-approve", "-input=false", "-refresh=false", *_as_options(variables))
 
     def output(self) -> dict[str, Any]:
         """The outputs' values, those of sensitive ones too."""

@@ -76,5 +76,4 @@ resource "aws_db_instance" "this" {
   skip_final_snapshot             = !var.deletion_protection
   final_snapshot_identifier       = var.deletion_protection ? "${var.name}-dagster-final" : null
   enabled_cloudwatch_logs_exports = ["postgresql"]
-  ca_cert_identifier              = "rds-ca-rsa2048-g1"
 }

@@ -31,7 +31,7 @@ resource "aws_glue_job" "this" {
 
   name              = "${var.name}-${each.key}"
   description       = each.value
-  role_arn          = var.job_role_arn
+  role_arn          = var.role_arns[each.key]
   glue_version      = var.glue_version
   worker_type       = "G.1X"
   number_of_workers = var.max_workers

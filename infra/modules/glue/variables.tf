@@ -28,13 +28,13 @@ variable "bucket" {
   }
 }
 
-variable "job_role_arn" {
-  description = "The role that the jobs run as."
-  type        = string
+variable "role_arns" {
+  description = "Job (as in stage-trips) to the role that it runs as; it may have others."
+  type        = map(string)
 
   validation {
-    condition     = can(regex("^arn:aws[a-z-]*:iam::", var.job_role_arn))
-    error_message = "job_role_arn is an ARN of an IAM role."
+    condition     = alltrue([for arn in values(var.role_arns) : can(regex("^arn:aws[a-z-]*:iam::", arn))])
+    error_message = "role_arns are ARNs of IAM roles."
   }
 }
 

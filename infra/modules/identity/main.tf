@@ -2,14 +2,17 @@
 # infra/unrecorded-permissions.yaml. Not here: the roles of people, and Terraform's own (bootstrap).
 
 locals {
+  # Each may do what it does with the lake, and no other's.
+  jobs = ["ingest-raw", "stage-trips", "replay-quarantine", "build-curated"]
+
   # Role to the services that take it on.
   services = merge(
     {
       dagster   = ["ecs-tasks"]
       dashboard = ["ecs-tasks"]
       execution = ["ecs-tasks"]
-      glue-job  = ["glue"]
     },
+    { for job in local.jobs : job => ["glue"] },
     var.warehouse ? { redshift = ["redshift", "redshift-serverless"] } : {},
     var.replicate ? { replication = ["s3"] } : {},
     var.optimize ? { optimizer = ["glue"] } : {},
@@ -25,8 +28,8 @@ locals {
       dashboard = ["dashboard", "shell"]
       deploy    = ["deploy"]
       execution = ["execution"]
-      glue-job  = ["glue-job"]
     },
+    { for job in local.jobs : job => [job] },
     var.warehouse ? { redshift = ["redshift"] } : {},
     var.replicate ? { replication = ["replication"] } : {},
     var.optimize ? { optimizer = ["optimizer"] } : {},

@@ -1,5 +1,5 @@
 output "role_arns" {
-  description = "Role (as in dagster, glue-job) to its ARN; a role of something that is switched off is missing."
+  description = "Role (as in dagster, stage-trips) to its ARN; a role of something that is switched off is missing."
   value       = { for name, role in aws_iam_role.this : name => role.arn }
 
   # Who is given a role uses it at once.
