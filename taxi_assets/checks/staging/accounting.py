@@ -113,8 +113,12 @@ def _canonical(column: SourceColumn, name: str | None) -> str:
 
 def _cents(name: str) -> str:
     """An amount in cents, half away from zero; null for NaN and beyond 10^15 (both lie in quarantine)."""
-    dollars = f"({name})::DOUBLE"  # NaN is above all numbers in DuckDB
-    return f"(CASE WHEN abs({dollars}) < 1e15 THEN sign({dollars}) * floor(abs({dollars}) * 100 + 0.5) END)"
+    dollars = f"({name})::DOUBLE"
+    # DuckDB takes a comparison for true if the statistics of the files say so, and NaN is not in these: isfinite asks.
+    return (
+        f"(CASE WHEN isfinite({dollars}) AND abs({dollars}) < 1e15 "
+        f"THEN sign({dollars}) * floor(abs({dollars}) * 100 + 0.5) END)"
+    )
 
 
 def money_adds_up(staged: StagedMonth) -> Outcome:

@@ -222,7 +222,7 @@ _JUDGED = {
 
 def _cents_or_none(column: str, otherwise: str = "0") -> str:
     """Whole cents within the bounds of an amount, as the helpers of the rules have them."""
-    within = f"abs({column}) <= {MAX_AMOUNT}"  # NaN is above all numbers in DuckDB
+    within = f"isfinite({column}) AND abs({column}) <= {MAX_AMOUNT}"  # see accounting._cents: NaN is in no statistics
     return f"CASE WHEN {within} THEN sign({column}) * floor(abs({column}) * 100 + 0.5) ELSE {otherwise} END"
 
 
