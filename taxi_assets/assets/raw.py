@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Collection, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -126,11 +127,11 @@ def _work(context: dg.AssetExecutionContext, lake: Lake, places: Mapping[str, st
         trips = lake.ledger.record(month, TRIPS_DATASET, report["trips"], context.run_id)
         shown = show_in_catalog(context, lake, month)
         in_catalog = {"in_catalog": shown} if lake.raw_trips else {}
-        facts = {**_for_people(trips), **_drift(report["trips"]), **job_run.metadata, **in_catalog, **_ids(trips)}
-        yield Published(RAW_TRIPS, trips.rows, facts, data_version=trips.sha256)
+        facts = {**_drift(report["trips"]), **job_run.metadata, **in_catalog, **_ids(trips)}
+        yield Published(RAW_TRIPS, trips.rows, facts, partial(_for_people, trips), data_version=trips.sha256)
         zones = lake.ledger.record(month, ZONES_DATASET, report["zones"], context.run_id)
-        facts = {**_for_people(zones), **job_run.metadata, **_ids(zones)}
-        yield Published(RAW_ZONES, None, facts, data_version=zones.sha256)
+        facts = {**job_run.metadata, **_ids(zones)}
+        yield Published(RAW_ZONES, None, facts, partial(_for_people, zones), data_version=zones.sha256)
 
     return Work(
         job=INGEST_RAW,

@@ -123,7 +123,7 @@ def _work(context: dg.AssetExecutionContext, lake: Lake, config: StagingConfig) 
                 asset_key(table),
                 entry.rows,
                 {**facts, **publication_metadata(lake, table, entry, job_run.metadata), **as_data},
-                partial(numbers_of_trips, entry.path) if table is TRIPS else dict,
+                partial(numbers_of_trips, entry.path) if table is TRIPS else partial(_quarantine_facts, report),
             )
 
     return Work(
