@@ -23,8 +23,8 @@ from glue_jobs.staged import (
     ZONE_SCHEMA,
     arranged,
     facts_of,
-    repeated_hashes,
     staging_parser,
+    with_repeats,
     write_quarantine,
     write_trips,
 )
@@ -44,8 +44,8 @@ def replay(arguments: argparse.Namespace, reporter: Reporter) -> ReplayReport:
     columns = [*(column.name for column in tlc.TRIP_COLUMNS), EXTRA, ROW_HASH]
     rows = keyed(read_table(spark, QUARANTINE, arguments.quarantine).select(*columns))
     with reporter.phase("look for repeated rows"):
-        hashes = repeated_hashes(rows, arguments.quarantine)
-    judged = judge.judge(_mark_published(judge.mark_repeats(rows, hashes), trips), month)
+        marked = with_repeats(rows, arguments.quarantine)
+    judged = judge.judge(_mark_published(marked, trips), month)
 
     with reporter.phase("write quarantine"):
         quarantine = enrich.quarantine(judge.quarantined(judged), month, arguments.source_sha256)

@@ -17,8 +17,9 @@ from glue_jobs.staged import (
     ZONE_SCHEMA,
     arranged,
     facts_of,
-    repeated_hashes,
     staging_parser,
+    with_repeats,
+    without_repeats,
     write_quarantine,
     write_trips,
 )
@@ -41,8 +42,8 @@ def _stage(arguments: argparse.Namespace, reporter: Reporter, file: str) -> Stag
     rows = keyed(normalise(source, layout))
     with reporter.phase("look for repeated rows"):
         # Rows that seem identical may differ in a column that could not be read.
-        hashes = [] if layout.unreadable else repeated_hashes(rows, arguments.trips)
-    judged = judge.judge(judge.mark_repeats(rows, hashes), month)
+        marked = without_repeats(rows) if layout.unreadable else with_repeats(rows, arguments.trips)
+    judged = judge.judge(marked, month)
 
     with reporter.phase("write quarantine"):
         quarantine = enrich.quarantine(judge.quarantined(judged), month, arguments.source_sha256)

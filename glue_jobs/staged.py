@@ -40,15 +40,35 @@ def staging_parser(description: str) -> argparse.ArgumentParser:
     return parser
 
 
-def repeated_hashes(rows: DataFrame, file: str) -> list[int]:
-    """The hashes that stand more than once in ``rows``; InputError, naming ``file``, if they are too many."""
+def with_repeats(rows: DataFrame, file: str) -> DataFrame:
+    """``rows`` with ``is_repeated``; InputError, naming ``file``, if too many stand more than once."""
     hashes = [row.row_hash for row in judge.repeated_hashes(rows).limit(judge.MAX_REPEATED + 1).collect()]
     if len(hashes) > judge.MAX_REPEATED:
         raise InputError(
             f"{file} has more than {judge.MAX_REPEATED} different rows that stand more than once",
             "it seems to have been written twice; fetch the file again",
         )
-    return hashes
+    if not hashes:
+        return without_repeats(rows)
+    return judge.mark_repeats(rows, hashes, _collected(judge.repeated_rows(rows, hashes)))
+
+
+def without_repeats(rows: DataFrame) -> DataFrame:
+    """``rows`` with ``is_repeated`` as of rows of which none stands twice."""
+    return rows.withColumn("is_repeated", F.lit(False))
+
+
+def _collected(rows: DataFrame) -> DataFrame:
+    """The same few rows as a relation of the driver: else each plan with them reads the whole file a second time.
+
+    Times go as microseconds: Python has none after the year 9999, which a file may state.
+    """
+    times = {name for name, kind in rows.dtypes if kind == "timestamp_ntz"}
+    as_numbers = [F.unix_micros(F.col(c).cast("timestamp")).alias(c) if c in times else F.col(c) for c in rows.columns]
+    carried = rows.select(*as_numbers)
+    here = rows.sparkSession.createDataFrame(carried.collect(), carried.schema)
+    as_times = [F.timestamp_micros(c).cast("timestamp_ntz").alias(c) if c in times else F.col(c) for c in rows.columns]
+    return here.select(*as_times)
 
 
 def write_quarantine(quarantine: DataFrame, folder: str) -> None:

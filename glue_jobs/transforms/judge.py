@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from glue_jobs.contracts import tlc
@@ -18,7 +18,7 @@ from glue_jobs.contracts.rules import Tier, rules_of
 from glue_jobs.transforms.exact import cents
 
 REASONS, FLAGS = "quarantine_reasons", "quality_flags"
-_WALL = "wall_seconds"
+_WALL, COPIES = "wall_seconds", "copies"
 MAX_REPEATED = 10_000
 """Different rows that may stand more than once in a file. Real files have under ten; one written twice has millions."""
 
@@ -29,18 +29,21 @@ def repeated_hashes(rows: DataFrame) -> DataFrame:
     return counted.where(F.col("copies") > 1).select("row_hash")
 
 
-def mark_repeats(rows: DataFrame, hashes: Sequence[int]) -> DataFrame:
+def repeated_rows(rows: DataFrame, hashes: Sequence[int]) -> DataFrame:
+    """Each different row among those with one of ``hashes``, once, and how often it stands, column ``copies``."""
+    return rows.where(F.col("row_hash").isin(*hashes)).groupBy(*rows.columns).agg(F.count(F.lit(1)).alias(COPIES))
+
+
+def mark_repeats(rows: DataFrame, hashes: Sequence[int], repeated: DataFrame) -> DataFrame:
     """Add ``is_repeated``: true on every row but one of a set that is identical in all source columns.
 
-    ``hashes`` are those that ``repeated_hashes`` found. Only rows with one of them are ranked, because ranking
-    a whole month costs a sort of all its columns for the sake of under ten rows.
+    ``hashes`` are those that ``repeated_hashes`` found, ``repeated`` the ``repeated_rows``. Only these are looked at:
+    ranking a whole month costs a sort of all its columns for the sake of under ten rows.
     """
-    if not hashes:
-        return rows.withColumn("is_repeated", F.lit(False))
-    suspect = F.col("row_hash").isin(*hashes)
-    identical = Window.partitionBy(*(column.name for column in tlc.TRIP_COLUMNS), "extra_columns").orderBy("row_hash")
-    ranked = rows.where(suspect).withColumn("is_repeated", F.row_number().over(identical) > 1)
-    return rows.where(~suspect).withColumn("is_repeated", F.lit(False)).unionByName(ranked)
+    each = repeated.withColumn("copy", F.explode(F.sequence(F.lit(1), F.col(COPIES)))).drop(COPIES)
+    marked = each.withColumn("is_repeated", F.col("copy") > 1).drop("copy")
+    others = rows.where(~F.col("row_hash").isin(*hashes)) if hashes else rows
+    return others.withColumn("is_repeated", F.lit(False)).unionByName(marked)
 
 
 def judge(rows: DataFrame, month: str) -> DataFrame:

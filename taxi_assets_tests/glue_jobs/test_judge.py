@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 
 from glue_jobs.contracts import months
 from glue_jobs.contracts.rules import RULES, RULES_VERSION, Tier
+from glue_jobs.staged import with_repeats
 from glue_jobs.transforms import judge
 from taxi_assets_tests.support.trips import TRIP, source_rows
 
@@ -206,9 +207,8 @@ def test_of_identical_rows_one_is_kept_and_the_others_are_marked(spark: SparkSes
     rows = source_rows(
         spark, {}, {}, {}, {"tip_amount": 1.0}, {"store_and_fwd_flag": None}, {"store_and_fwd_flag": None}
     )
-    hashes = [row.row_hash for row in judge.repeated_hashes(rows).collect()]
-    assert len(hashes) == 2
-    marked = judge.mark_repeats(rows, hashes).groupBy("tip_amount", "store_and_fwd_flag", "is_repeated").count()
+    assert judge.repeated_hashes(rows).count() == 2
+    marked = with_repeats(rows, "test rows").groupBy("tip_amount", "store_and_fwd_flag", "is_repeated").count()
     assert {tuple(row) for row in marked.collect()} == {
         (3.9, "N", False, 1),
         (3.9, "N", True, 2),
@@ -220,7 +220,22 @@ def test_of_identical_rows_one_is_kept_and_the_others_are_marked(spark: SparkSes
 
 def test_rows_that_only_share_a_hash_are_not_repeats(spark: SparkSession) -> None:
     collided = source_rows(spark, {}, {"tip_amount": 1.0}).withColumn("row_hash", F.lit(7).cast("bigint"))
-    assert judge.mark_repeats(collided, [7]).where("is_repeated").count() == 0
+    assert judge.repeated_hashes(collided).count() == 1
+    assert [row.is_repeated for row in with_repeats(collided, "test rows").collect()] == [False, False]
+
+
+def test_repeated_rows_come_back_as_they_are_with_a_time_that_python_has_not(spark: SparkSession) -> None:
+    odd = {
+        "trip_distance": float("nan"),
+        "passenger_count": None,
+        "tpep_pickup_datetime": datetime(2024, 2, 1, 0, 0, 0, 1),
+    }
+    after_9999 = F.timestamp_micros(F.lit(300_000_000_000_000_123)).cast("timestamp_ntz")
+    rows = source_rows(spark, odd, odd).withColumn("tpep_dropoff_datetime", after_9999)
+    marked = with_repeats(rows, "test rows")
+    assert marked.where("is_repeated").count() == marked.where("NOT is_repeated").count() == 1
+    assert marked.drop("is_repeated").exceptAll(rows).count() == 0
+    assert marked.drop("is_repeated").dtypes == rows.dtypes
 
 
 @pytest.mark.parametrize(("month", "first", "after"), [("2024-02", (2, 1), (3, 1)), ("2023-12", (12, 1), (1, 1))])
