@@ -210,20 +210,21 @@ def _print_vacuum(planned: Plan, root: str, days: int, is_deleted: bool) -> None
             shown.add_row(path, f"{len(group.files):,}", decimal(group.bytes), changed, group.why)
         out.print(shown)
     for group in planned.kept:
-        what = f"{group.path.removeprefix(f'{root}/')} ({len(group.files):,} files, {decimal(group.bytes)})"
+        files = f"{len(group.files):,} file{'s' if len(group.files) > 1 else ''}"
+        what = f"{group.path.removeprefix(f'{root}/')} ({files}, {decimal(group.bytes)})"
         out.print(f"kept: {what}: {pasteable(group.why)}", soft_wrap=True, highlight=False, markup=False)
     if planned.young:
         size = decimal(sum(group.bytes for group in planned.young))
         out.print(f"Not {days} days old, or younger than a run at work: {size}, left alone.", highlight=False)
-    size, files = decimal(planned.bytes), sum(len(group.files) for group in planned.leftovers)
+    size, number = decimal(planned.bytes), sum(len(group.files) for group in planned.leftovers)
     if not planned.leftovers:
         out.print("There is nothing to delete.")
     elif is_deleted:
-        out.print(f"Deleted: {files:,} files, {size}.", highlight=False)
+        out.print(f"Deleted: {number:,} files, {size}.", highlight=False)
     else:
         again = pasteable("taxi-assets vacuum")
         out.print(
-            f"To delete: {files:,} files, {size}. Nothing was deleted yet: {again} --older-than {days} --delete",
+            f"To delete: {number:,} files, {size}. Nothing was deleted yet: {again} --older-than {days} --delete",
             soft_wrap=True,
             highlight=False,
         )

@@ -164,6 +164,15 @@ def test_a_version_goes_when_maintenance_has_let_it_go(lake: Lake) -> None:
     assert lake.catalog.open(DAILY).scan().to_arrow().num_rows == 3
 
 
+def test_a_version_without_rows_keeps_its_folder(lake: Lake) -> None:
+    folder = Path(lake.paths.version(DAILY, MONTH, version(1)))
+    folder.mkdir(parents=True)
+    (folder / "_SUCCESS").touch()
+    publish(lake, DAILY, 1, rows=0)
+    assert vacuum(lake).leftovers == ()
+    assert (folder / "_SUCCESS").exists()
+
+
 def test_what_is_young_is_left_alone_file_by_file(lake: Lake) -> None:
     publish(lake, DAILY, 1)
     old, young = fail(lake, DAILY, 2), fail(lake, DAILY, 3)
