@@ -8,9 +8,10 @@ process ends, also with the machine; so there is no question of a process number
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from datetime import datetime, timezone
 from pathlib import Path
 
 import dagster as dg
@@ -18,10 +19,11 @@ from dagster import DagsterRunStatus
 
 ACTIVE = [DagsterRunStatus.QUEUED, DagsterRunStatus.STARTING, DagsterRunStatus.STARTED]
 """What an unfinished run's status may be."""
+_LOCKS = "living"
 KILLED = "its process was killed, or ended with the machine; nothing is half published, readers see what they saw"
 
 
-@contextmanager
+@contextlib.contextmanager
 def known_to_live(instance: dg.DagsterInstance, run_id: str) -> Iterator[None]:
     """Hold the lock of a run that this process executes."""
     lock = _lock_of(instance, run_id)
@@ -38,14 +40,31 @@ def known_to_live(instance: dg.DagsterInstance, run_id: str) -> Iterator[None]:
 
 def is_lost(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
     """Whether the process of an unfinished run is gone; False if it never had a lock here, as on another machine."""
-    if run.is_finished:
-        return False
+    return not run.is_finished and _is_let_go(_lock_of(instance, run.run_id))
+
+
+def _is_let_go(lock: Path) -> bool:
+    """Whether nobody holds the lock any more; False if there is none."""
     try:
-        with _lock_of(instance, run.run_id).open() as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        with lock.open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except (FileNotFoundError, BlockingIOError):
         return False
     return True
+
+
+def at_work_since(home: Path) -> datetime | None:
+    """When the oldest run began (UTC) that a process of this machine is at work on; None if there is none.
+
+    ``home`` is the instance's folder. By the locks alone: a run that slept for days with its laptop is ended in
+    Dagster's books, and goes on.
+    """
+    begun = []
+    for lock in Path(home, _LOCKS).glob("*"):
+        with contextlib.suppress(FileNotFoundError):  # the run has just ended
+            if not _is_let_go(lock):
+                begun.append(lock.stat().st_mtime)
+    return datetime.fromtimestamp(min(begun), timezone.utc) if begun else None
 
 
 def report_lost(instance: dg.DagsterInstance) -> list[str]:
@@ -58,4 +77,4 @@ def report_lost(instance: dg.DagsterInstance) -> list[str]:
 
 
 def _lock_of(instance: dg.DagsterInstance, run_id: str) -> Path:
-    return Path(instance.root_directory, "living", run_id)
+    return Path(instance.root_directory, _LOCKS, run_id)

@@ -1,11 +1,11 @@
-"""The commands about tables as a whole and the jobs' code: rollback, catalog check, update and maintain; deploy."""
+"""The commands about tables as a whole and the jobs' code: rollback, catalog check, update …, vacuum; deploy."""
 
 from __future__ import annotations
 
 import json
 import sys
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.markup import escape
@@ -23,6 +23,8 @@ from taxi_assets.cli.output import err, folding_table, out, pasteable
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
+
+    from taxi_assets.lake.vacuum import Group, Plan
 
 
 @click.command()
@@ -145,6 +147,87 @@ def maintain(lake: str | None, as_json: bool) -> None:
         snapshots = f"{one.snapshots_before:,} → {one.snapshots_after:,}"
         shown.add_row(one.table, files, snapshots, f"{one.files_deleted:,}", f"{one.seconds:.2f}")
     out.print(shown)
+
+
+@click.command()
+@lake_option
+@click.option("--delete", is_flag=True, help="Delete what is listed. Without it nothing is.")
+@click.option(
+    "--older-than",
+    "days",
+    type=click.IntRange(min=1, max=3650),  # a day is longer than any run: Dagster ends one after twelve hours
+    default=7,
+    show_default=True,
+    metavar="DAYS",
+    help="Leave alone what was changed since: a run may be at it, or somebody who looks at what was refused.",
+)
+@click.option("--json", "as_json", is_flag=True, help="A JSON object on standard output.")
+def vacuum(lake: str | None, delete: bool, days: int, as_json: bool) -> None:
+    """List files that nothing refers to any more, with bytes and reasons; with --delete, delete them.
+
+    These are versions whose run failed or whose snapshots have expired (catalog maintain), metadata that no snapshot
+    names, and reports of before the oldest version of their month. Raw files are never touched. What is live, what can
+    be rolled back to or asked for with --as-of stays; what is not understood stays, and is named.
+
+    \b
+      taxi-assets vacuum
+      taxi-assets vacuum --older-than 30 --delete
+    """
+    from datetime import datetime, timedelta, timezone
+
+    from taxi_assets.lake.vacuum import carry_out, plan
+    from taxi_assets.lost_runs import at_work_since
+    from taxi_assets.operations.dagster_instance import dagster_home
+
+    opened = existing_lake(lake)
+    before = datetime.now(timezone.utc) - timedelta(days=days)
+    at_work = at_work_since(dagster_home(settings_of(lake, None)))  # a laptop may have slept through the days
+    planned = plan(opened, min(before, at_work or before))
+    if delete:
+        for group in carry_out(opened, planned):
+            if not as_json:
+                err.print(f"deleted {group.path}", soft_wrap=True, highlight=False, markup=False)
+    if as_json:
+        parts = {"leftovers": planned.leftovers, "young": planned.young, "kept": planned.kept}
+        listed = {name: [_group_as_json(group) for group in groups] for name, groups in parts.items()}
+        click.echo(json.dumps({"deleted": delete, "bytes": planned.bytes, **listed}))
+    else:
+        _print_vacuum(planned, opened.paths.root, days, delete)
+
+
+def _group_as_json(group: Group) -> dict[str, Any]:
+    files, changed = len(group.files), group.changed.isoformat(timespec="seconds")
+    return {"path": group.path, "why": group.why, "files": files, "bytes": group.bytes, "changed": changed}
+
+
+def _print_vacuum(planned: Plan, root: str, days: int, is_deleted: bool) -> None:
+    from rich.filesize import decimal
+
+    if planned.leftovers:
+        shown = folding_table("what", "files", "size", "last changed", "why it may go", title=root)
+        for group in planned.leftovers:
+            path, changed = escape(group.path.removeprefix(f"{root}/")), f"{group.changed:%Y-%m-%d}"
+            shown.add_row(path, f"{len(group.files):,}", decimal(group.bytes), changed, group.why)
+        out.print(shown)
+    for group in planned.kept:
+        files = f"{len(group.files):,} file{'s' if len(group.files) > 1 else ''}"
+        what = f"{group.path.removeprefix(f'{root}/')} ({files}, {decimal(group.bytes)})"
+        out.print(f"kept: {what}: {pasteable(group.why)}", soft_wrap=True, highlight=False, markup=False)
+    if planned.young:
+        size = decimal(sum(group.bytes for group in planned.young))
+        out.print(f"Not {days} days old, or younger than a run at work: {size}, left alone.", highlight=False)
+    size, number = decimal(planned.bytes), sum(len(group.files) for group in planned.leftovers)
+    if not planned.leftovers:
+        out.print("There is nothing to delete.")
+    elif is_deleted:
+        out.print(f"Deleted: {number:,} files, {size}.", highlight=False)
+    else:
+        again = pasteable("taxi-assets vacuum")
+        out.print(
+            f"To delete: {number:,} files, {size}. Nothing was deleted yet: {again} --older-than {days} --delete",
+            soft_wrap=True,
+            highlight=False,
+        )
 
 
 @click.command()

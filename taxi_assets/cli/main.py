@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from glue_jobs.errors import PipelineError
-from taxi_assets.cli.catalog import catalog, deploy, rollback
+from taxi_assets.cli.catalog import catalog, deploy, rollback, vacuum
 from taxi_assets.cli.health import dashboard, health, home, ui
 from taxi_assets.cli.output import INTERRUPTED, fail
 from taxi_assets.cli.query import export, quarantine, query, status
@@ -87,7 +87,7 @@ def main(ctx: click.Context) -> None:
 
 
 for _command in (
-    *(run, replay, backfill, quarantine, status, rollback, catalog, deploy),
+    *(run, replay, backfill, quarantine, status, rollback, catalog, vacuum, deploy),
     *(health, query, export, tables, ui, dashboard, demo, home),
 ):
     main.add_command(_command)

@@ -6,7 +6,7 @@ Belongs here: opening a lake, in a folder or in S3. Does not: what each part of 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -129,6 +129,17 @@ class Lake:
     def presigned(self, path: str) -> str:
         """An address that opens a page of the lake in a browser, without a login; empty for a lake in a folder."""
         return presigned_url(self._region, path, "text/html; charset=utf-8") if self._region else ""
+
+    def delete(self, files: Sequence[str], folders: Sequence[str]) -> None:
+        """Delete files of the lake, and those of the ``folders`` that are empty then. NotDeleted or AwsError."""
+        if self._region:
+            from taxi_assets.aws.s3 import delete  # a laptop does not need it
+
+            delete(self._region, files)
+        else:
+            from taxi_assets.lake.files import delete_on_disk  # PyArrow, which reading does without
+
+            delete_on_disk(files, folders)
 
     def links(self, table: Table) -> dict[str, Any]:
         """The table's name in the catalog, and the address of its page there if it has one."""

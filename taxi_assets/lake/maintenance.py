@@ -2,7 +2,7 @@
 
 Belongs here: what may go and what has to stay. Does not: when it is done (``schedules.maintain_tables``).
 
-No query answers differently for it. Version folders of the monthly tables are never touched.
+No query answers differently for it. Version folders of the monthly tables are not touched (``vacuum`` does).
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ import contextlib
 import itertools
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 
-from pyarrow import fs
 from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.table import Table as IcebergTable
+from pyiceberg.table.snapshots import Snapshot
 
 from glue_jobs.contracts import LOGS, TABLES, Table
-from glue_jobs.files import open_file_system
 from taxi_assets.lake.catalog import LakeCatalog, reading
+from taxi_assets.lake.files import below
 from taxi_assets.lake.records import Record, known_versions, records, unrecorded
 
 RETENTION = timedelta(days=30)
@@ -141,13 +141,14 @@ def delete_unreferenced(catalog: LakeCatalog, table: Table, now: datetime) -> in
     # First the listing: what is committed after it is not in it.
     location = catalog.open(table).location()
     old = {
-        path: modified < now - _MAY_BE_UNDER_WAY
+        entry.path: entry.changed < now - _MAY_BE_UNDER_WAY
         for folder in ("data", "metadata")
-        for path, modified in _files_below(f"{location}/{folder}")
+        for entry in below(f"{location}/{folder}")
+        if not entry.is_folder
     }
     iceberg = catalog.open(table)
     with reading(table):
-        needed = _needed(iceberg)
+        needed = needed_files(iceberg)
     if not needed & old.keys():
         return 0  # the listing names files in another way than the table does: nothing can be told from it
     gone = [path for path, is_old in old.items() if is_old and path not in needed]
@@ -157,28 +158,34 @@ def delete_unreferenced(catalog: LakeCatalog, table: Table, now: datetime) -> in
     return len(gone)
 
 
-def _needed(iceberg: IcebergTable) -> set[str]:
-    """URIs of all files that the table's metadata or any of its snapshots names."""
+def needed_files(iceberg: IcebergTable) -> set[str]:
+    """URIs of all files that the table's metadata or any of its snapshots names; on a disk without ``file://``."""
     metadata = iceberg.metadata
     needed = {iceberg.metadata_location, *(entry.metadata_file for entry in metadata.metadata_log)}
     needed |= {one.statistics_path for one in (*metadata.statistics, *metadata.partition_statistics)}
-    manifests = set()
-    for snapshot in metadata.snapshots:
-        needed.add(snapshot.manifest_list)
+    return _without_scheme(needed) | _named_by(iceberg, metadata.snapshots)
+
+
+def live_files(iceberg: IcebergTable) -> set[str]:
+    """Those of them without which nobody could read what is published."""
+    current = iceberg.metadata.current_snapshot()
+    return _without_scheme([iceberg.metadata_location]) | _named_by(iceberg, [current] if current else [])
+
+
+def _named_by(iceberg: IcebergTable, snapshots: Iterable[Snapshot]) -> set[str]:
+    named, manifests = set(), set()
+    for snapshot in snapshots:
+        named.add(snapshot.manifest_list)
         manifests |= set(snapshot.manifests(iceberg.io))
     for manifest in manifests:
-        needed.add(manifest.manifest_path)
-        needed |= {entry.data_file.file_path for entry in manifest.fetch_manifest_entry(iceberg.io)}
-    return needed
+        named.add(manifest.manifest_path)
+        named |= {entry.data_file.file_path for entry in manifest.fetch_manifest_entry(iceberg.io)}
+    return _without_scheme(named)
 
 
-def _files_below(uri: str) -> Iterator[tuple[str, datetime]]:
-    """URI and time of change (UTC) of each file below a folder, which need not exist."""
-    system, path = open_file_system(uri)
-    scheme = uri.removesuffix(path)
-    for info in system.get_file_info(fs.FileSelector(path, recursive=True, allow_not_found=True)):
-        if info.type == fs.FileType.File:
-            yield f"{scheme}{info.path}", datetime.fromtimestamp(info.mtime_ns / 1e9, timezone.utc)
+def _without_scheme(uris: Iterable[str]) -> set[str]:
+    """Spark writes paths of a disk as ``file:///…``, and a listing gives them without."""
+    return {uri.removeprefix("file://") for uri in uris}
 
 
 def _live_files(iceberg: IcebergTable) -> int:

@@ -5,10 +5,14 @@ Belongs here: every path below the lake's root. Does not: touching a file.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from glue_jobs.contracts import Table
+
+VERSION = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{1,8}")
+"""What ``new_version`` gives."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +39,14 @@ class LakePaths:
         """The folder of one version of one month of a table; fresh for every run of a job."""
         return f"{self.table(table)}/month={month}/version={version}"
 
+    @property
+    def all_reports(self) -> str:
+        """The folder of the reports of all months."""
+        return f"{self.root}/reports"
+
     def reports(self, month: str) -> str:
         """The folder of a month's reports."""
-        return f"{self.root}/reports/month={month}"
+        return f"{self.all_reports}/month={month}"
 
     def report(self, month: str, version: str) -> str:
         """A month's report as one run made it, a HTML page."""

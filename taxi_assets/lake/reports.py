@@ -11,11 +11,10 @@ from pyarrow import fs
 
 from glue_jobs.errors import Cause, PipelineError
 from glue_jobs.files import open_file_system
-from taxi_assets.lake.paths import LakePaths
+from taxi_assets.lake.paths import VERSION, LakePaths
 from taxi_assets.lake.texts import read_text
 
 _MONTH = re.compile(r"20\d\d-(0[1-9]|1[0-2])")
-_VERSION = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{1,8}")
 
 
 class NoReport(PipelineError):
@@ -26,12 +25,12 @@ class NoReport(PipelineError):
 
 def find_report(paths: LakePaths, month: str, version: str | None = None) -> str:
     """Where a month's report lies: the newest, or the one of a version. NoReport if there is none, or no such name."""
-    if not _MONTH.fullmatch(month) or (version is not None and not _VERSION.fullmatch(version)):
+    if not _MONTH.fullmatch(month) or (version is not None and not VERSION.fullmatch(version)):
         raise NoReport(f"{month}{f'/{version}' if version else ''} names no report", "write a month as 2024-02")
     system, folder = open_file_system(paths.reports(month))
     found = system.get_file_info(fs.FileSelector(folder, allow_not_found=True))
     versions = sorted(one.base_name.removesuffix(".html") for one in found if one.base_name.endswith(".html"))
-    known = [one for one in versions if version in (None, one) and _VERSION.fullmatch(one)]
+    known = [one for one in versions if version in (None, one) and VERSION.fullmatch(one)]
     if not known:
         wanted = f"{month} has no report{f' of version {version}' if version else ''}"
         raise NoReport(wanted, "materialize dashboard/report of the month, or run the month")

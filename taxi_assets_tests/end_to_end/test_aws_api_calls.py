@@ -21,7 +21,7 @@ from dagster._core.storage.compute_log_manager import ComputeIOType
 from dagster_aws.s3 import S3ComputeLogManager
 from pyiceberg.table import TableProperties
 
-from glue_jobs.contracts import LOGS, QUARANTINE, RUN_METRICS, tlc
+from glue_jobs.contracts import CALENDAR, CURATED_TABLES, LOGS, QUARANTINE, RUN_METRICS, TRIPS, tlc
 from glue_jobs.contracts.raw import TRIPS_DATASET
 from taxi_assets.alerts.notify import Message
 from taxi_assets.aws import sqs
@@ -31,6 +31,8 @@ from taxi_assets.lake.catalog_check import bring_up_to_date
 from taxi_assets.lake.maintenance import RETENTION, maintain
 from taxi_assets.lake.publishing import Publication
 from taxi_assets.lake.reports import read_report
+from taxi_assets.lake.texts import write_text
+from taxi_assets.lake.vacuum import carry_out, plan
 from taxi_assets.metrics.names import JOB_SECONDS, Point
 from taxi_assets.operations.health.examine import examine
 from taxi_assets.operations.run_month import MonthResult
@@ -237,6 +239,26 @@ def maintained(lake: AwsLake, published: MonthResult, raced: tuple[Publication, 
 
 
 @pytest.fixture(scope="module")
+def vacuumed(lake: AwsLake, published: MonthResult, maintained: None) -> None:
+    """What failed runs left, deleted when it is old, in each folder that may have some."""
+    opened, left = lake.open(), "version=20240101T000000Z-0badf00d/part-0.parquet"
+    leftovers = {
+        f"{opened.paths.table(table)}/month={MONTH}/{left}" for table in (TRIPS, CURATED_TABLES["daily_metrics"])
+    }
+    leftovers |= {
+        f"{opened.paths.table(CALENDAR)}/metadata/0badf00d-m0.avro",
+        opened.paths.report(MONTH, "20240101T000000Z-0badf00d"),
+    }
+    with acting_as(lake.aws.url, Role.TEST):
+        for path in leftovers:
+            write_text(path, "left behind")
+    planned = plan(opened, datetime.now(timezone.utc) + RETENTION)
+    assert leftovers <= {file for group in planned.leftovers for file in group.files}
+    assert list(carry_out(opened, planned)) == list(planned.leftovers)
+    assert plan(opened, datetime.now(timezone.utc) + RETENTION).leftovers == ()
+
+
+@pytest.fixture(scope="module")
 def logged_in(lake: AwsLake) -> None:
     """What is asked of AWS before Redshift is: by Dagster as itself and as the administrator, by the dashboard."""
     redshift = lake.aws.client("redshift-serverless")
@@ -302,6 +324,7 @@ def logs_kept(lake: AwsLake, tmp_path_factory: pytest.TempPathFactory) -> None:
     "raw_table_corrected",
     "old_metadata_deleted",
     "maintained",
+    "vacuumed",
     "logged_in",
     "looked_after",
     "looked_at",

@@ -72,6 +72,7 @@ COMMANDS = [
     ["catalog", "check"],
     ["catalog", "update"],
     ["catalog", "maintain"],
+    ["vacuum"],
     ["backfill", "--from", MONTH, "--to", MONTH],
 ]
 
@@ -109,7 +110,12 @@ def test_a_new_lake_has_no_catalog_and_may_have_an_empty_one(tmp_path: Path) -> 
 def test_a_table_whose_metadata_is_damaged_is_named(spoilt: Path, pattern: str, damage: Callable[[Path], None]) -> None:
     for file in (spoilt / "staging" / "trips" / "metadata").glob(pattern):
         damage(file)
-    for command in (["query", "SELECT count(*) FROM staging.trips"], ["catalog", "check"], ["catalog", "maintain"]):
+    for command in (
+        ["query", "SELECT count(*) FROM staging.trips"],
+        ["catalog", "check"],
+        ["catalog", "maintain"],
+        ["vacuum"],
+    ):
         result = taxi_assets(spoilt, *command)
         assert result.exit_code == 1, command
         assert isinstance(result.exception, SystemExit), command

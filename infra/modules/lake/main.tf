@@ -17,7 +17,8 @@ module "bucket" {
     }
   }
 
-  # What is of no use after some days, by folder.
+  # What is of no use after some days, by folder. None of tables or reports: age does not tell what is live from what is
+  # left over. `taxi-assets vacuum` does, and what it deletes can be brought back for noncurrent_days.
   expirations = {
     "logs/pipes/"        = 7   # messages of running jobs; those of a run that was killed stay behind
     "logs/spark-events/" = 30  # Spark's own event logs

@@ -32,6 +32,11 @@ run "lake_keeps_what_it_should" {
     condition     = toset([for rule in module.lake.lifecycle : rule.id if endswith(rule.id, "-tiering")]) == toset(["raw-tiering", "staging-tiering", "curated-tiering"])
     error_message = "Three folders are moved."
   }
+
+  assert {
+    condition     = toset([for rule in module.lake.lifecycle : one(rule.filter).prefix if length(rule.expiration) > 0 && endswith(rule.id, "-expiry")]) == toset(["logs/pipes/", "logs/spark-events/", "logs/dagster/", "exports/", "raw/inbox/"])
+    error_message = "Nothing of tables or reports expires by age: taxi-assets vacuum tells what is left over."
+  }
 }
 
 run "nothing_is_public" {
