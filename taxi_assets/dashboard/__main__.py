@@ -10,6 +10,9 @@ from contextlib import suppress
 from glue_jobs.errors import PipelineError
 from taxi_assets.dashboard.screens import PAGES
 
+# Before any thread imports: Plotly, which Streamlit imports, takes NumPy from sys.modules, half imported as it may be.
+from taxi_assets.dashboard.server import serve
+
 
 def main() -> None:
     """Serve."""
@@ -18,8 +21,6 @@ def main() -> None:
     parser.add_argument("--port", required=True, type=int)
     given = parser.parse_args()
     threading.Thread(target=_warm_up, daemon=True).start()
-    from taxi_assets.dashboard.server import serve  # with Streamlit, whose import need not be waited for by the months
-
     serve(given.host, given.port)
 
 

@@ -23,6 +23,20 @@ def test_the_server_starts_without_dagster() -> None:
     assert (done.stdout, done.returncode) == ("[]\n", 0), done.stderr
 
 
+def test_no_thread_imports_while_streamlit_and_numpy_are_imported() -> None:
+    code = """
+import sys, threading, taxi_assets.dashboard.__main__ as program
+class Told(threading.Thread):
+    def start(self):
+        print({"numpy", "plotly", "streamlit"} <= sys.modules.keys(), self._target.__name__)
+threading.Thread, program.serve = Told, lambda host, port: None
+sys.argv = ["dashboard", "--host", "127.0.0.1", "--port", "0"]
+program.main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.stdout, done.returncode) == ("True _warm_up\n", 0), done.stderr
+
+
 def test_downloads_of_two_places_or_directions_have_two_names() -> None:
     def named(title: str, **values: Value) -> str:
         return _stem(title, Answer("flows_of_a_zone", values, NO_ROWS), "v1")
