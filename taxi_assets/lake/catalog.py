@@ -246,6 +246,12 @@ class LakeCatalog:
         _ = self._catalog
 
     @property
+    def _glue(self) -> Any:
+        """boto3's client for the Glue Data Catalog, of a lake in S3."""
+        catalog: Any = self._catalog  # PyIceberg's GlueCatalog: the class of all catalogs has no such attribute
+        return catalog.glue
+
+    @property
     def _in_folder(self) -> bool:
         return self._properties["type"] == "sql"
 
@@ -319,7 +325,7 @@ class LakeCatalog:
         before = _root_of(found, table)
         with _translated(table, "written"):
             moved = write_again(found.io, found.metadata_location, before, self._paths.root)
-        point_at(getattr(self._catalog, "glue"), database, name, moved, self._paths.table(table))  # noqa: B009
+        point_at(self._glue, database, name, moved, self._paths.table(table))
         return before
 
     def bring_up_to_date(self, table: Table) -> None:
@@ -338,10 +344,9 @@ class LakeCatalog:
         """Column to type and comment as the Glue Data Catalog shows them; None if the catalog is another."""
         if self._in_folder:
             return None
-        glue = getattr(self._catalog, "glue")  # noqa: B009 -- only GlueCatalog has it
         database, name = self._identifier(table)
         with _translated(table, "read"):
-            found = glue.get_table(DatabaseName=database, Name=name)["Table"]
+            found = self._glue.get_table(DatabaseName=database, Name=name)["Table"]
         return {
             column["Name"]: (column["Type"], column.get("Comment", ""))
             for column in found["StorageDescriptor"]["Columns"]
@@ -406,12 +411,11 @@ class LakeCatalog:
         if self._in_folder:
             found = self.find(table)
             return found.metadata_location if found else None
-        glue = getattr(self._catalog, "glue")  # noqa: B009 -- only GlueCatalog has it
         database, name = self._identifier(table)
         with _translated(table, "read"):
             try:
-                known = glue.get_table(DatabaseName=database, Name=name)["Table"]
-            except glue.exceptions.EntityNotFoundException:
+                known = self._glue.get_table(DatabaseName=database, Name=name)["Table"]
+            except self._glue.exceptions.EntityNotFoundException:
                 return None
         return str(known["Parameters"]["metadata_location"])
 
