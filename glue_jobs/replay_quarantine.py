@@ -24,13 +24,14 @@ from glue_jobs.staged import (
     arranged,
     facts_of,
     staging_parser,
+    with_links,
     with_repeats,
     write_quarantine,
     write_trips,
 )
 from glue_jobs.tables import read_table
 from glue_jobs.transforms import enrich, judge
-from glue_jobs.transforms.link import keyed, link, linked_hashes, without_links
+from glue_jobs.transforms.link import keyed, without_links
 from glue_jobs.transforms.normalise import EXTRA, ROW_HASH
 
 
@@ -54,8 +55,7 @@ def replay(arguments: argparse.Namespace, reporter: Reporter) -> ReplayReport:
         zones = spark.createDataFrame(read_zones(arguments.zones), ZONE_SCHEMA)
         placed = enrich.with_zones(judge.usable(judged), zones).withColumn("is_refunded", F.lit(False))
         released = enrich.trips(placed, month)
-        joined = without_links(trips.unionByName(released))
-        linked = link(joined, linked_hashes(joined))
+        linked = with_links(without_links(trips.unionByName(released)))
     with reporter.phase("write trips"):
         write_trips(enrich.conform(arranged(linked, "pickup_at"), TRIPS, carried=FOLDERS), arguments.trips_out)
     with reporter.phase("count what was written"):

@@ -18,13 +18,14 @@ from glue_jobs.staged import (
     arranged,
     facts_of,
     staging_parser,
+    with_links,
     with_repeats,
     without_repeats,
     write_quarantine,
     write_trips,
 )
 from glue_jobs.transforms import enrich, judge
-from glue_jobs.transforms.link import keyed, link, linked_hashes
+from glue_jobs.transforms.link import keyed
 from glue_jobs.transforms.normalise import layout_of, normalise
 
 
@@ -49,8 +50,7 @@ def _stage(arguments: argparse.Namespace, reporter: Reporter, file: str) -> Stag
         quarantine = enrich.quarantine(judge.quarantined(judged), month, arguments.source_sha256)
         write_quarantine(quarantine, arguments.quarantine_out)
     with reporter.phase("pair refunds with trips"):
-        trips = judge.usable(judged)
-        linked = link(trips, linked_hashes(trips))
+        linked = with_links(judge.usable(judged))
     with reporter.phase("write trips"):
         zones = spark.createDataFrame(read_zones(arguments.zones), ZONE_SCHEMA)
         placed = enrich.with_zones(linked, zones)

@@ -1,4 +1,4 @@
-"""Writing a month's trips and quarantine, and counting what was written.
+"""What staging asks a whole month before it judges and links, and writing its trips and quarantine.
 
 Belongs here: what ``stage_trips`` and ``replay_quarantine`` share. Does not: which rows go where (``transforms``).
 """
@@ -21,6 +21,7 @@ from glue_jobs.reports import Written
 from glue_jobs.tables import read_table
 from glue_jobs.transforms import enrich, judge
 from glue_jobs.transforms.exact import money_sum
+from glue_jobs.transforms.link import link, paired_hashes
 
 ZONE_SCHEMA = "LocationID int, Borough string, Zone string, service_zone string"
 WRITE_TASKS = 2
@@ -58,6 +59,11 @@ def without_repeats(rows: DataFrame) -> DataFrame:
     return rows.withColumn("is_repeated", F.lit(False))
 
 
+def with_links(trips: DataFrame) -> DataFrame:
+    """``trips``, judged, with the links between refunds and trips (``transforms.link``)."""
+    return link(trips, _collected(paired_hashes(trips)))
+
+
 def _collected(rows: DataFrame) -> DataFrame:
     """The same few rows as a relation of the driver: else each plan with them reads the whole file a second time.
 
@@ -66,7 +72,8 @@ def _collected(rows: DataFrame) -> DataFrame:
     times = {name for name, kind in rows.dtypes if kind == "timestamp_ntz"}
     as_numbers = [F.unix_micros(F.col(c).cast("timestamp")).alias(c) if c in times else F.col(c) for c in rows.columns]
     carried = rows.select(*as_numbers)
-    here = rows.sparkSession.createDataFrame(carried.collect(), carried.schema)
+    schema = ", ".join(f"`{name}` {kind}" for name, kind in carried.dtypes)  # Sail cannot read one with field ids
+    here = rows.sparkSession.createDataFrame(carried.collect(), schema)
     as_times = [F.timestamp_micros(c).cast("timestamp_ntz").alias(c) if c in times else F.col(c) for c in rows.columns]
     return here.select(*as_times)
 

@@ -8,8 +8,6 @@ one if there are several.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
@@ -29,22 +27,14 @@ def keyed(rows: DataFrame) -> DataFrame:
     return rows.withColumns({"trip_key": F.xxhash64(*tlc.TRIP_KEY_COLUMNS), "is_refund": is_refund})
 
 
-def linked_hashes(trips: DataFrame) -> list[int]:
-    """``row_hash`` of each refund of ``trips`` that has a trip, and of that trip: up to four in a hundred rows.
-
-    ``trips`` has trip_key, row_hash, is_refund, fare_amount and total_amount; no two of its rows share a row_hash.
-    """
-    return [row.row_hash for row in _linked(trips).collect()]
-
-
-def link(trips: DataFrame, hashes: Sequence[int]) -> DataFrame:
+def link(trips: DataFrame, paired: DataFrame) -> DataFrame:
     """Add ``is_refunded``, and the ids of the link rules at the end of ``quality_flags``.
 
-    ``trips`` has row_hash, is_refund and quality_flags (as ``judge`` or ``without_links`` leaves them); ``hashes`` are
-    those that ``linked_hashes`` found. The order of the rows may change. A small relation of the driver is joined, not
-    the plan that finds it: in one plan with the join, a million trips cost Sail twice the processor time to write.
+    ``trips`` has row_hash, is_refund and quality_flags (as ``judge`` or ``without_links`` leaves them); ``paired`` has
+    the rows of ``paired_hashes``, as a relation of the driver: in one plan with what finds them, a million trips cost
+    Sail twice the processor time to write. The order of the rows may change.
     """
-    found = trips.sparkSession.createDataFrame([(one, True) for one in hashes], f"row_hash bigint, {_LINKED} boolean")
+    found = paired.withColumn(_LINKED, F.lit(True))
     known = trips.join(F.broadcast(found), "row_hash", "left")
     known = known.withColumn(_LINKED, F.coalesce(F.col(_LINKED), F.lit(False)))
     ids = [F.when(F.expr(rule.predicate), F.lit(rule.rule_id)) for rule in rules_of(Tier.LINK)]
@@ -62,9 +52,10 @@ def without_links(trips: DataFrame) -> DataFrame:
     return trips.drop("is_refunded").withColumn(FLAGS, F.regexp_replace(FLAGS, f"(^|,)({ids})", ""))
 
 
-def _linked(trips: DataFrame) -> DataFrame:
-    """The rows of ``linked_hashes``, each once, column ``row_hash``.
+def paired_hashes(trips: DataFrame) -> DataFrame:
+    """``row_hash`` of each refund of ``trips`` that has a trip, and of that trip: up to four in a hundred rows.
 
+    ``trips`` has trip_key, row_hash, is_refund, fare_amount and total_amount; no two of its rows share a row_hash.
     Only rows that share key and fare with a refund are ranked: one or two in a hundred of a month. As many refunds as
     trips of them are linked, so that it is enough to know who comes first; a join of the two sides is not needed.
     """

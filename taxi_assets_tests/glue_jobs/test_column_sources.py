@@ -14,9 +14,9 @@ from glue_jobs.contracts import CURATED_TABLES, TRIPS, tlc
 from glue_jobs.contracts.model import Kind, Table
 from glue_jobs.files import parse_zones
 from glue_jobs.sources.synthetic import make_zones
-from glue_jobs.staged import ZONE_SCHEMA
+from glue_jobs.staged import ZONE_SCHEMA, with_links
 from glue_jobs.transforms import curated, enrich, judge
-from taxi_assets_tests.support.trips import TRIP, linked_among, source_rows, staged_rows
+from taxi_assets_tests.support.trips import TRIP, source_rows, staged_rows
 
 MONTH = "2025-02"  # every fee has begun
 PICKUP = datetime(2025, 2, 12, 9, 0)
@@ -129,7 +129,7 @@ def staged_with(spark: SparkSession, zone_column: str) -> list[Row]:
     """The staged rows with another value in a column of the zone lookup."""
     zones = spark.createDataFrame(parse_zones(make_zones(), "zones"), ZONE_SCHEMA)
     judged = judge.judge(source_rows(spark, *ROWS).withColumn("is_repeated", F.lit(False)), MONTH)
-    named = enrich.with_zones(linked_among(judged), zones.withColumn(zone_column, F.lit("Airports")))
+    named = enrich.with_zones(with_links(judged), zones.withColumn(zone_column, F.lit("Airports")))
     return enrich.trips(named, MONTH).collect()
 
 

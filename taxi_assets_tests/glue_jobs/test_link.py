@@ -9,8 +9,9 @@ import pytest
 from pyspark.sql import SparkSession
 
 from glue_jobs.contracts.tlc import MONEY_COLUMNS
+from glue_jobs.staged import with_links
 from glue_jobs.transforms.link import without_links
-from taxi_assets_tests.support.trips import TRIP, linked_among, staged_rows
+from taxi_assets_tests.support.trips import TRIP, staged_rows
 
 REVERSAL: dict[str, Any] = {name: -TRIP[name] for name in MONEY_COLUMNS}
 LINKED, REVERSED, PLAIN, UNLINKED = "linked refund", "reversed trip", "plain trip", "unlinked refund"
@@ -125,7 +126,7 @@ def test_the_records_of_a_trip_share_its_key_in_every_version(spark: SparkSessio
 
 def test_linking_again_gives_the_same(spark: SparkSession) -> None:
     staged = staged_rows(spark, {}, REVERSAL, {**REVERSAL, "payment_type": 4, "passenger_count": 0.0})
-    again = linked_among(without_links(staged)).select(*staged.columns)
+    again = with_links(without_links(staged)).select(*staged.columns)
     assert again.exceptAll(staged).count() == staged.exceptAll(again).count() == 0
     flags = {row.quality_flags for row in staged.collect()}
     assert flags == {"", "zero_passengers", "unlinked_refund"} or flags == {"", "zero_passengers,unlinked_refund"}

@@ -11,9 +11,9 @@ from pyspark.sql import functions as F
 from glue_jobs.contracts import tlc
 from glue_jobs.files import parse_zones
 from glue_jobs.sources.synthetic import make_zones
-from glue_jobs.staged import ZONE_SCHEMA
+from glue_jobs.staged import ZONE_SCHEMA, with_links
 from glue_jobs.transforms import enrich, judge
-from glue_jobs.transforms.link import keyed, link, linked_hashes
+from glue_jobs.transforms.link import keyed
 from glue_jobs.transforms.normalise import layout_of, normalise
 
 TRIP: dict[str, Any] = {
@@ -54,9 +54,4 @@ def staged_rows(spark: SparkSession, *odd: dict[str, Any], month: str = "2024-02
     """Rows of ``staging.trips``: those of ``source_rows``, judged, linked and enriched."""
     judged = judge.judge(source_rows(spark, *odd).withColumn("is_repeated", F.lit(False)), month)
     zones = spark.createDataFrame(parse_zones(make_zones(), "zones"), ZONE_SCHEMA)
-    return enrich.trips(enrich.with_zones(linked_among(judged), zones), month)
-
-
-def linked_among(trips: DataFrame) -> DataFrame:
-    """``trips`` with the links between them."""
-    return link(trips, linked_hashes(trips))
+    return enrich.trips(enrich.with_zones(with_links(judged), zones), month)
