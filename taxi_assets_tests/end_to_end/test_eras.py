@@ -11,10 +11,12 @@ import pytest
 from glue_jobs.contracts.eras import era_of
 from taxi_assets_tests.support.engines import ON_SAIL
 from taxi_assets_tests.support.era_months import (
+    ALL,
     DRIFTED,
     GOOD,
     MONTHS,
     ODD,
+    ON_JVM,
     Facts,
     failed_checks,
     staged,
@@ -31,13 +33,21 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def on_sail(folder: Path) -> Facts:
     """What Sail reports."""
-    return staged(ON_SAIL, folder)
+    return staged(ON_SAIL, folder, ALL)
 
 
 @pytest.mark.parametrize("month", MONTHS)
 def test_the_file_has_the_physical_types_of_its_era(folder: Path, month: str) -> None:
     schema = pq.read_schema(folder / month / "f.parquet")
     assert {field.name: str(field.type) for field in schema} == dict(era_of(month).columns)
+
+
+def test_the_months_that_a_jvm_stages_have_every_type_of_every_column(folder: Path) -> None:
+    def columns(months: list[str]) -> set[tuple[str, str]]:
+        schemas = [pq.read_schema(folder / month / "f.parquet") for month in months]
+        return {(field.name.lower(), str(field.type)) for schema in schemas for field in schema}
+
+    assert columns(ON_JVM) == columns(ALL)
 
 
 @pytest.mark.parametrize("month", [*GOOD, ODD])
