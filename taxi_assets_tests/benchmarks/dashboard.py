@@ -103,7 +103,10 @@ def _choices(browser: Browser, url: str) -> list[float]:
 def _megabytes(url: str) -> float:
     """Resident memory of the server that listens at the address."""
     found = subprocess.run(
-        ["pgrep", "-f", f"server.port={url.rpartition(':')[2]}"], check=True, capture_output=True, text=True
+        ["pgrep", "-f", f"taxi_assets.dashboard .*--port {url.rpartition(':')[2]}"],
+        check=True,
+        capture_output=True,
+        text=True,
     ).stdout.split()
     status = Path(f"/proc/{found[0]}/status").read_text()
     return int(re.findall(r"VmRSS:\s+(\d+) kB", status)[0]) / 1024
