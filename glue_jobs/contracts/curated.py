@@ -15,8 +15,8 @@ from __future__ import annotations
 
 from glue_jobs.contracts.model import Column, Table, Type
 
-_SPEED = "Miles by hours of the trips that covered a distance and took time"
 _SPEED_FROM = ("trip_distance", "trip_duration_minutes")
+_MOVED = " of the trips that covered a distance and took time"
 _INTERPOLATED = "interpolated linearly, to four decimals"
 _PAID = ("payment_type", "is_refund")
 _ZONES = ("pickup_location_id", "dropoff_location_id")
@@ -56,12 +56,12 @@ def _mean(field_id: int, name: str, column: str, unit: str) -> Column:
     return _number(field_id, name, f"Mean {column}", unit, column)
 
 
-def _median(field_id: int, name: str, column: str, unit: str) -> Column:
-    return _number(field_id, name, f"Median {column}, {_INTERPOLATED}", unit, column)
+def _median(field_id: int, name: str, column: str, unit: str, of: str = "") -> Column:
+    return _number(field_id, name, f"Median {column}{of}, {_INTERPOLATED}", unit, column)
 
 
-def _p95(field_id: int, name: str, column: str, unit: str) -> Column:
-    return _number(field_id, name, f"95th percentile of {column}, {_INTERPOLATED}", unit, column)
+def _p95(field_id: int, name: str, column: str, unit: str, of: str = "") -> Column:
+    return _number(field_id, name, f"95th percentile of {column}{of}, {_INTERPOLATED}", unit, column)
 
 
 # Columns that several tables have, each under its own field id there.
@@ -104,7 +104,7 @@ def _net_revenue(field_id: int) -> Column:
 
 
 def _average_speed(field_id: int) -> Column:
-    return _number(field_id, "average_speed", _SPEED, "mph", *_SPEED_FROM)
+    return _number(field_id, "average_speed", f"Miles by hours{_MOVED}", "mph", *_SPEED_FROM)
 
 
 def _card_tips(field_id: int) -> Column:
@@ -151,8 +151,8 @@ DAILY_METRICS = _table(
     _median(17, "median_duration", "trip_duration_minutes", "minutes"),
     _p95(18, "p95_duration", "trip_duration_minutes", "minutes"),
     _average_speed(19),
-    _median(20, "median_speed", "average_speed_mph", "mph"),
-    _p95(21, "p95_speed", "average_speed_mph", "mph"),
+    _median(20, "median_speed", "average_speed_mph", "mph", of=_MOVED),
+    _p95(21, "p95_speed", "average_speed_mph", "mph", of=_MOVED),
     _count(22, "card_trips", "Trips paid by card", "payment_type"),
     _count(23, "cash_trips", "Trips paid in cash", "payment_type"),
     _count(24, "flex_trips", "Flex Fare trips", "payment_type"),
@@ -189,7 +189,7 @@ DAILY_METRICS = _table(
     _count(49, "jfk_trips", "Trips from or to JFK", *_ZONES),
     _count(50, "laguardia_trips", "Trips from or to LaGuardia", *_ZONES),
     _count(51, "newark_trips", "Trips from or to Newark Airport", *_ZONES),
-    version=3,
+    version=4,
 )
 
 LOCATION_ANALYTICS = _table(

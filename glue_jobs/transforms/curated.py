@@ -105,9 +105,11 @@ def _speed() -> Column:
 def _distribution(column: str, measure: str) -> tuple[Column, ...]:
     value = F.col(column)
     averages = {"total_amount": money_mean(value, _is_trip()), "average_speed_mph": _speed()}
+    # A trip of zero miles has the speed of no cab: the mean leaves it out, and so do median and percentile.
+    counted = _is_trip() & (value > 0) if column == "average_speed_mph" else _is_trip()
     return (
         averages.get(column, mean(value, _is_trip())).alias(f"average_{measure}"),
-        percentiles(value, (0.5, 0.95), _is_trip()).alias(f"{measure}_percentiles"),
+        percentiles(value, (0.5, 0.95), counted).alias(f"{measure}_percentiles"),
     )
 
 

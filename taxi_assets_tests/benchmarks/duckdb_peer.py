@@ -187,7 +187,7 @@ SELECT * EXCLUDE (total, distance, duration, speed), total[1] AS median_total, t
     avg(trip_duration_minutes) FILTER (NOT is_refund) AS average_duration,
     quantile_cont(trip_duration_minutes, [0.5, 0.95]) FILTER (NOT is_refund) AS duration,
     {_SPEED},
-    quantile_cont(average_speed_mph, [0.5, 0.95]) FILTER (NOT is_refund) AS speed,
+    quantile_cont(average_speed_mph, [0.5, 0.95]) FILTER (NOT is_refund AND average_speed_mph > 0) AS speed,
     {_PAYMENTS},
     card_trips / trips AS card_share, cash_trips / trips AS cash_share, flex_trips / trips AS flex_share,
     other_trips / trips AS other_share,

@@ -291,7 +291,7 @@ def _tables(staged: pd.DataFrame) -> dict[str, pd.DataFrame]:
         fare_of_trip=staged["fare_amount"].where(trip),
         distance_of_trip=distance.where(trip),
         minutes_of_trip=minutes.where(trip),
-        speed_of_trip=staged["average_speed_mph"].where(trip),
+        speed_of_trip=staged["average_speed_mph"].where(moving),
         miles_moving=distance.where(moving),
         minutes_moving=minutes.where(moving),
         with_distance=total.where(trip & (distance > 0)),

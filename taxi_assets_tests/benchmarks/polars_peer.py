@@ -335,10 +335,10 @@ def _grouped(staged: pl.DataFrame, by: list[str], measures: Mapping[str, pl.Expr
 
 def _daily_metrics(staged: pl.DataFrame) -> pl.DataFrame:
     of_distribution = {
-        "total": "total_amount",
-        "distance": "trip_distance",
-        "duration": "trip_duration_minutes",
-        "speed": "average_speed_mph",
+        "total": ("total_amount", _TRIP),
+        "distance": ("trip_distance", _TRIP),
+        "duration": ("trip_duration_minutes", _TRIP),
+        "speed": ("average_speed_mph", _MOVING),
     }
     at = {"jfk": tlc.JFK, "laguardia": tlc.LAGUARDIA, "newark": tlc.NEWARK}
     sums = {
@@ -358,10 +358,10 @@ def _daily_metrics(staged: pl.DataFrame) -> pl.DataFrame:
     measures = {
         **_VOLUME,
         "passengers": _total("passenger_count", _TRIP).cast(pl.Int64),
-        **{f"average_{name}": _mean(of_distribution[name]) for name in ("total", "distance", "duration")},
+        **{f"average_{name}": _mean(of_distribution[name][0]) for name in ("total", "distance", "duration")},
         **{
-            f"{prefix}_{name}": col(column).cast(pl.Float64).filter(_TRIP).quantile(part, "linear")
-            for name, column in of_distribution.items()
+            f"{prefix}_{name}": col(column).cast(pl.Float64).filter(of).quantile(part, "linear")
+            for name, (column, of) in of_distribution.items()
             for prefix, part in (("median", 0.5), ("p95", 0.95))
         },
         **_SPEED,

@@ -129,6 +129,12 @@ def test_a_mile_earns_what_trips_that_covered_miles_earned(spark: SparkSession) 
     assert short.average_speed == 4.0
 
 
+def test_the_speed_of_a_day_is_that_of_trips_that_moved(spark: SparkSession) -> None:
+    still = {"trip_distance": 0.0}
+    [day] = rows_of("daily_metrics", staged_rows(spark, {"trip_distance": 1.0}, {"trip_distance": 2.0}, still, still))
+    assert (day.average_speed, day.median_speed, day.p95_speed) == (6.0, 6.0, 7.8)
+
+
 def test_distributions_are_over_trips_without_refunds(staged: DataFrame) -> None:
     day = rows_of("daily_metrics", staged)[0]
     assert (day.average_total, day.median_total, day.p95_total) == (29.15, 26.75, 41.475)
