@@ -94,7 +94,7 @@ run "capacity_that_redshift_does_not_have_is_refused" {
   command = plan
 
   variables {
-    redshift_base_rpu = 33
+    redshift_base_rpu = 20
   }
 
   expect_failures = [var.redshift_base_rpu]
