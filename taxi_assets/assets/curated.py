@@ -69,7 +69,7 @@ def _work(context: dg.AssetExecutionContext, lake: Lake) -> Work[BuildReport, Cu
             for name, entry in live.items()
             if entry is not None
             and entry.lineage.get("staging_version") == staging.version
-            and entry.lineage.get("contract_version") == str(CURATED_TABLES[name].version)
+            and entry.is_under(CURATED_TABLES[name])
         },
     )
 
@@ -110,7 +110,7 @@ def _staging_of(lake: Lake, month: str) -> Publication:
     staging = lake.publisher.live(TRIPS, month)
     if staging is None:
         raise PipelineError(f"{month} is not staged", "materialize staging/trips for it", cause=Cause.ORDER)
-    if staging.lineage.get("contract_version") != str(TRIPS.version):
+    if not staging.is_under(TRIPS):
         raise PipelineError(
             f"staging of {month} was written under an earlier contract than {TRIPS.full_name} v{TRIPS.version}",
             f"run {month} again from staging on",

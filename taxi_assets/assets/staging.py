@@ -192,8 +192,7 @@ def _replayable(
             ("its trips were flagged under other rules", trips.lineage.get("flag_rules") != fingerprint(Tier.FLAG)),
             (
                 "it was staged under an earlier contract",
-                trips.lineage.get("contract_version") != str(TRIPS.version)
-                or quarantine.lineage.get("contract_version") != str(QUARANTINE.version),
+                not (trips.is_under(TRIPS) and quarantine.is_under(QUARANTINE)),
             ),
         )
         if is_so

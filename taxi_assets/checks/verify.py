@@ -49,9 +49,9 @@ class Verified:
 def verify(lake: Lake, month: str) -> Verified:
     """Ask every check of the month's published trips, quarantine and tables again.
 
-    A table is compared with the staging that it was computed from only if that is the one that readers see; what does
-    not fit together is ``status``'s to say. NotVerifiable if the month is not published, was published under earlier
-    rules, or its source file is not in force any more.
+    A table is compared with the staging that it was computed from only if that is the one that readers see, and only
+    under today's contract; what does not fit together is ``status``'s to say. NotVerifiable if the month is not
+    published, was published under earlier rules or an earlier contract, or its source file is not in force any more.
     """
     trips, quarantine = lake.publisher.live(TRIPS, month), lake.publisher.live(QUARANTINE, month)
     source, zones = lake.ledger.current(month, TRIPS_DATASET), lake.ledger.current(month, ZONES_DATASET)
@@ -74,7 +74,7 @@ def verify(lake: Lake, month: str) -> Verified:
     checks = [check for check in staging.CHECKS if not check.of_the_run]
     answers = ask_all(checks, staged, (STAGING_TRIPS, QUARANTINE_KEY))
     live = {table.name: lake.publisher.live(table, month) for table in CURATED_TABLES.values()}
-    built = CuratedMonth(month, trips.path, dict(_of_this_staging(live.items(), trips)))
+    built = CuratedMonth(month, trips.path, dict(_comparable(live.items(), trips)))
     answers += ask_all(curated.CHECKS, built, [asset_key(CURATED_TABLES[name]) for name in built.tables])
     return Verified(month, trips.version, answers)
 
@@ -100,14 +100,18 @@ def _why_not(
         return "has no file that is in force"
     if trips.lineage.get("rules_version") != str(RULES_VERSION):
         return "was published under rules that are not today's"
+    if not (trips.is_under(TRIPS) and quarantine.is_under(QUARANTINE)):
+        return "was published under a contract that is not today's"
     if trips.lineage.get("source_sha256") != source.sha256 or trips.lineage.get("zones_sha256") != zones.sha256:
         return "was staged from files that are not in force any more"
     return ""
 
 
-def _of_this_staging(live: Iterable[tuple[str, Publication | None]], trips: Publication) -> Iterable[tuple[str, str]]:
+def _comparable(live: Iterable[tuple[str, Publication | None]], trips: Publication) -> Iterable[tuple[str, str]]:
+    """Name and path of the tables that were computed from this staging, under today's contract."""
     for name, entry in live:
-        if entry is not None and entry.lineage.get("staging_version") == trips.version:
+        of_this_staging = entry is not None and entry.lineage.get("staging_version") == trips.version
+        if entry is not None and of_this_staging and entry.is_under(CURATED_TABLES[name]):
             yield name, entry.path
 
 

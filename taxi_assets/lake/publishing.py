@@ -65,6 +65,10 @@ class Publication:
     lineage: Mapping[str, str]
     is_rollback: bool = False
 
+    def is_under(self, table: Table) -> bool:
+        """Whether it was written under the contract that ``table`` has today."""
+        return self.lineage.get("contract_version") == str(table.version)
+
 
 class Publisher:
     """Publishes to, and reads the history of, the lake's monthly tables."""

@@ -89,7 +89,7 @@ def _remarks(month: str, sha256: str | None, tables: dict[str, Publication]) -> 
     remarks = {}
     if sha256 is not None and trips.lineage.get("source_sha256") != sha256:
         remarks[f"staging is of an earlier source file: {again}"] = trips.is_rollback
-    if trips.lineage.get("contract_version") != str(TRIPS.version):
+    if not trips.is_under(TRIPS):
         remarks[f"staging was written under an earlier contract: {again}"] = trips.is_rollback
     if quarantine is None or quarantine.version != trips.version:
         remarks[f"trips and quarantine are of different versions: {again}"] = False
@@ -100,6 +100,8 @@ def _remarks(month: str, sha256: str | None, tables: dict[str, Publication]) -> 
         elif entry.lineage.get("staging_version") != trips.version:
             on_purpose = trips.is_rollback or entry.is_rollback
             remarks[f"{table.name} was computed from another version of staging: {again}"] = on_purpose
+        elif not entry.is_under(table):
+            remarks[f"{table.name} was written under an earlier contract: {again}"] = entry.is_rollback
     return remarks
 
 

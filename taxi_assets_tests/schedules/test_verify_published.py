@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -20,21 +20,21 @@ from taxi_assets.checks.verify import NotVerifiable, published_months, verify
 from taxi_assets.definitions import build_definitions
 from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.resource import LakeResource
+from taxi_assets.lake.status import lake_status
 from taxi_assets.metrics.recorder import TableMetrics
+from taxi_assets.operations.backfill import plan
 from taxi_assets.operations.run_month import MonthResult
 from taxi_assets.partitions import MONTHS
 from taxi_assets.schedules.verify_published import verify_published
 from taxi_assets.settings import Profile, Settings
-from taxi_assets_tests.conftest import MONTH
+from taxi_assets_tests.conftest import MONTH, copy_of
 from taxi_assets_tests.support.publishing_by_hand import publish_again, publish_month
 
 
 @pytest.fixture(scope="module")
-def lake(run: Callable[..., MonthResult], source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def lake(published: tuple[Path, MonthResult], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A published month that tests damage and repair."""
-    folder = tmp_path_factory.mktemp("verified") / "lake"
-    assert run(folder, source).succeeded
-    return folder
+    return copy_of(published[0], tmp_path_factory.mktemp("verified") / "lake")
 
 
 @pytest.fixture
@@ -124,16 +124,28 @@ def test_a_month_that_is_not_published_says_what_to_do(lake: Path) -> None:
         verify(Lake.in_folder(lake), "2020-01")
 
 
-def test_tables_of_another_staging_are_left_to_the_status(
-    run: Callable[..., MonthResult], source: Path, tmp_path: Path
-) -> None:
-    assert run(tmp_path, source).succeeded
-    lake = Lake.in_folder(tmp_path)
+def test_tables_of_another_staging_are_left_to_the_status(published: tuple[Path, MonthResult], tmp_path: Path) -> None:
+    lake = Lake.in_folder(copy_of(published[0], tmp_path / "lake"))
     publish_again(lake, MONTH, "another", tables=["daily_metrics"])
     verified = verify(lake, MONTH)
     assert verified.failed == []
     curated = {answer.asset.path[-1] for answer in verified.answers} & set(CURATED_TABLES)
     assert curated == {"daily_metrics"}
+
+
+def test_what_was_written_under_an_earlier_contract_is_left_to_the_status_and_to_a_backfill(
+    published: tuple[Path, MonthResult], tmp_path: Path
+) -> None:
+    lake = Lake.in_folder(copy_of(published[0], tmp_path / "lake"))
+    publish_again(lake, MONTH, "another", daily_metrics="1")
+    curated = {answer.asset.path[-1] for answer in verify(lake, MONTH).answers} & set(CURATED_TABLES)
+    assert curated == set(CURATED_TABLES) - {"daily_metrics"}
+    remark = f"daily_metrics was written under an earlier contract: run {MONTH} again"
+    assert [month.remarks for month in lake_status(lake)] == [(remark,)]
+    assert plan(lake, MONTH, MONTH, force=False).to_run == (MONTH,)
+    publish_again(lake, MONTH, "a third", trips="1")
+    with pytest.raises(NotVerifiable, match=f"{MONTH} was published under a contract that is not today's"):
+        verify(lake, MONTH)
 
 
 def asked_for(settings: Settings, lake: Path) -> list[tuple[str | None, str | None]]:

@@ -25,8 +25,13 @@ def publish_month(lake: Lake, month: str, version: str, tables: Collection[str] 
         lake.publisher.publish(table, month, version, lineage, replacing=lake.publisher.live(table, month))
 
 
-def publish_again(lake: Lake, month: str, version: str, tables: Collection[str] = tuple(CURATED_TABLES)) -> None:
-    """The live rows of trips, quarantine and ``tables`` as another version, as a run publishes them."""
+def publish_again(
+    lake: Lake, month: str, version: str, tables: Collection[str] = tuple(CURATED_TABLES), **contracts: str
+) -> None:
+    """The live rows of trips, quarantine and ``tables`` as another version, as a run publishes them.
+
+    ``contracts`` are versions of contracts, by table, that are not those of the live rows.
+    """
     for table in (QUARANTINE, TRIPS, *(CURATED_TABLES[name] for name in tables)):
         live = lake.publisher.live(table, month)
         assert live is not None, f"{table.full_name} of {month}"
@@ -34,6 +39,7 @@ def publish_again(lake: Lake, month: str, version: str, tables: Collection[str] 
         lineage = dict(live.lineage)
         if table.name in CURATED_TABLES:
             lineage["staging_version"] = version
+        lineage["contract_version"] = contracts.get(table.name, lineage["contract_version"])
         lake.publisher.publish(table, month, version, lineage, replacing=live)
 
 
