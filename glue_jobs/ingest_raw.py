@@ -1,6 +1,7 @@
 """Job: one month's trip file, and the zone lookup of the day, from the source to the raw layer.
 
-Belongs here: fetching, verifying, landing. Does not: changing a byte of a file, or keeping the ledger.
+Belongs here: fetching, verifying, landing. Does not: changing a byte of a file (``masking`` does, if that is asked
+for), or keeping the ledger.
 Each content lies in a folder of its own, named after its SHA-256: a republished month never replaces an earlier
 one, and a catalog can point at the one in force. A file is fetched to the local disk and judged there before a byte
 is landed, because Parquet's footer is at its end. Runs without Spark: nothing here is a DataFrame.
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import logging
 import tempfile
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -23,6 +25,7 @@ from glue_jobs.contracts.eras import era_of
 from glue_jobs.contracts.months import month_bounds
 from glue_jobs.errors import InputError, SourceUnavailable
 from glue_jobs.files import error_page, index_columns, land_by_content, parquet_schema, parse_zones
+from glue_jobs.masking import mask
 from glue_jobs.reporting import Reporter, argument_parser, progress_line, run_job
 from glue_jobs.reports import INGEST_RAW, IngestReport, Landed, VerifiedTrips
 from glue_jobs.sources import Fetched, Progress, open_source, open_trip_source
@@ -60,6 +63,9 @@ def ingest(arguments: argparse.Namespace, reporter: Reporter) -> IngestReport:
             fetched_trips = source.fetch_trips(month, trips, _logged_progress(trips.name))
         with reporter.phase("verify trips"):
             verified = verify_trips(trips, fetched_trips.url, month)
+        if arguments.mask_k:
+            with reporter.phase("mask trips"):
+                fetched_trips, verified = _masked(trips, fetched_trips, month, arguments.mask_k)
         with reporter.phase("fetch zones"):
             fetched_zones = source_of_zones.fetch_zones(zones, _logged_progress(zones.name))
             zone_rows = _count_zones(zones, fetched_zones.url)
@@ -76,6 +82,21 @@ def ingest(arguments: argparse.Namespace, reporter: Reporter) -> IngestReport:
         },
         "seconds": reporter.seconds,
     }
+
+
+def _masked(trips: Path, fetched: Fetched, month: str, k: int) -> tuple[Fetched, VerifiedTrips]:
+    """The file masked where it lies: the address that says so, and what it now holds."""
+    done = mask(trips, fetched.url, k)
+    _log.warning(
+        "%s: masked so that each row is one of at least %d: %d rows, %d of them merged; %d rows are left out",
+        fetched.url,
+        k,
+        done.rows,
+        done.merged,
+        done.left_out,
+    )
+    url = raw.masked_address(fetched.url, k)
+    return replace(fetched, url=url), verify_trips(trips, url, month)
 
 
 def _count_zones(path: Path, url: str) -> int:
@@ -227,6 +248,7 @@ def main() -> None:
         "--source", required=True, help="https:// address, folder, synthetic:rows=…,seed=…, or inbox:FOLDER"
     )
     parser.add_argument("--zones-source", default="", help="where the zone lookup comes from, if not from there")
+    parser.add_argument("--mask-k", type=int, default=0, help="make each row one of at least so many; 0: as it came")
     parser.add_argument("--raw-dir", required=True, help="URI of the lake's raw layer")
     run_job(INGEST_RAW, parser, ingest)
 

@@ -69,7 +69,7 @@ def build_definitions(settings: Settings, resource_overrides: Mapping[str, objec
     steps = [
         calendar,
         zones,
-        ingest_raw(months),
+        ingest_raw(months, masked=settings.mask),
         stage_trips(months),
         build_curated(months),
         write_report(months, links),
@@ -99,7 +99,7 @@ def build_definitions(settings: Settings, resource_overrides: Mapping[str, objec
         executor=dg.in_process_executor,
         resources={
             "lake": LakeResource.of(settings),
-            "source": SourceResource(spec=settings.source),
+            "source": SourceResource(spec=settings.source, mask_k=settings.masked_to),
             "jobs": _jobs_of(settings),
             "metrics": metrics_of(settings),
             "notifier": notifier_of(settings),

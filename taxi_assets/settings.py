@@ -46,7 +46,8 @@ class Settings(BaseSettings):
     https:// address in the TLC's layout, folder with its files, or ``synthetic:rows=50000,seed=1``. ``engine``, for
     the profile ``local``: ``sail``, ``spark`` (JVM) or a Spark Connect address ``sc://host:port``; ``jobs_python``,
     for it too: the Python that runs the jobs, whose PySpark is the Spark of ``spark``. ``first_month``
-    (``TAXI_FROM``): the first month that there is to run. ``watch``: whether the
+    (``TAXI_FROM``): the first month that there is to run. ``mask``: whether files are masked as they are landed, for a
+    lake to develop with, so that each row is one of at least ``mask_k``. ``watch``: whether the
     source is watched by itself (with the profile ``aws`` unless told otherwise), from the month ``watch_from`` on
     (else the twelve newest), every ``watch_minutes``. The others are for the profile ``aws``: ``drop_queue_url``,
     the SQS queue that hears of files dropped into the lake's inbox; ``region``; ``glue_job_prefix`` and
@@ -74,6 +75,8 @@ class Settings(BaseSettings):
     engine: str = SAIL
     jobs_python: Path = Path(sys.executable)
     first_month: Annotated[str, Field(validation_alias="TAXI_FROM")] = tlc.FIRST_MONTH
+    mask: bool = False
+    mask_k: Annotated[int, Field(ge=2, le=1000)] = 5
     watch: bool | None = None
     watch_from: Annotated[str, Field(pattern=rf"^({_MONTH})?$")] = ""
     watch_minutes: Annotated[int, Field(ge=1)] = 60
@@ -112,6 +115,11 @@ class Settings(BaseSettings):
         Not on a laptop: whoever opens the UI there has not asked for twelve months to be downloaded.
         """
         return self.profile is Profile.AWS if self.watch is None else self.watch
+
+    @property
+    def masked_to(self) -> int:
+        """Of how many rows at least each is one in this lake; 0 if rows are as they came."""
+        return self.mask_k if self.mask else 0
 
     @property
     def dashboard_has_login(self) -> bool:

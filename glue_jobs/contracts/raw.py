@@ -46,3 +46,23 @@ FILES = Table(
     grain=("month", "dataset", "landed_at"),
     version=2,
 )
+
+MASKED_FROM = "masked:k="
+"""What the address of a masked file begins with (``glue_jobs.masking``)."""
+MASKED = "Times and zones of this lake are coarsened, and rare pairs of zones are merged: it is for development."
+"""What whoever looks at a masked lake is told."""
+
+
+def masked_address(url: str, k: int) -> str:
+    """The address of a file of which each row was made one of at least ``k``, for the ledger."""
+    return f"{MASKED_FROM}{k}:{url}"
+
+
+def k_of(url: str) -> int:
+    """What ``masked_address`` was told; 0 for the address of a file that came as it is."""
+    return int(url.removeprefix(MASKED_FROM).partition(":")[0]) if url.startswith(MASKED_FROM) else 0
+
+
+def unmasked_address(url: str) -> str:
+    """The address that a masked file was read from, or the one of a file that came as it is."""
+    return url.removeprefix(MASKED_FROM).partition(":")[2] if url.startswith(MASKED_FROM) else url

@@ -58,6 +58,8 @@ COORDINATE_COLUMNS = frozenset({"start_lon", "start_lat", "pickup_longitude", "p
 
 ZONE_COLUMNS = ("LocationID", "Borough", "Zone", "service_zone")
 ZONE_COUNT = 265
+UNKNOWN_ZONE = 264
+"""The zone of which the lookup says that it is not known."""
 
 CMT, CURB = 1, 2
 VENDORS = {1: "Creative Mobile Technologies", 2: "Curb Mobility", 6: "Myle Technologies", 7: "Helix"}

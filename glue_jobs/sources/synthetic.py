@@ -147,7 +147,7 @@ def make_zones() -> bytes:
         borough = _BOROUGHS[zone % len(_BOROUGHS)]
         service_zone = "Yellow Zone" if borough == "Manhattan" else "Boro Zone"
         row = _AIRPORTS.get(zone) or (borough, f"{borough} {zone}", service_zone)
-        if zone == 264:
+        if zone == tlc.UNKNOWN_ZONE:
             row = ("Unknown", "N/A", "N/A")
         if zone == 265:
             row = ("N/A", "Outside of NYC", "N/A")
@@ -212,7 +212,7 @@ def _clean_trips(month: str, rows: int, random: np.random.Generator) -> Columns:
     pickup_zone, dropoff_zone = zones[:rows].copy(), zones[rows : 2 * rows].copy()
     airport = random.random(rows) < 0.08
     pickup_zone[airport] = random.choice([132, 138], airport.sum())
-    pickup_zone[random.random(rows) < 0.003] = 264
+    pickup_zone[random.random(rows) < 0.003] = tlc.UNKNOWN_ZONE
     dropoff_zone[random.random(rows) < 0.005] = 265
 
     rate = random.choice([1.0, 2.0, 3.0, 4.0, 5.0, 99.0], rows, p=[0.94, 0.035, 0.003, 0.002, 0.012, 0.008])

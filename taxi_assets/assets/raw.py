@@ -9,8 +9,9 @@ import dagster as dg
 from pydantic import Field
 
 from glue_jobs.contracts import FILES
-from glue_jobs.contracts.raw import TRIPS_DATASET, ZONES_DATASET
-from glue_jobs.errors import Cause
+from glue_jobs.contracts.months import ranges
+from glue_jobs.contracts.raw import TRIPS_DATASET, ZONES_DATASET, k_of
+from glue_jobs.errors import Cause, PipelineError
 from glue_jobs.reports import INGEST_RAW, IngestReport, LandedTripsReport
 from glue_jobs.sources.inbox import INBOX
 from taxi_assets.asset_keys import RAW_TRIPS, RAW_ZONES, SOURCE_TRIPS, SOURCE_ZONES
@@ -19,7 +20,8 @@ from taxi_assets.assets.ledger import show_in_catalog
 from taxi_assets.assets.previews import schema_table
 from taxi_assets.assets.publish import Published, Result, Work, run_and_publish
 from taxi_assets.assets.specs import OWNERS, RUNS_POOL, tags_of
-from taxi_assets.checks.raw import CHECKS, LandedMonth
+from taxi_assets.checks.check import Check
+from taxi_assets.checks.raw import CHECKS, ROWS_HIDE, LandedMonth
 from taxi_assets.docs import dictionary
 from taxi_assets.jobs.base import JobRun, Jobs
 from taxi_assets.lake.append_tables import LandedFile
@@ -72,7 +74,9 @@ def _ingest_raw(
 ) -> Iterator[Result]:
     """Fetch the month's files from the source, verify and land them, enter them in the ledger."""
     places = _places(config.source, source.spec)
-    yield from run_and_publish(context, jobs, lake, metrics, lambda opened: _work(context, opened, places))
+    yield from run_and_publish(
+        context, jobs, lake, metrics, lambda opened: _work(context, opened, places, source.mask_k)
+    )
 
 
 def _places(given: str, set_: str) -> dict[str, str]:
@@ -82,8 +86,8 @@ def _places(given: str, set_: str) -> dict[str, str]:
     return {"source": given or set_}
 
 
-def ingest_raw(months: Months) -> dg.AssetsDefinition:
-    """The step that lands a month's files."""
+def ingest_raw(months: Months, masked: bool = False) -> dg.AssetsDefinition:
+    """The step that lands a month's files, ``masked`` or as they come."""
     return dg.multi_asset(
         name="ingest_raw",
         specs=[
@@ -112,14 +116,35 @@ def ingest_raw(months: Months) -> dg.AssetsDefinition:
                 metadata={"dagster/column_schema": ZONE_FILE_SCHEMA, "ledger": FILES.full_name},
             ),
         ],
-        check_specs=[one.spec(months) for one in CHECKS],
+        check_specs=[one.spec(months) for one in _checks(masked)],
         partitions_def=months,
         pool=RUNS_POOL,
     )(_ingest_raw)
 
 
-def _work(context: dg.AssetExecutionContext, lake: Lake, places: Mapping[str, str]) -> Work[IngestReport, LandedMonth]:
+def _checks(masked: bool) -> list[Check[LandedMonth]]:
+    return [*CHECKS, ROWS_HIDE] if masked else CHECKS
+
+
+def _require_one_kind(lake: Lake, mask_k: int) -> None:
+    """PipelineError if the lake has masked files and this one will not be, or the other way round."""
+    others = [file for file in lake.ledger.all_current(TRIPS_DATASET) if bool(k_of(file.url)) is not bool(mask_k)]
+    if others:
+        months = ", ".join(ranges(file.month for file in others))
+        raise PipelineError(
+            f"The lake has {'months that are not masked' if mask_k else 'masked months'} ({months}), and TAXI_MASK is "
+            f"{'on' if mask_k else 'off'}: they would stand side by side",
+            f"give the {'masked' if mask_k else 'unmasked'} months a lake of their own (--lake, TAXI_LAKE), or set "
+            f"TAXI_MASK={'off' if mask_k else 'on'}",
+            cause=Cause.ORDER,
+        )
+
+
+def _work(
+    context: dg.AssetExecutionContext, lake: Lake, places: Mapping[str, str], mask_k: int
+) -> Work[IngestReport, LandedMonth]:
     month = context.partition_key
+    _require_one_kind(lake, mask_k)
     before = lake.ledger.current(month, TRIPS_DATASET)
 
     def publish(job_run: JobRun[IngestReport], _: Collection[dg.AssetKey]) -> Iterator[Published]:
@@ -135,8 +160,8 @@ def _work(context: dg.AssetExecutionContext, lake: Lake, places: Mapping[str, st
 
     return Work(
         job=INGEST_RAW,
-        arguments={"month": month, **places, "raw_dir": lake.paths.raw},
-        checks=CHECKS,
+        arguments={"month": month, **places, "raw_dir": lake.paths.raw, **({"mask_k": str(mask_k)} if mask_k else {})},
+        checks=_checks(mask_k > 0),
         version=lambda report: report["trips"]["sha256"],
         subject=lambda report: LandedMonth(month, report["trips"], report["zones"]),
         publish=publish,
@@ -166,6 +191,7 @@ def _for_people(file: LandedFile) -> dict[str, Any]:
         "megabytes": round(file.bytes / 1e6, 2),
         "landed_at": f"{file.landed_at:%Y-%m-%d %H:%M:%S} UTC",
         "source": dg.MetadataValue.url(file.url) if is_link else file.url,
+        **({"masked": f"each row is one of at least {k}"} if (k := k_of(file.url)) else {}),
         "physical_schema": schema_table(json.loads(file.physical_schema)),
     }
 

@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 
 from glue_jobs.contracts import tlc
+from glue_jobs.contracts.raw import k_of
 from glue_jobs.files import open_file_system
 from glue_jobs.reports import LandedFileReport, LandedTripsReport
 from taxi_assets.asset_keys import RAW_TRIPS, RAW_ZONES
@@ -91,6 +92,22 @@ def _has_all_zones(landed: LandedMonth) -> Outcome:
     return expect(landed.zones["rows"], tlc.ZONE_COUNT, f"SELECT * FROM read_csv({quoted(landed.zones['path'])})")
 
 
+def _rows_hide(landed: LandedMonth) -> Outcome:
+    """By all that somebody who saw a trip may know. The minute is of no matter: it tells copies apart, no more."""
+    k = k_of(landed.trips["url"])
+    sql = """
+        SELECT count(*) AS "rows" FROM source
+        GROUP BY date_trunc('hour', tpep_pickup_datetime), tpep_dropoff_datetime - tpep_pickup_datetime,
+                 PULocationID, DOLocationID"""
+    fewest = landed.session.first_row(f'SELECT min("rows") AS fewest FROM ({sql})')["fewest"]
+    return Outcome(
+        k > 0 and fewest >= k,
+        f"at least {k} rows for each hour and duration, zone of pick-up and of drop-off",
+        f"{fewest} rows at least",
+        sql.replace("FROM source", f"FROM {quoted(landed.trips['path'])}").strip(),
+    )
+
+
 def _file(landed: LandedMonth, select: str, more: str = "") -> str:
     return f"{select} FROM {quoted(landed.trips['path'])} {more}".strip()
 
@@ -98,6 +115,11 @@ def _file(landed: LandedMonth, select: str, more: str = "") -> str:
 def _check(asset: dg.AssetKey, name: str, description: str, ask: Any, blocking: bool = True) -> Check[LandedMonth]:
     return Check(asset, name, description, ask, blocking)
 
+
+ROWS_HIDE = _check(
+    RAW_TRIPS, "rows_hide_among_others", "At least TAXI_MASK_K rows share times and zones with each row", _rows_hide
+)
+"""Asked of a masked lake alone."""
 
 CHECKS = [
     _check(RAW_TRIPS, "has_rows", "The landed file has as many rows as the job counted, and some", _has_rows),

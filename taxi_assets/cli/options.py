@@ -14,7 +14,7 @@ import click
 
 from glue_jobs.contracts import CURATED_TABLES, MONTHLY_TABLES, RAW_FILES, tlc
 from glue_jobs.contracts.months import ranges
-from glue_jobs.contracts.raw import TRIPS_DATASET
+from glue_jobs.contracts.raw import TRIPS_DATASET, unmasked_address
 from glue_jobs.errors import PipelineError
 from taxi_assets.calendar import ended_months
 from taxi_assets.cli.output import TYPED, pasteable
@@ -74,7 +74,7 @@ def landed_in(settings: Settings) -> list[LandedFile]:
 
 def is_synthetic(source: str) -> bool:
     """Whether a source, or the address of a file that it gave, is the generator's."""
-    return source.partition(":")[0] == "synthetic"
+    return unmasked_address(source).partition(":")[0] == "synthetic"
 
 
 def refuse_other_kind(settings: Settings, given: str | None) -> None:

@@ -16,6 +16,7 @@ import click
 from rich.box import SIMPLE
 from rich.markup import escape
 
+from glue_jobs.contracts.raw import MASKED
 from taxi_assets.cli.options import (
     as_of_option,
     check_month,
@@ -106,11 +107,14 @@ def status(lake: str | None, as_json: bool) -> None:
     table = folding_table("month", "table", "rows", "version")
     for month in months:
         source = f"{month.source_rows:,}" if month.source_rows is not None else "-"
-        table.add_row(month.month, "raw trips", source, f"sha256 {(month.source_sha256 or '-')[:16]}")
+        raw = f"raw trips, masked (k={month.masked_to})" if month.masked_to else "raw trips"
+        table.add_row(month.month, raw, source, f"sha256 {(month.source_sha256 or '-')[:16]}")
         for name, entry in month.tables.items():
             table.add_row("", name.partition(".")[2], f"{entry.rows:,}", entry.version)
         table.add_section()
     out.print(table)
+    if any(month.masked_to for month in months):
+        out.print(f"[yellow]masked[/yellow] {MASKED}", soft_wrap=True, highlight=False)
     for month in months:
         for remark in (*month.remarks, *month.put_back):
             out.print(f"[yellow]{month.month}[/yellow] {escape(remark)}", soft_wrap=True, highlight=False)

@@ -12,6 +12,7 @@ from urllib.parse import urlencode, urlsplit
 
 import streamlit as st
 
+from glue_jobs.contracts.raw import MASKED
 from glue_jobs.errors import PipelineError
 from taxi_assets.dashboard.login import let_in
 from taxi_assets.dashboard.look import Look
@@ -101,6 +102,8 @@ def _look() -> Look | None:
         settings = Settings()
         dark, ui_url = st.context.theme.type == "dark", settings.ui_url.rstrip("/")
         look = Look(reader, month, dark, ui_url, settings.dashboard_has_login)
+        if reader.ask("masked").columns()["files"][0]:
+            st.warning(f"Masked. {MASKED}", icon=":material/visibility_off:")
         _link(look)
     return look
 

@@ -49,6 +49,10 @@ class LakeResource(dg.ConfigurableResource["LakeResource"]):
 
 
 class SourceResource(dg.ConfigurableResource["SourceResource"]):
-    """Where raw files come from; what ``spec`` may be is ``glue_jobs.sources.open_source``'s to say."""
+    """Where raw files come from; what ``spec`` may be is ``glue_jobs.sources.open_source``'s to say.
+
+    ``mask_k``: of how many rows at least each is to be one (``glue_jobs.masking``); 0: rows stay as they are.
+    """
 
     spec: str
+    mask_k: int = 0

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from glue_jobs.contracts import CURATED_TABLES, MONTHLY_TABLES, QUARANTINE, TRIPS
-from glue_jobs.contracts.raw import TRIPS_DATASET
+from glue_jobs.contracts.raw import TRIPS_DATASET, k_of
 from taxi_assets.calendar import due_months, end_of
 from taxi_assets.lake.append_tables import LandedFile, in_force
 from taxi_assets.lake.lake import Lake
@@ -35,6 +35,8 @@ class MonthStatus:
     put_back: tuple[str, ...]
     fits: bool
     refused: str = ""
+    masked_to: int = 0
+    """Of how many rows at least each of the source file is one; 0 if it came as it is."""
 
     def as_json(self) -> dict[str, Any]:
         """The status as JSON types."""
@@ -70,7 +72,8 @@ def lake_status(lake: Lake) -> list[MonthStatus]:
         remarks |= _changed_by_others(month, changed, tables)
         put_back = _put_back(month, tables)
         unwanted = tuple(remark for remark, on_purpose in remarks.items() if not on_purpose)
-        found.append(MonthStatus(month, rows, sha256, tables, unwanted, put_back, not remarks, refused))
+        masked_to = k_of(file.url) if file else 0
+        found.append(MonthStatus(month, rows, sha256, tables, unwanted, put_back, not remarks, refused, masked_to))
     return found
 
 

@@ -198,6 +198,10 @@ SELECT month, metric, asset, job, value, unit, run_id, measured_at
 FROM quality.run_metrics
 WHERE metric = 'JobSeconds' OR metric = 'EstimatedCostUsd' OR metric = 'RowsPublished'
 ORDER BY measured_at, metric, asset, job""",
+    "masked": """
+SELECT COUNT(*) AS files
+FROM "raw".files
+WHERE url LIKE 'masked:k=%'""",
     "slow_queries": """
 SELECT place, label, status, started_at, seconds, returned_rows, cost_usd, error, sql_text
 FROM analytics.slow_queries

@@ -45,7 +45,7 @@ def _no_error(variable: str) -> str:
     return f"{variable}, was expected to report an error but did not"
 
 
-FAULTS = (
+FAULTS: tuple[tuple[str, str, str, list[str]], ...] = (
     ("modules/lake/main.tf", "GLACIER_IR  = var", "GLACIER     = var", ["Glacier Instant Retrieval after 90"]),
     ("modules/lake/main.tf", '"curated/"] :', '"curated/", "reports/"] :', ["Three folders are moved"]),
     ("modules/lake/main.tf", '"exports/"  ', '"reports/"  ', ["Nothing of tables or reports expires by age"]),
