@@ -20,6 +20,7 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from typing_extensions import Self
 
+from glue_jobs.addresses import NOT_IN_AN_ADDRESS, has_password
 from glue_jobs.contracts import tlc
 from glue_jobs.errors import PipelineError
 
@@ -28,6 +29,8 @@ TLC_SITE = "https://d37ci6vzurychx.cloudfront.net"
 
 SAIL, SPARK = "sail", "spark"
 _SHORTEST_SECRET = 32
+_CONNECT_PARAMETERS = frozenset({"", "/", "use_ssl", "user_id", "user_agent", "session_id"})
+"""Of a Spark Connect address; any other is sent to the server as it is, a token too."""
 _MONTH = r"20\d\d-(0[1-9]|1[0-2])"
 _S3_ROOT = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9._=-]+)*")
 
@@ -206,9 +209,28 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _known_engine(self) -> Self:
-        if self.engine not in (SAIL, SPARK) and not self.engine.startswith("sc://"):
+        if self.engine in (SAIL, SPARK):
+            return self
+        address, *parameters = self.engine.split(";")
+        if unknown := [one.partition("=")[0] for one in parameters if one.partition("=")[0] not in _CONNECT_PARAMETERS]:
+            raise _wrong(
+                f"TAXI_ENGINE: {', '.join(unknown)} cannot be given, because Dagster keeps the address with each run; "
+                "keep a token outside, for example in a tunnel to the server"
+            )
+        if not address.startswith("sc://"):
             raise _wrong(f"TAXI_ENGINE: {self.engine!r} is none of {SAIL}, {SPARK}, sc://host:port")
         return self
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_password_in_an_address(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """Defined last, so that it is asked before any other validator can show the value."""
+        for name, field in cls.model_fields.items():
+            variable = str(field.validation_alias or f"TAXI_{name.upper()}")
+            value = given.get(name, given.get(variable))
+            if isinstance(value, str) and field.annotation is not SecretStr and has_password(value):
+                raise _wrong(f"{variable}: {NOT_IN_AN_ADDRESS}")
+        return given
 
     @model_validator(mode="after")
     def _source_within_reach(self) -> Self:

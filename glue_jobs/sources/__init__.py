@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from glue_jobs.addresses import NOT_IN_AN_ADDRESS, has_password
 from glue_jobs.errors import SourceUnavailable
 from glue_jobs.sources.base import Fetched, Progress, Seen, Sighting, Source, TripSource
 from glue_jobs.sources.folder import FolderSource
@@ -24,6 +25,7 @@ __all__ = [
     "TripSource",
     "open_source",
     "open_trip_source",
+    "refuse_password",
     "require_source",
 ]
 
@@ -32,8 +34,10 @@ def open_source(spec: str) -> Source:
     """The source that ``spec`` names.
 
     ``https://…`` is a site in the TLC's layout, ``synthetic`` or ``synthetic:rows=50000,seed=1`` the generator,
-    anything else a folder (``FolderSource`` says what it may look like). SourceUnavailable if it is none of these.
+    anything else a folder (``FolderSource`` says what it may look like). SourceUnavailable if it is none of these, or
+    has a password in it.
     """
+    refuse_password(spec)
     if spec.startswith(("http://", "https://")):
         if not urlsplit(spec).hostname:
             raise SourceUnavailable(f"{spec} names no host", "give the whole address, for example https://example.org")
@@ -45,6 +49,13 @@ def open_source(spec: str) -> Source:
             f"{spec} is no source", "give a https:// address, a folder, or synthetic:rows=50000,seed=1"
         )
     return FolderSource(spec)
+
+
+def refuse_password(spec: str) -> None:
+    """SourceUnavailable if the source is an address with a password in it, which the message does not show."""
+    if has_password(spec):
+        problem, _, remedy = NOT_IN_AN_ADDRESS.partition("; ")
+        raise SourceUnavailable(f"this source cannot be taken: {problem}", remedy)
 
 
 def require_source(spec: str) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import requests
 
+from glue_jobs.addresses import without_secrets
 from glue_jobs.contracts import tlc
 from glue_jobs.errors import NotPublishedYet, SourceUnavailable
 from glue_jobs.files import error_page
@@ -82,7 +83,7 @@ class HttpSource:
                         continue
                     return Fetched(url=url, etag=_tag_of(response.headers))
             except (requests.RequestException, _BrokenOff) as error:
-                problem = f"the transfer failed ({error})"
+                problem = f"the transfer failed ({without_secrets(str(error))})"
             except OSError as error:
                 raise _of_this_machine(url, error) from error
         raise SourceUnavailable(
@@ -149,7 +150,7 @@ def _of_this_machine(url: str, error: OSError) -> SourceUnavailable:
     """What is wrong here, not there: requests has no number for a bundle of certificates that it does not find."""
     if error.errno is None:
         return SourceUnavailable(
-            f"{url} cannot be asked: {error}",
+            f"{url} cannot be asked: {without_secrets(str(error))}",
             "set REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE to a file of certificates, or leave them out",
         )
     return SourceUnavailable(f"{url} cannot be kept: {error}", "make room for temporary files, or set TMPDIR")
@@ -168,7 +169,7 @@ def _head(session: requests.Session, url: str, ends: float) -> requests.Response
     try:
         return session.head(url, headers=_AS_IT_IS, timeout=seconds, allow_redirects=True)
     except requests.RequestException as error:
-        return f"it does not answer ({error})"
+        return f"it does not answer ({without_secrets(str(error))})"
     except OSError as error:
         return str(_of_this_machine(url, error))
 

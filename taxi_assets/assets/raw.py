@@ -13,6 +13,7 @@ from glue_jobs.contracts.months import ranges
 from glue_jobs.contracts.raw import TRIPS_DATASET, ZONES_DATASET, k_of
 from glue_jobs.errors import Cause, PipelineError
 from glue_jobs.reports import INGEST_RAW, IngestReport, LandedTripsReport
+from glue_jobs.sources import refuse_password
 from glue_jobs.sources.inbox import INBOX
 from taxi_assets.asset_keys import RAW_TRIPS, RAW_ZONES, SOURCE_TRIPS, SOURCE_ZONES
 from taxi_assets.assets.columns import TRIP_FILE_SCHEMA, ZONE_FILE_SCHEMA
@@ -59,7 +60,8 @@ class IngestConfig(dg.Config):
         default="",
         description="Where the month comes from instead of TAXI_SOURCE, its zone lookup too: https://… in the TLC's "
         "layout, a folder with its files, or synthetic:rows=50000,seed=1. Of inbox:FOLDER, which has trip files "
-        "only (also s3://…), the lookup is that of TAXI_SOURCE.",
+        "only (also s3://…), the lookup is that of TAXI_SOURCE. Never with a password: Dagster keeps "
+        "what is typed here.",
         examples=["synthetic:rows=50000,seed=1"],
     )
 
@@ -143,6 +145,7 @@ def _require_one_kind(lake: Lake, mask_k: int) -> None:
 def _work(
     context: dg.AssetExecutionContext, lake: Lake, places: Mapping[str, str], mask_k: int
 ) -> Work[IngestReport, LandedMonth]:
+    refuse_password(places["source"])  # before it is an argument of a job, which Glue keeps
     month = context.partition_key
     _require_one_kind(lake, mask_k)
     before = lake.ledger.current(month, TRIPS_DATASET)

@@ -47,11 +47,11 @@ def secret_login(workgroup: str, secret_arn: str, region: str) -> tuple[str, str
     try:
         secret = json.loads(found["SecretString"])
         return secret["username"], secret["password"]
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, TypeError):  # whose text, and document, may have the secret in it
         raise WarehouseUnavailable(
             f"the secret of the workgroup {workgroup} has no username and password",
             "name another by TAXI_REDSHIFT_SECRET_ARN, or leave it out to log in by the IAM role",
-        ) from error
+        ) from None
 
 
 @contextmanager

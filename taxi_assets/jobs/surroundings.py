@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+_SECRET = ("TAXI_", "DAGSTER_")
+"""Settings, which the jobs get as arguments: among them are the secrets of Slack, the dashboard and Postgres, and it is
+the jobs that read strangers' files."""
 _LEFT_OUT = ("PYTHON", "SPARK_", "PYSPARK_", "HADOOP_", "YARN_", "HIVE_", "GRPC_")
 """What the names begin with that bring in modules, configuration or an address of another Python or Spark: with
 ``PYTHONPATH=$SPARK_HOME/python`` the jobs would import that PySpark, with ``HADOOP_CONF_DIR`` write to that HDFS."""
@@ -31,14 +34,14 @@ _PROJECT = str(Path(__file__).parents[2])
 
 
 def for_jobs(given: Mapping[str, str]) -> dict[str, str]:
-    """``given`` without what can break the engine or a job; this machine is reached without a proxy.
+    """``given`` without secrets, and without what can break the engine or a job; this machine is reached directly.
 
     Proxies stay, for the source. Modules are those that the Python has, and this project's.
     """
     kept = {
         name: value
         for name, value in given.items()
-        if name in _KEPT or not (name.startswith(_LEFT_OUT) or name in _JAVA_OPTIONS)
+        if name in _KEPT or not (name.startswith((*_LEFT_OUT, *_SECRET)) or name in _JAVA_OPTIONS)
     }
     direct = given.get("no_proxy") or given.get("NO_PROXY") or ""
     # "*" means all to requests, and only if it stands alone; to gRPC, which has a list of its own, it means nothing.

@@ -28,9 +28,10 @@ NOBODY = "http://127.0.0.1:9"
         *("SPARK_HOME", "SPARK_CONF_DIR", "SPARK_REMOTE", "SPARK_CONNECT_MODE_ENABLED", "HADOOP_CONF_DIR"),
         *("PYSPARK_PYTHON", "PYSPARK_SUBMIT_ARGS", "PYSPARK_GATEWAY_PORT", "PYSPARK_DRIVER_PYTHON"),
         *("JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS", "GRPC_POLL_STRATEGY"),
+        *("TAXI_SLACK_WEBHOOK_URL", "DAGSTER_PG_PASSWORD"),
     ],
 )
-def test_what_leads_to_another_python_or_spark_stays_outside(name: str) -> None:
+def test_secrets_and_what_leads_to_another_python_or_spark_stay_outside(name: str) -> None:
     assert for_jobs({name: "/somewhere/else"}).get(name) != "/somewhere/else"
 
 
