@@ -14,8 +14,13 @@ PINNED := sed -nE 's/^([^ \#].*==.*) \\$$/\1/p' requirements.lock
 # What runs on AWS. Glue has the Spark of the jobs: the embedded engine, pysail, stays away.
 IMAGE_EXTRAS := ui production redshift dashboard
 
+LOCKS := requirements.lock requirements-spark4.lock requirements-infra.lock \
+  infra/image/requirements.lock infra/image/build-requirements.lock
+SBOM ?= sbom
+CYCLONEDX := .venv-infra/bin/cyclonedx-py requirements --output-reproducible --of JSON
+
 .DEFAULT_GOAL := help
-.PHONY: help setup spark4 infra-tools demo aws-demo test lint format ui dashboard docs infra-test infra-apply-local infra-env bench bench-months bench-queries bench-dashboard lock clean
+.PHONY: help setup spark4 infra-tools demo aws-demo test lint format ui dashboard docs infra-test infra-apply-local infra-env sbom audit bench bench-months bench-queries bench-dashboard bench-catalog lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 12
@@ -36,7 +41,7 @@ spark4: .venv-spark4/.ready ## make the environment in .venv-spark4, for jobs on
 	.venv-spark4/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-spark4.lock
 	@touch $@
 
-infra-tools: .venv-infra/.ready ## make the environment in .venv-infra, for what lints infra/
+infra-tools: .venv-infra/.ready ## make the environment in .venv-infra, for what lints infra/ and looks at the locks
 
 .venv-infra/.ready: requirements-infra.lock
 	$(PYTHON) -m venv .venv-infra
@@ -88,6 +93,9 @@ bench-queries: setup ## time the warehouse's views on 36 months (LIKE=lake for m
 bench-dashboard: setup ## time the dashboard's pages on 36 months, in a browser, and watch its memory (LIKE=lake)
 	$(BIN)/python -m taxi_assets_tests.benchmarks.dashboard $(if $(LIKE),--like $(LIKE)) $(BENCH)
 
+bench-catalog: setup ## time commits, plans and status of a catalog that grows to 190 months of 116 files (Linux)
+	$(BIN)/python -m taxi_assets_tests.benchmarks.catalog $(BENCH)
+
 infra-test: setup infra-tools ## the Terraform configuration: style, schema, both profiles, policies, linters (needs terraform)
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder taxi_assets_tests/infra -m "not image" --ignore-glob "*/test_applied*.py"
 
@@ -97,6 +105,15 @@ infra-apply-local: setup ## the environments dev and prod on emulated AWS: appli
 infra-env: ## what to eval so that taxi-assets uses an environment that was applied: ENV=dev or prod
 	@terraform -chdir=infra/envs/$(or $(ENV),dev) output -json taxi_env | $(PYTHON) -c \
 	  'import json, shlex, sys; print("\n".join(f"export {k}={shlex.quote(v)}" for k, v in json.load(sys.stdin).items()))'
+
+sbom: infra-tools ## what the project and its image are made of, as CycloneDX, into ./sbom
+	@mkdir -p $(SBOM)
+	$(CYCLONEDX) requirements.lock -o $(SBOM)/project.cdx.json
+	$(CYCLONEDX) infra/image/requirements.lock -o $(SBOM)/image.cdx.json
+
+audit: infra-tools ## ask PyPI for known vulnerabilities of all that is pinned; AUDIT=--dry-run asks nobody: pins and hashes
+	@failed=0; for lock in $(LOCKS); do echo "$$lock"; \
+	  .venv-infra/bin/pip-audit --require-hashes --disable-pip $(AUDIT) -r $$lock || failed=1; done; exit $$failed
 
 lock: setup ## pin the dependencies again (needs uv)
 	uv pip compile pyproject.toml --all-extras $(PIN) -o requirements.lock

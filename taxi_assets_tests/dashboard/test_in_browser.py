@@ -451,7 +451,7 @@ def test_whoever_has_to_sign_in_sees_nothing_before_and_everything_after(
         with pytest.raises(HTTPError) as refused:
             urlopen(f"{url}/reports/{report}", timeout=30)
         assert refused.value.code == 403
-        for path in ("", "money", "quality?month=2025-03"):
+        for path in ("", *PAGES, "quality?month=2025-03"):
             look.page.goto(f"{url}/{path}")
             expect(look.page.get_by_role("button", name="Sign in")).to_be_visible()
             assert look.page.locator(".js-plotly-plot").count() == 0

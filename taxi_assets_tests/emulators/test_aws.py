@@ -36,6 +36,7 @@ from taxi_assets_tests.emulators.steps import (
     run_doubling,
     start,
 )
+from taxi_assets_tests.security.test_listening import is_heard_beyond_loopback
 from taxi_assets_tests.support.waiting import HANGS_AFTER, wait_until
 
 pytestmark = pytest.mark.emulator
@@ -139,6 +140,10 @@ def test_what_nobody_of_ours_calls_is_not_recorded(aws: AwsEmulator) -> None:
     session = boto3.Session("somebody", "else", region_name=REGION)
     session.client("s3", endpoint_url=aws.url).list_buckets()
     assert aws.calls.entries == []
+
+
+def test_the_emulated_aws_listens_on_loopback(aws: AwsEmulator) -> None:
+    assert not is_heard_beyond_loopback(aws.url)
 
 
 def test_a_presigned_address_is_a_call_of_who_signed_it(aws: AwsEmulator) -> None:

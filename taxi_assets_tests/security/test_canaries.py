@@ -20,8 +20,10 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import requests
 from click.testing import CliRunner
 from pydantic import ValidationError
+from streamlit.testing.v1 import AppTest
 
 from glue_jobs.addresses import without_secrets
 from glue_jobs.errors import SourceUnavailable
@@ -30,6 +32,7 @@ from glue_jobs.sources.http import HttpSource
 from taxi_assets.alerts.sensor import alerts_sensor
 from taxi_assets.asset_keys import RAW_TRIPS, RAW_ZONES
 from taxi_assets.cli.main import main
+from taxi_assets.dashboard.server import SCRIPT
 from taxi_assets.definitions import build_definitions, notifier_of, slack_of
 from taxi_assets.jobs.surroundings import for_jobs
 from taxi_assets.lake.resource import LakeResource
@@ -38,8 +41,11 @@ from taxi_assets.operations.run_month import MonthResult, run_month
 from taxi_assets.settings import Settings
 from taxi_assets_tests.conftest import MONTH
 from taxi_assets_tests.security.canaries import LOGIN, MARK, files_with_secrets, found_in, secrets
+from taxi_assets_tests.security.test_listening import is_heard_beyond_loopback
+from taxi_assets_tests.support.dashboard_server import running_dashboard
 from taxi_assets_tests.support.heartbeat import tick
 from taxi_assets_tests.support.tlc_site import TlcSite, serving
+from taxi_assets_tests.support.waiting import HANGS_AFTER
 
 NOT_THERE = "2024-03"
 IN_AN_ADDRESS = f"http://{LOGIN}@127.0.0.1:9"
@@ -70,7 +76,7 @@ class _Log(logging.Handler):
 
 
 @pytest.fixture(scope="module")
-def told(source: Path, engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
+def told(source: Path, engine: str, tmp_path_factory: pytest.TempPathFactory) -> Told:
     """A month that succeeds, from a site that wants a login; one that fails; a heartbeat, an alert, commands."""
     folder, log, printed = tmp_path_factory.mktemp("secrets"), _Log(), io.StringIO()
     netrc = folder / "netrc"
@@ -90,7 +96,7 @@ def told(source: Path, engine: str, tmp_path_factory: pytest.TempPathFactory) ->
             found.texts += [repr(settings), settings.model_dump_json(), str(good), str(bad), *_said(settings)]
         logging.getLogger().removeHandler(log)
         found.texts += [*log.lines, printed.getvalue()]
-        yield found
+    return found
 
 
 def _asking_for_a_login(site: TlcSite) -> set[str]:
@@ -153,6 +159,34 @@ def test_no_secret_is_in_what_was_said(told: Told) -> None:
 def test_no_secret_is_in_any_file_of_the_lake_nor_in_what_dagster_keeps(told: Told) -> None:
     assert dagster_home(Settings(lake=str(told.lake))).is_relative_to(told.lake)
     assert files_with_secrets(told.lake) == []
+
+
+def test_the_dashboard_tells_no_secret_and_no_report_before_somebody_signs_in(told: Told, tmp_path: Path) -> None:
+    report = Path(told.good.report)
+    answers = {}
+    with running_dashboard(told.lake, tmp_path / "log", {**secrets(), **PROVIDER}) as url:
+        assert not is_heard_beyond_loopback(url)
+        for path in (
+            *("/", "/quality", f"/reports/{MONTH}", f"/reports/{MONTH}/{report.stem}", "/outlines/world_110m.json"),
+            *("/auth/login", "/oauth2callback?code=1&state=2", "/oauth2callback?error=access_denied", "/nowhere"),
+        ):
+            answers[path] = requests.get(f"{url}{path}", timeout=HANGS_AFTER, allow_redirects=False)
+    assert {answers[path].status_code for path in answers if path.startswith("/reports/")} == {403}
+    said = [f"{path} {answer.status_code} {answer.headers} {answer.text}" for path, answer in answers.items()]
+    assert [one for one in [*said, (tmp_path / "log").read_text()] if found_in(one.encode())] == []
+
+
+def test_a_page_of_a_lake_that_cannot_be_read_tells_no_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "catalog.db").write_text("no catalog")
+    for name, value in {**secrets(), "TAXI_LAKE": str(tmp_path)}.items():
+        if not name.startswith("TAXI_OIDC"):  # nobody signs in: the page itself is wanted
+            monkeypatch.setenv(name, value)
+    page = AppTest.from_file(str(SCRIPT)).run(timeout=HANGS_AFTER)
+    shown = " ".join(str(one.value) for one in (*page.error, *page.exception, *page.markdown, *page.warning))
+    assert "catalog.db" in shown
+    assert not found_in(f"{shown} {capfd.readouterr()}".encode())
 
 
 def test_a_secret_that_leaks_would_be_found(told: Told, tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ class TlcSite:
 
 
 def _etag_of(content: bytes, touched: int = 0) -> str:
-    return md5(content + b"touched" * touched).hexdigest()
+    return md5(content + b"touched" * touched, usedforsecurity=False).hexdigest()
 
 
 @contextmanager
