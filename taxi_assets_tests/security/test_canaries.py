@@ -16,11 +16,13 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
+import boto3
 import dagster as dg
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import requests
+from botocore.stub import Stubber
 from click.testing import CliRunner
 from pydantic import ValidationError
 from streamlit.testing.v1 import AppTest
@@ -31,6 +33,7 @@ from glue_jobs.sources import open_source
 from glue_jobs.sources.http import HttpSource
 from taxi_assets.alerts.sensor import alerts_sensor
 from taxi_assets.asset_keys import RAW_TRIPS, RAW_ZONES
+from taxi_assets.aws import redshift
 from taxi_assets.cli.main import main
 from taxi_assets.dashboard.server import SCRIPT
 from taxi_assets.definitions import build_definitions, notifier_of, slack_of
@@ -40,6 +43,7 @@ from taxi_assets.operations.dagster_instance import dagster_home
 from taxi_assets.operations.run_month import MonthResult, run_month
 from taxi_assets.settings import Settings
 from taxi_assets_tests.conftest import MONTH
+from taxi_assets_tests.emulators.environment import REGION
 from taxi_assets_tests.security.canaries import LOGIN, MARK, files_with_secrets, found_in, secrets
 from taxi_assets_tests.security.test_listening import is_heard_beyond_loopback
 from taxi_assets_tests.support.dashboard_server import running_dashboard
@@ -270,3 +274,15 @@ def test_a_job_gets_no_secret_setting() -> None:
         "AWS_SECRET_ACCESS_KEY",  # of a file in S3's inbox
         "AWS_SESSION_TOKEN",
     }
+
+
+@pytest.mark.parametrize("secret", [MARK, f'"{MARK}"', f'{{"password": "{MARK}"}}', f'["{MARK}"]'])
+def test_a_secret_of_the_warehouse_that_has_no_login_is_not_shown(secret: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    manager = boto3.client("secretsmanager", REGION, aws_access_key_id="a", aws_secret_access_key="b")
+    monkeypatch.setattr(redshift, "client", lambda *_: manager)
+    arn = f"arn:aws:secretsmanager:{REGION}:123456789012:secret:x"
+    with Stubber(manager) as stub:
+        stub.add_response("get_secret_value", {"SecretString": secret}, {"SecretId": arn})
+        with pytest.raises(redshift.WarehouseUnavailable, match="has no username and password") as refused:
+            redshift.secret_login("taxi", arn, REGION)
+    assert not found_in(str(refused.getrepr(chain=True, showlocals=False)).encode())
