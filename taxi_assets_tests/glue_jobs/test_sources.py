@@ -367,8 +367,8 @@ def test_an_inbox_has_its_files_directly_in_it(folder: Path, tmp_path: Path) -> 
 
 
 def ingested(source: str, tmp_path: Path, zones_source: str = "", month: str = MONTH) -> IngestReport:
-    arguments = argparse.Namespace(source=source, zones_source=zones_source, month=month, raw_dir=str(tmp_path / "raw"))
-    return ingest(arguments, Reporter())
+    where = {"source": source, "zones_source": zones_source, "raw_dir": str(tmp_path / "raw")}
+    return ingest(argparse.Namespace(**where, month=month, mask_k=0), Reporter())
 
 
 def test_trips_of_an_inbox_are_landed_with_the_zones_of_the_source(folder: Path, tmp_path: Path) -> None:
