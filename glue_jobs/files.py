@@ -250,13 +250,18 @@ def error_page(head: bytes) -> str:
 
 def land_by_content(local: Path, folder: str) -> tuple[str, str]:
     """Land ``local`` below ``folder`` in a folder named after its content: its URI, and its SHA-256 in hexadecimal."""
-    digest = hashlib.sha256()
-    with local.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    uri, sha256 = f"{folder}/sha256={digest.hexdigest()[:16]}/{local.name}", digest.hexdigest()
+    sha256 = _sha256(local)
+    uri = f"{folder}/sha256={sha256[:16]}/{local.name}"
     _land(local, uri, sha256)
     return uri, sha256
+
+
+def _sha256(file: Path) -> str:
+    digest = hashlib.sha256()
+    with file.open("rb") as content:
+        while chunk := content.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 def _land(local: Path, uri: str, sha256: str) -> None:
@@ -269,7 +274,7 @@ def _land(local: Path, uri: str, sha256: str) -> None:
         _upload(local, uri, sha256)
         return
     target = Path(uri)
-    if target.is_file() and target.stat().st_size == local.stat().st_size:
+    if target.is_file() and _sha256(target) == sha256:  # of the same size it may be damaged all the same
         return
     target.parent.mkdir(parents=True, exist_ok=True)
     incoming = target.with_name(f"{target.name}.{uuid.uuid4().hex}.incoming")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from hashlib import sha256
 from typing import Any
 
 import dagster as dg
@@ -16,6 +15,7 @@ from glue_jobs.reports import LandedFileReport, LandedTripsReport
 from taxi_assets.asset_keys import RAW_TRIPS, RAW_ZONES
 from taxi_assets.checks.check import Check, Outcome, expect
 from taxi_assets.checks.session import Session
+from taxi_assets.lake.files import content_of
 from taxi_assets.lake.reading import parquet_scan, quoted
 
 
@@ -45,12 +45,7 @@ def _has_its_size(landed: LandedMonth) -> Outcome:
 
 
 def _has_its_content(landed: LandedMonth) -> Outcome:
-    system, path = open_file_system(landed.trips["path"])
-    digest = sha256()
-    with system.open_input_stream(path) as stream:
-        while piece := stream.read(1 << 20):
-            digest.update(piece)
-    return expect(digest.hexdigest(), landed.trips["sha256"], _file(landed, "SELECT count(*)"))
+    return expect(content_of(landed.trips["path"]), landed.trips["sha256"], _file(landed, "SELECT count(*)"))
 
 
 def _columns_are_known(landed: LandedMonth) -> Outcome:

@@ -1,4 +1,4 @@
-"""The commands about tables as a whole and the jobs' code: rollback, catalog check, update …, vacuum; deploy."""
+"""The commands about tables as a whole and the jobs' code: rollback, catalog …, verify, vacuum; deploy."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from taxi_assets.cli.output import err, folding_table, out, pasteable
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
+    from taxi_assets.lake.catalog_check import Fault
     from taxi_assets.lake.vacuum import Group, Plan
 
 
@@ -81,17 +82,49 @@ def check(lake: str | None, as_json: bool) -> None:
                 rows[table] = progress.add_task(table, total=total)
             progress.update(rows[table], completed=done)
 
-        faults = [replace(fault, repair=pasteable(fault.repair)) for fault in check_catalog(opened, show)]
+        faults = check_catalog(opened, show)
+    _print_faults(faults, as_json, "Contracts, catalog and files say the same.")
+
+
+def _print_faults(found: list[Fault], as_json: bool, none: str) -> None:
+    """Print what differs, or that there is ``none``, and exit with 0 if there is."""
+    faults = [replace(fault, repair=pasteable(fault.repair)) for fault in found]
     if as_json:
         click.echo(json.dumps([asdict(fault) for fault in faults]))
     elif faults:
-        found = folding_table("table", "what differs", "repair")
+        shown = folding_table("table", "what differs", "repair")
         for fault in faults:
-            found.add_row(fault.table, escape(fault.problem), escape(fault.repair))
-        out.print(found)
+            shown.add_row(fault.table, escape(fault.problem), escape(fault.repair))
+        out.print(shown)
     else:
-        out.print("Contracts, catalog and files say the same.")
+        out.print(none)
     sys.exit(1 if faults else 0)
+
+
+@click.command()
+@click.option("--month", "months", multiple=True, metavar="YYYY-MM", shell_complete=complete_months, help="Only this.")
+@lake_option
+@click.option("--json", "as_json", is_flag=True, help="A JSON array on standard output.")
+def verify(months: tuple[str, ...], lake: str | None, as_json: bool) -> None:
+    """Read all that is kept of the months, and ask the checks of what is published again.
+
+    Beside what catalog check compares, it reads each raw file in force (SHA-256) and all live files, so that it also
+    finds a byte that has changed. Says how to repair what it finds; exit code 1 if it finds anything. Nothing is
+    changed or recorded.
+    """
+    from taxi_assets.lake.catalog_check import check_catalog
+    from taxi_assets.operations.verify import verify_months
+
+    for month in months:
+        check_month(month)
+    opened = existing_lake(lake)
+    faults = [fault for fault in check_catalog(opened) if not months or fault.month in (*months, "")]
+    for one in verify_months(opened, months):
+        known = {fault.problem for fault in faults}
+        faults += [fault for fault in one.faults if fault.problem not in known]
+        found = f"{len(one.faults)} faults" if one.faults else "not asked" if one.not_asked else "as it should be"
+        err.print(f"{one.month}: {found}{f': {one.not_asked}' if one.not_asked else ''}", highlight=False, markup=False)
+    _print_faults(faults, as_json, "Every file is what it was, and all checks hold.")
 
 
 @catalog.command()

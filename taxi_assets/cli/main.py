@@ -14,11 +14,11 @@ from typing import Any
 import click
 
 from glue_jobs.errors import PipelineError
-from taxi_assets.cli.catalog import catalog, deploy, rollback, vacuum
+from taxi_assets.cli.catalog import catalog, deploy, rollback, vacuum, verify
 from taxi_assets.cli.health import dashboard, health, home, ui
 from taxi_assets.cli.output import INTERRUPTED, fail
 from taxi_assets.cli.query import export, quarantine, query, status
-from taxi_assets.cli.run import backfill, demo, replay, run
+from taxi_assets.cli.run import backfill, demo, rebuild, replay, run
 from taxi_assets.cli.tables import tables
 
 _INTERRUPTED = "interrupted; nothing is half published, readers see whole versions only. What to do: type it again."
@@ -87,7 +87,7 @@ def main(ctx: click.Context) -> None:
 
 
 for _command in (
-    *(run, replay, backfill, quarantine, status, rollback, catalog, vacuum, deploy),
+    *(run, replay, backfill, quarantine, status, rollback, catalog, verify, vacuum, rebuild, deploy),
     *(health, query, export, tables, ui, dashboard, demo, home),
 ):
     main.add_command(_command)

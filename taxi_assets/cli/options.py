@@ -137,6 +137,16 @@ def existing_lake(folder: str | None) -> Lake:
     return Lake.of(settings)
 
 
+def refuse_no_raw(settings: Settings) -> None:
+    """click.UsageError if nothing was ever landed where the settings have the lake."""
+    from taxi_assets.lake.files import below
+    from taxi_assets.lake.paths import LakePaths
+
+    root = settings.lake.rstrip("/") if settings.lake.startswith("s3://") else str(Path(settings.lake).resolve())
+    if not any(below(LakePaths(root).raw)):
+        raise click.UsageError(f"there is nothing in {root}/raw, which a lake is rebuilt of; check TAXI_LAKE")
+
+
 def check_month(month: str, first: str = tlc.FIRST_MONTH) -> None:
     """click.UsageError if ``month`` is no month that the TLC has a usable file of, or is before ``first``."""
     months = ended_months(datetime.now(timezone.utc))

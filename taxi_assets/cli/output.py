@@ -79,7 +79,7 @@ def _json_value(value: Any) -> Any:
 
 
 _COMMAND = re.compile(
-    r"\btaxi-assets (run|replay|backfill|status|rollback|query|health|home|demo|quarantine show"
+    r"\btaxi-assets (run|replay|backfill|rebuild|verify|status|rollback|query|health|home|demo|quarantine show"
     r"|ui|vacuum|catalog check|catalog update|catalog maintain|catalog relocate)\b"
     r"(?: --[a-z]+ [^\s,;)]*[^\s,;.)]| \w+\.\w+| \d{4}-\d\d)*(\.$)?",
     re.MULTILINE,

@@ -1,4 +1,4 @@
-"""The commands that run months: run, replay, backfill, demo."""
+"""The commands that run months: run, replay, backfill, rebuild, demo."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import os
 import shlex
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,6 +17,7 @@ from taxi_assets.cli.options import (
     existing_lake,
     lake_option,
     month_option,
+    refuse_no_raw,
     refuse_other_kind,
     settings_of,
     settings_to_run,
@@ -25,6 +26,8 @@ from taxi_assets.cli.options import (
 from taxi_assets.cli.output import INTERRUPTED, err, out, pasteable, print_result, progress_of
 
 if TYPE_CHECKING:
+    from taxi_assets.operations.backfill import Progress
+    from taxi_assets.operations.rebuild import Plan
     from taxi_assets.operations.run_month import MonthResult
     from taxi_assets.settings import Settings
 
@@ -120,19 +123,115 @@ def backfill(first: str, last: str, force: bool, source: str | None, lake: str |
     err.print(f"{len(chosen.to_run)} months to run{at_least}; {len(chosen.good)} are published whole already")
     failed = []
     for progress in backfill(chosen.to_run, lambda month: _run_with_progress(settings, month, None)):
-        result, failed = progress.results[-1], progress.failed
-        if as_json:
-            click.echo(json.dumps(result.as_json()))
-        said = f"{result.published_rows:,} trips" if result.succeeded else "failed"
-        so_far = f", {progress.cost_so_far:.2f} USD so far" if progress.cost_so_far else ""
-        rest = f"{len(progress.left)} months left, about {progress.seconds_left / 60:.0f} min"
-        rest += f" and {progress.cost_left:.2f} USD" if progress.cost_left else ""
-        err.print(f"{result.month}: {said}, {result.seconds['total']:.0f} s{so_far}; {rest}", highlight=False)
-        if not result.succeeded:
-            print_result(result)
+        failed = progress.failed
+        _print_progress(progress, as_json)
+    _exit_with(failed)
+
+
+def _print_progress(progress: Progress, as_json: bool) -> None:
+    """What became of the newest month, and how the others stand."""
+    result = progress.results[-1]
+    if as_json:
+        click.echo(json.dumps(result.as_json()))
+    trips = f"{result.published_rows:,} trips" if result.published_rows is not None else "done"
+    said = trips if result.succeeded else "failed"
+    so_far = f", {progress.cost_so_far:.2f} USD so far" if progress.cost_so_far else ""
+    rest = f"{len(progress.left)} months left, about {progress.seconds_left / 60:.0f} min"
+    rest += f" and {progress.cost_left:.2f} USD" if progress.cost_left else ""
+    err.print(f"{result.month}: {said}, {result.seconds.get('total', 0):.0f} s{so_far}; {rest}", highlight=False)
+    if not result.succeeded:
+        print_result(result)
+
+
+def _exit_with(failed: list[MonthResult]) -> None:
+    """Name the months that failed, and exit with their code."""
     for result in failed:
         err.print(f"[red]not published:[/red] {result.month}", highlight=False)
     sys.exit(_exit_code(failed[-1]) if failed else 0)
+
+
+@click.command()
+@click.option(
+    "--month",
+    "months",
+    multiple=True,
+    metavar="YYYY-MM",
+    shell_complete=complete_months,
+    help="Build this month as well, although nothing is found to be wrong with it; can be given several times.",
+)
+@click.option("--yes", is_flag=True, help="Do what is listed. Without it nothing is done.")
+@lake_option
+@click.option("--json", "as_json", is_flag=True, help="The plan as a JSON object, and with --yes one for each month.")
+def rebuild(months: tuple[str, ...], yes: bool, lake: str | None, as_json: bool) -> None:
+    """Put a damaged lake together again, of raw alone if need be: show how, and with --yes do it.
+
+    The catalog is made again of the tables' own metadata, and months that are gone or damaged are built of their raw
+    files in force, the newest first. Nothing is fetched. What is whole is left alone, so that the command can be
+    stopped and started again at any time. Exit code 1 if something is left to do, or cannot be done.
+
+    \b
+      taxi-assets rebuild
+      taxi-assets rebuild --yes
+      taxi-assets rebuild --month 2024-02 --yes
+    """
+    from taxi_assets.operations.rebuild import carry_out, plan
+
+    for month in months:
+        check_month(month)
+    settings = settings_of(lake, None)
+    refuse_no_raw(settings)
+    planned = plan(settings, months)
+    if as_json:
+        click.echo(json.dumps(_plan_as_json(planned)))
+    else:
+        _print_plan(planned, settings.lake, yes)
+    if not yes or planned.is_empty:
+        sys.exit(1 if planned.cannot or not planned.is_empty else 0)
+
+    def run_one(settings: Settings, month: str, begin_with: str) -> MonthResult:
+        return _run_with_progress(settings, month, None, begin_with=begin_with)
+
+    failed: list[MonthResult] = []
+    for progress in carry_out(settings, planned, run_one):
+        failed = progress.failed
+        _print_progress(progress, as_json)
+    _exit_with(failed)
+
+
+def _plan_as_json(planned: Plan) -> dict[str, Any]:
+    months = [
+        {"month": one.month, "why": one.why, "begin_with": one.begin_with, "bytes": one.trips.bytes}
+        for one in planned.months
+    ]
+    reference = [table.full_name for table in planned.reference]
+    return {"entered": planned.entered, "reference": reference, "months": months, "cannot": planned.cannot}
+
+
+def _print_plan(planned: Plan, lake: str, is_begun: bool) -> None:
+    from rich.filesize import decimal
+
+    from taxi_assets.operations.rebuild import STAGE
+
+    def say(text: str) -> None:
+        out.print(text, soft_wrap=True, highlight=False, markup=False)
+
+    for said in planned.entered:
+        say(f"catalog: {said}")
+    for table in planned.reference:
+        say(f"reference: {table.full_name} is published again")
+    for one in planned.months:
+        what = f"of {decimal(one.trips.bytes)}" if one.begin_with == STAGE else "its report"
+        say(f"month: {one.month}, {what}: {one.why}")
+    for said in planned.cannot:
+        say(f"not from raw: {pasteable(said)}")
+    if planned.is_empty:
+        say(f"There is nothing to rebuild in {lake}; --month builds a month all the same.")
+        return
+    again = pasteable("taxi-assets rebuild")
+    if number := sum(one.begin_with == STAGE for one in planned.months):
+        say(f"Months to build: {number}, of {decimal(planned.bytes)} in raw; nothing is fetched.")
+    if not is_begun:
+        say(f"Nothing was done yet. To do this: {again} --yes")
 
 
 @click.command()
@@ -171,14 +270,19 @@ def _user() -> str:
 
 
 def _run_with_progress(
-    settings: Settings, month: str, tables: list[str] | None, replay: bool = False, accept_smaller: str = ""
+    settings: Settings,
+    month: str,
+    tables: list[str] | None,
+    replay: bool = False,
+    accept_smaller: str = "",
+    begin_with: str = "ingest_raw",
 ) -> MonthResult:
     from taxi_assets.operations.dagster_instance import NoDagsterHome
     from taxi_assets.operations.run_month import STEPS, run_month
 
     try:
-        with progress_of(STEPS[1:] if replay else STEPS, month) as listener:
-            result = run_month(settings, month, tables, listener, replay, accept_smaller)
+        with progress_of(STEPS[1:] if replay else STEPS[STEPS.index(begin_with) :], month) as listener:
+            result = run_month(settings, month, tables, listener, replay, accept_smaller, begin_with)
     except NoDagsterHome as error:
         raise click.UsageError(str(error)) from error
     result.error = pasteable(result.error)

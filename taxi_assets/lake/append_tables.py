@@ -82,13 +82,13 @@ class Ledger:
             run_id=run_id,
             landed_at=_now(),
         )
-        _append(self._catalog, FILES, [landed.__dict__])
+        append(self._catalog, FILES, [landed.__dict__])
         return landed
 
     def refuse(self, file: LandedFile, because: str, code: str, run_id: str) -> None:
         """Enter that ``file`` was refused by the jobs' ``code``: what was in force before it is so again."""
         row = replace(file, run_id=run_id, landed_at=_now(), refused_because=because, refused_by=code)
-        _append(self._catalog, FILES, [row.__dict__])
+        append(self._catalog, FILES, [row.__dict__])
 
     def current(self, month: str, dataset: str) -> LandedFile | None:
         """The file in force for a month; None if none was landed, or all were refused."""
@@ -140,7 +140,7 @@ class CheckHistory:
             "run_id": run_id,
             "checked_at": _now(),
         }
-        _append(self._catalog, CHECK_HISTORY, [{**common, **answer} for answer in answers])
+        append(self._catalog, CHECK_HISTORY, [{**common, **answer} for answer in answers])
         return len(answers)
 
     def measures(self, asset: str, versions: Mapping[str, str]) -> dict[str, dict[str, float]]:
@@ -166,10 +166,11 @@ class RunMetrics:
         ``values`` have the columns that are not the run's: metric, asset, job, value, unit.
         """
         common = {"month": month, "run_id": run_id, "measured_at": _now()}
-        _append(self._catalog, RUN_METRICS, [{**common, **value} for value in values])
+        append(self._catalog, RUN_METRICS, [{**common, **value} for value in values])
 
 
-def _append(catalog: LakeCatalog, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
+def append(catalog: LakeCatalog, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
+    """Append rows to one of these tables, in one commit."""
     import pyarrow as pa  # a tenth of a second that reading does without
 
     catalog.commit(

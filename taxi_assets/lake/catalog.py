@@ -54,6 +54,7 @@ from taxi_assets.lake.catalog_file import (
     database_errors,
     metadata_location,
     of_driver,
+    point_at_metadata,
     when_unlocked,
 )
 from taxi_assets.lake.paths import LakePaths, is_below
@@ -80,6 +81,7 @@ _PROPERTIES = {
     "write.metadata.delete-after-commit.enabled": "true",
     "write.metadata.previous-versions-max": "50",
 }
+_FROM_RAW = "see to the disk, then have what is gone or damaged made again of the raw files: taxi-assets rebuild --yes"
 _GLUE_TYPES = {"long": "bigint"}
 _ATTEMPTS = 12
 _log = logging.getLogger(__name__)
@@ -185,7 +187,7 @@ def reading(table: Table) -> Iterator[None]:
             raise
         except Exception as error:  # of damaged Avro came UnicodeDecodeError, zlib.error, SystemError, MemoryError …
             problem = f"the metadata of {table.full_name} is damaged: {_said_by(error)}"
-            raise CatalogUnavailable(problem, _remedy_of(error)) from error
+            raise CatalogUnavailable(problem, _FROM_RAW) from error
 
 
 def lake_error_in(error: Exception) -> CatalogUnavailable | None:
@@ -212,7 +214,7 @@ def _remedy_of(error: Exception) -> str:
         return "see to catalog.db in the lake: that it is whole, can be written, and that no other program holds it"
     if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return "see that this user may read and write there"
-    return "see to the disk; bring a file that is gone or damaged back from a backup"
+    return _FROM_RAW if isinstance(error, FileNotFoundError) else "see to the disk"
 
 
 class LakeCatalog:
@@ -223,23 +225,23 @@ class LakeCatalog:
     """
 
     def __init__(self, paths: LakePaths, properties: Mapping[str, str], database_prefix: str = "") -> None:
-        self._paths = paths
-        self._properties = dict(properties)
+        self.paths = paths
+        self.properties = dict(properties)
         self._prefix = database_prefix
 
     @cached_property
     def _catalog(self) -> Catalog:
         """PyIceberg's catalog. That of a folder imports SQLAlchemy, so that reading does without it."""
-        root = self._paths.root
+        root = self.paths.root
         try:
-            return when_unlocked(root, lambda: load_catalog("lake", **self._properties))
+            return when_unlocked(root, lambda: load_catalog("lake", **self.properties))
         except (*AWS_ERRORS, *database_errors()) as error:
             said = _said_by(error)
             if "already exists" not in said:
                 problem = f"the catalog of the lake {root} cannot be opened: {said}"
                 raise CatalogUnavailable(problem, _remedy_of(error)) from error
             # Two runs made a new lake's catalog at once; the other one's is there now.
-            return load_catalog("lake", **self._properties)
+            return load_catalog("lake", **self.properties)
 
     def make(self) -> None:
         """Make the catalog of a new lake in a folder, without tables."""
@@ -253,14 +255,14 @@ class LakeCatalog:
 
     @property
     def _in_folder(self) -> bool:
-        return self._properties["type"] == "sql"
+        return self.properties["type"] == "sql"
 
     def open(self, table: Table) -> IcebergTable:
         """The Iceberg table of a contract, at its newest state, to be changed."""
         if (found := self._here(table, self._catalog.load_table)) is not None:
             return found
         with _translated(table, "made"):
-            return when_unlocked(self._paths.root, lambda: self._create(table))
+            return when_unlocked(self.paths.root, lambda: self._create(table))
 
     def _create(self, table: Table) -> IcebergTable:
         from sqlalchemy.exc import IntegrityError  # of a folder's catalog, which has imported it
@@ -272,7 +274,7 @@ class LakeCatalog:
                 self._identifier(table),
                 schema=iceberg_schema(table),
                 partition_spec=partition_spec(table),
-                location=self._paths.table(table),
+                location=self.paths.table(table),
                 properties={**_PROPERTIES, **_descriptions(table)},
             )
         except TableAlreadyExistsError:
@@ -284,10 +286,18 @@ class LakeCatalog:
 
     def _read(self, identifier: tuple[str, str]) -> IcebergTable:
         """What PyIceberg's catalog of a folder would load, but for committing to it."""
-        location = metadata_location(Path(self._paths.root), *identifier)
+        location = metadata_location(Path(self.paths.root), *identifier)
         if location is None:
             raise NoSuchTableError(".".join(identifier))
-        io = load_file_io(self._properties, location)
+        return self._at(identifier, location)
+
+    def at(self, table: Table, location: str) -> IcebergTable:
+        """The table as the metadata at ``location`` has it, to be read. CatalogUnavailable if that cannot be read."""
+        with reading(table):
+            return self._at(self._identifier(table), location)
+
+    def _at(self, identifier: tuple[str, str], location: str) -> IcebergTable:
+        io = load_file_io(self.properties, location)
         metadata = FromInputFile.table_metadata(io.new_input(location))
         return IcebergTable(identifier, metadata, location, io, NoopCatalog("lake"))
 
@@ -295,14 +305,14 @@ class LakeCatalog:
         """What ``load`` makes of the table's name; None if there is no such table."""
         try:
             with reading(table):
-                found = when_unlocked(self._paths.root, lambda: load(self._identifier(table)))
+                found = when_unlocked(self.paths.root, lambda: load(self._identifier(table)))
         except NoSuchTableError:
             return None
-        if not is_below(found.metadata_location, self._paths.root):
+        if not is_below(found.metadata_location, self.paths.root):
             # In S3: the lake in a folder has been put right before (``relocation``).
             where = _root_of(found, table)
             raise CatalogUnavailable(
-                f"{self.database(table.layer)}.{table.name} of the catalog lies in {where}, not in {self._paths.root}",
+                f"{self.database(table.layer)}.{table.name} of the catalog lies in {where}, not in {self.paths.root}",
                 f"set TAXI_LAKE={where}; for a copy, give it databases of its own (TAXI_DATABASE_PREFIX); if the lake "
                 "was moved for good: taxi-assets catalog relocate",
             )
@@ -320,13 +330,40 @@ class LakeCatalog:
                 found = self._catalog.load_table((database, name))
         except NoSuchTableError:
             return None
-        if is_below(found.metadata_location, self._paths.root):
+        if is_below(found.metadata_location, self.paths.root):
             return None
         before = _root_of(found, table)
         with _translated(table, "written"):
-            moved = write_again(found.io, found.metadata_location, before, self._paths.root)
-        point_at(self._glue, database, name, moved, self._paths.table(table))
+            moved = write_again(found.io, found.metadata_location, before, self.paths.root)
+        point_at(self._glue, database, name, moved, self.paths.table(table))
         return before
+
+    def point_at(self, table: Table, location: str) -> None:
+        """Have the catalog say that the table's newest metadata lies at ``location``, whatever it said before."""
+        database, name = self._identifier(table)
+        with _translated(table, "written"):
+            if self.metadata_location(table) is None:
+                self.add(table, location)
+            elif self._in_folder:
+                root = self.paths.root
+                when_unlocked(root, lambda: point_at_metadata(Path(root), database, name, location))
+            else:
+                point_at(self._glue, database, name, location, self.paths.table(table))
+
+    def add(self, table: Table, location: str) -> None:
+        """Enter a table that the catalog does not have, as its metadata at ``location`` has it."""
+        self._catalog.create_namespace_if_not_exists(self.database(table.layer))
+        self._catalog.register_table(self._identifier(table), location)
+
+    def forget(self, table: Table) -> None:
+        """Have the catalog not name a table any more of which it names metadata; no file is touched."""
+        if self.metadata_location(table) is not None:
+            with _translated(table, "written"):
+                self._catalog.drop_table(self._identifier(table))
+
+    def close(self) -> None:
+        """Let go of the catalog's file."""
+        self._catalog.close()
 
     def bring_up_to_date(self, table: Table) -> None:
         """Create the table, or give it what its contract has gained since; its rows stay as they are."""
@@ -363,7 +400,7 @@ class LakeCatalog:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 with _translated(table, "written"):
-                    when_unlocked(self._paths.root, lambda: change(_evolved(self.open(table), table)))
+                    when_unlocked(self.paths.root, lambda: change(_evolved(self.open(table), table)))
             except CommitFailedException as conflict:
                 if attempt == _ATTEMPTS:
                     raise TableBusy(
@@ -405,13 +442,15 @@ class LakeCatalog:
 
         In Glue's catalog that is a call a table, and no file is read.
         """
-        return [location for table in tables if (location := self._metadata_location(table)) is not None]
+        return [location for table in tables if (location := self.metadata_location(table)) is not None]
 
-    def _metadata_location(self, table: Table) -> str | None:
-        if self._in_folder:
-            found = self.find(table)
-            return found.metadata_location if found else None
+    def metadata_location(self, table: Table) -> str | None:
+        """Where the catalog says that the table's newest metadata lies; None if it has no such table."""
         database, name = self._identifier(table)
+        if self._in_folder:
+            root = self.paths.root
+            with _translated(table, "read"):
+                return when_unlocked(root, lambda: metadata_location(Path(root), database, name))
         with _translated(table, "read"):
             try:
                 known = self._glue.get_table(DatabaseName=database, Name=name)["Table"]

@@ -16,25 +16,29 @@ import pyarrow as pa
 from pyiceberg.table import Table as IcebergTable
 
 from glue_jobs.contracts import MONTHLY_TABLES, TABLES, Table
-from glue_jobs.contracts.raw import TRIPS_DATASET
+from glue_jobs.contracts.raw import TRIPS_DATASET, ZONES_DATASET
 from glue_jobs.files import each_footer, parquet_files
 from taxi_assets.aws.raw_table import expected_columns, folder_of, has_todays_types
+from taxi_assets.lake.append_tables import LandedFile
 from taxi_assets.lake.catalog import glue_columns, iceberg_schema, partition_spec, reading
+from taxi_assets.lake.files import below
 from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.publishing import Publisher
 
 _UPDATE = "taxi-assets catalog update"
+REBUILD = "taxi-assets rebuild --yes"
 Progress = Callable[[str, int, int], None]
 """Called with a table's name, files read so far and files in all."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """Something that differs: in which table (and month), what, and how to repair it."""
+    """Something that differs: in which table, what, how to repair it, and in which month; empty if it is of none."""
 
     table: str
     problem: str
     repair: str
+    month: str = ""
 
 
 def check_catalog(lake: Lake, progress: Progress = lambda *_: None) -> list[Fault]:
@@ -46,10 +50,10 @@ def check_catalog(lake: Lake, progress: Progress = lambda *_: None) -> list[Faul
             continue  # nothing of it was published yet; the first publication creates it
         faults += _schema_faults(table, iceberg)
         faults += _glue_faults(table, lake.catalog.columns_in_glue(table))
+        faults += _file_faults(table, iceberg, progress)
         if table.full_name in MONTHLY_TABLES:
-            faults += _file_faults(table, iceberg, progress)
             faults += _changes_by_others(table, lake.publisher)
-    return faults + _raw_faults(lake)
+    return faults + _landed_faults(lake) + _raw_faults(lake)
 
 
 def bring_up_to_date(lake: Lake) -> list[str]:
@@ -115,21 +119,24 @@ def _file_faults(table: Table, iceberg: IcebergTable, progress: Progress) -> lis
     with reading(table):
         tasks = list(iceberg.scan().plan_files())
     for task in tasks:
-        if "/version=" not in task.file.file_path:
-            continue  # another program's, which counting rows tells
         version = task.file.file_path.partition("/version=")
-        folder = f"{version[0]}/version={version[2].partition('/')[0]}"
-        by_folder[folder][task.file.file_path] = task.file.record_count
+        if table.full_name not in MONTHLY_TABLES:
+            folder = f"{iceberg.location()}/data"
+        elif version[1]:
+            folder = f"{version[0]}/version={version[2].partition('/')[0]}"
+        else:
+            continue  # another program's, which counting rows tells
+        by_folder[folder][task.file.file_path.removeprefix("file://")] = task.file.record_count
     faults, done, total = [], 0, sum(map(len, by_folder.values()))
     for folder, live in sorted(by_folder.items()):
         month = folder.partition("/month=")[2].partition("/")[0]
-        again = f"taxi-assets run --month {month}, or taxi-assets rollback {table.full_name} {month}"
+        of = f"{month}: " if month else ""
         gone = set(live) - set(parquet_files(folder))
-        faults += [Fault(table.full_name, f"{month}: {file} is gone", again) for file in sorted(gone)]
+        faults += [Fault(table.full_name, f"{of}{file} is gone", REBUILD, month) for file in sorted(gone)]
         there = sorted(set(live) - gone)
         for file, footer in zip(there, _footers(there), strict=True):
             if problem := _footer_fault(table, footer, live[file]):
-                faults.append(Fault(table.full_name, f"{month}: {file} {problem}", again))
+                faults.append(Fault(table.full_name, f"{of}{file} {problem}", REBUILD, month))
         done += len(live)
         progress(table.full_name, done, total)
     return faults
@@ -144,6 +151,7 @@ def _changes_by_others(table: Table, publisher: Publisher) -> list[Fault]:
             f"{month}: readers see {rows:,} rows, not the {published[month].rows if month in published else 0:,} that "
             "were published: another program has changed it",
             f"taxi-assets run --month {month}",
+            month,
         )
         for month, rows in publisher.changed_by_others(table).items()
     ]
@@ -189,6 +197,27 @@ def _footer_fault(table: Table, footer: _Footer | None, rows: int) -> str:
         return f"has columns that the contract does not know: {', '.join(strange)}"
     wrong = [f"{name} {number}" for name, number in fields.items() if number not in (None, known[name])]
     return f"has other field ids than the contract: {', '.join(wrong)}" if wrong else ""
+
+
+def _landed_faults(lake: Lake) -> list[Fault]:
+    """Files in force that are gone, or not as large as they were when they were landed.
+
+    Not the map of zones: no month is made of it, and a run fetches it when its table is gone.
+    """
+    faults = []
+    for name, dataset in (("raw.trips", TRIPS_DATASET), ("raw.zones", ZONES_DATASET)):
+        there = {entry.path: entry.bytes for entry in below(f"{lake.paths.raw}/dataset={dataset}")}
+        for path, file in {file.path: file for file in lake.ledger.all_current(dataset)}.items():
+            if there.get(path) != file.bytes:
+                what = f"has {there[path]} bytes, landed were {file.bytes}" if path in there else "is gone"
+                repair = fetch_again(file)
+                faults.append(Fault(name, f"{file.month}: {path} {what}", repair, file.month))
+    return faults
+
+
+def fetch_again(file: LandedFile) -> str:
+    """How to repair a raw file, which cannot be made of anything else in the lake."""
+    return f"taxi-assets run --month {file.month}, which lands it again if its source still has it"
 
 
 def _raw_faults(lake: Lake) -> list[Fault]:

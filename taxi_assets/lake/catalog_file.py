@@ -27,7 +27,9 @@ _log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
 _OF_A_CATALOG = {"iceberg_tables", "iceberg_namespace_properties"}
 """PyIceberg makes them one after the other when it first opens a catalog."""
-_BACKUP = "bring it back from a backup; without one, move the lake's folder away and run the months again"
+_ANEW = "make it anew, of the tables' own metadata and of the raw files: taxi-assets rebuild"
+_OF_ITS_OWN = ("", "-journal", "-wal", "-shm")
+"""What SQLite adds to the name of a database for the files beside it. A journal left alone spoils the next database."""
 
 
 class CatalogUnavailable(PipelineError):
@@ -36,8 +38,14 @@ class CatalogUnavailable(PipelineError):
     cause = Cause.LAKE
 
 
+class CatalogLost(CatalogUnavailable):
+    """``catalog.db`` is gone, empty or damaged, and tables are there that only it can name."""
+
+
 def refuse_what_is_no_catalog(folder: Path) -> bool:
     """Whether the lake in ``folder`` has a catalog, False if it is new; CatalogUnavailable if it is neither.
+
+    CatalogLost if there was one, and it is gone or damaged.
 
     Without it, PyIceberg makes an empty catalog of a file that is gone, empty or another program's, and the tables
     beside it read as never published.
@@ -47,11 +55,12 @@ def refuse_what_is_no_catalog(folder: Path) -> bool:
     has_tables = any(folder.glob("*/*/metadata/*.metadata.json"))
     try:
         found = when_unlocked(str(folder), lambda: _tables_in(file)) if file.exists() else set()
-    except sqlite3.Error as error:
-        # Operational: the file cannot be opened. Any other: it is damaged.
-        may_be_whole = isinstance(error, sqlite3.OperationalError)
-        remedy = "see that this user may read and write it" if may_be_whole else f"see to the disk; {_BACKUP}"
-        raise CatalogUnavailable(f"{file} cannot be read: {error}", remedy) from error
+    except sqlite3.OperationalError as error:  # it cannot be opened
+        raise CatalogUnavailable(
+            f"{file} cannot be read: {error}", "see that this user may read and write it"
+        ) from error
+    except sqlite3.Error as error:  # it is damaged
+        raise CatalogLost(f"{file} cannot be read: {error}", f"see to the disk, then {_ANEW}") from error
     if found & _OF_A_CATALOG:
         return found >= _OF_A_CATALOG
     if found:
@@ -59,13 +68,25 @@ def refuse_what_is_no_catalog(folder: Path) -> bool:
         raise CatalogUnavailable(f"{file} is another program's database, with the tables {names}", "check TAXI_LAKE")
     if has_tables:
         is_ = "empty" if file.exists() else "gone"
-        raise CatalogUnavailable(f"{file} is {is_}, and {folder} has tables that only it can name", _BACKUP)
+        raise CatalogLost(f"{file} is {is_}, and {folder} has tables that only it can name", _ANEW)
     return False
 
 
 def _tables_in(file: Path) -> set[str]:
     with closing(_opened(file)) as connection:
-        return {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        found = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        for name in found & _OF_A_CATALOG:  # a file that was cut off may still begin as one that is whole
+            connection.execute(f"SELECT * FROM {name}").fetchall()
+        return found
+
+
+def put_in_place(new: Path, folder: Path, suffix: str) -> None:
+    """Make the catalog ``new`` that of the lake in ``folder``; what was there stays, under a name with ``suffix``."""
+    for ending in _OF_ITS_OWN:
+        file = folder / f"catalog.db{ending}"
+        if file.exists():
+            file.rename(folder / f"catalog.db{suffix}{ending}")
+    new.replace(folder / "catalog.db")
 
 
 def versions_of_tables(folder: Path) -> str:
@@ -102,6 +123,14 @@ def metadata_location(folder: Path, namespace: str, name: str) -> str | None:
             return None  # another process is making the catalog
         found = connection.execute(f"SELECT metadata_location FROM iceberg_tables WHERE {where}", (namespace, name))
         return next((location for (location,) in found), None)
+
+
+def point_at_metadata(folder: Path, namespace: str, name: str, location: str) -> None:
+    """Have the catalog of the lake in ``folder`` say that a table that it has lies at ``location``; sqlite3.Error."""
+    change = "UPDATE iceberg_tables SET previous_metadata_location = NULL, metadata_location = ?"
+    with closing(_opened(folder / "catalog.db")) as connection, connection:
+        where = "table_namespace = ? AND table_name = ?"
+        connection.execute(f"{change} WHERE {where}", (location, namespace, name))
 
 
 def when_unlocked(root: str, action: Callable[[], _Result]) -> _Result:

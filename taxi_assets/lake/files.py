@@ -1,6 +1,6 @@
-"""What lies below a folder of the lake, and deleting some of it.
+"""What lies below a folder of the lake, what is in a file, and deleting some of it.
 
-Belongs here: listing and deleting, in a folder and in S3. Does not: what may go (``maintenance``, ``vacuum``).
+Belongs here: listing, hashing and deleting, in a folder and in S3. Does not: what may go (``maintenance``, ``vacuum``).
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from hashlib import sha256
 from pathlib import Path
 
 from pyarrow import fs
@@ -41,6 +42,16 @@ def below(uri: str) -> Iterator[Entry]:
         if info.type == fs.FileType.File or not scheme.startswith("s3"):
             changed = datetime.fromtimestamp(info.mtime_ns / 1e9, timezone.utc)
             yield Entry(f"{scheme}{info.path}", info.size or 0, changed, info.type == fs.FileType.Directory)
+
+
+def content_of(file: str) -> str:
+    """The SHA-256 of a file's bytes, in hexadecimal."""
+    system, path = open_file_system(file)
+    digest = sha256()
+    with system.open_input_stream(path) as stream:
+        while piece := stream.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()
 
 
 def delete_on_disk(files: Sequence[str], folders: Sequence[str]) -> None:

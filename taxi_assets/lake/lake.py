@@ -6,7 +6,7 @@ Belongs here: opening a lake, in a folder or in S3. Does not: what each part of 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,6 +39,13 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
+def folder_catalog(paths: LakePaths, file: str = "catalog.db") -> LakeCatalog:
+    """The catalog that a lake in a folder keeps in a ``file`` there."""
+    uri = f"sqlite:///{paths.root}/{file}?timeout={SECONDS_IN_SILENCE}"
+    files = f"{LocalFiles.__module__}.{LocalFiles.__name__}"
+    return LakeCatalog(paths, {"type": "sql", "uri": uri, "warehouse": paths.root, "py-io-impl": files})
+
+
 class Lake:
     """One lake: its ``paths`` and, over one ``catalog``, ``publisher`` (monthly tables), ``ledger`` (raw files),
     ``checks`` (their history) and ``metrics`` (of runs).
@@ -48,14 +55,13 @@ class Lake:
 
     def __init__(
         self,
-        root: str,
-        catalog_properties: Mapping[str, str],
-        database_prefix: str = "",
+        paths: LakePaths,
+        catalog: LakeCatalog,
         raw_trips: RawTripsTable | None = None,
         region: str = "",
     ) -> None:
-        self.paths = LakePaths(root.rstrip("/"))
-        self.catalog = LakeCatalog(self.paths, catalog_properties, database_prefix)
+        self.paths = paths
+        self.catalog = catalog
         self.publisher = Publisher(self.paths, self.catalog)
         self.ledger = Ledger(self.paths, self.catalog)
         self.checks = CheckHistory(self.catalog)
@@ -87,12 +93,21 @@ class Lake:
         is_made = refuse_what_is_no_catalog(Path(root))
         if before := when_unlocked(root, lambda: relocate_folder(root)):
             _log.warning("This lake lay in %s: its catalog now speaks of %s", before, root)
-        uri = f"sqlite:///{root}/catalog.db?timeout={SECONDS_IN_SILENCE}"
-        files = f"{LocalFiles.__module__}.{LocalFiles.__name__}"
-        lake = cls(root, {"type": "sql", "uri": uri, "warehouse": root, "py-io-impl": files})
+        paths = LakePaths(root)
+        lake = cls(paths, folder_catalog(paths))
         if not is_made:
             lake.catalog.make()
         return lake
+
+    @classmethod
+    def without_catalog(cls, folder: Path) -> Lake:
+        """The lake in a local folder whose ``catalog.db`` is lost: what is asked of the catalog fails."""
+        paths = LakePaths(str(folder.resolve()))
+        return cls(paths, folder_catalog(paths))
+
+    def seen_by(self, catalog: LakeCatalog) -> Lake:
+        """The same lake with its tables as another ``catalog`` has them."""
+        return Lake(self.paths, catalog, region=self._region)
 
     @classmethod
     def in_s3(cls, root: str, region: str, database_prefix: str) -> Lake:
@@ -101,8 +116,9 @@ class Lake:
 
         with explained(f"the lake {root} could not be opened"):
             properties = {"type": "glue", "glue.region": region, "warehouse": root, **pyiceberg_s3_properties(region)}
-        raw_trips = RawTripsTable(client("glue", region), f"{database_prefix}raw", LakePaths(root).raw)
-        return cls(root, properties, database_prefix, raw_trips, region)
+        paths = LakePaths(root.rstrip("/"))
+        raw_trips = RawTripsTable(client("glue", region), f"{database_prefix}raw", paths.raw)
+        return cls(paths, LakeCatalog(paths, properties, database_prefix), raw_trips, region)
 
     def connect(self, sql: str | None = None, as_of: str | None = None) -> duckdb.DuckDBPyConnection:
         """A DuckDB connection on what is published, or on the tables that ``sql`` names; see ``reading.open_views``.

@@ -43,13 +43,13 @@ def content_of(rows: pa.Table) -> str:
     return sha256(sink.getvalue()).hexdigest()
 
 
-def publish(catalog: LakeCatalog, table: Table, rows: pa.Table) -> bool:
+def publish(catalog: LakeCatalog, table: Table, rows: pa.Table, again: bool = False) -> bool:
     """Make ``rows`` the content of the table, if it is another one; returns whether it was.
 
-    Readers see the old rows or the new ones.
+    With ``again``, also if it is the same: its file is gone or damaged. Readers see the old rows or the new ones.
     """
     content = content_of(rows)
-    if published_content(catalog, table) == content:
+    if published_content(catalog, table) == content and not again:
         return False
 
     def replace(iceberg: IcebergTable) -> None:

@@ -14,6 +14,7 @@ from glue_jobs.files import open_file_system
 from taxi_assets.lake.paths import VERSION, LakePaths
 from taxi_assets.lake.texts import read_text
 
+_END = b"</html>"
 _MONTH = re.compile(r"20\d\d-(0[1-9]|1[0-2])")
 
 
@@ -44,3 +45,15 @@ def read_report(paths: LakePaths, month: str, version: str | None = None) -> str
     if page is None:
         raise NoReport(f"{path} is gone", "materialize dashboard/report of the month again")
     return page
+
+
+def has_whole_report(paths: LakePaths, month: str) -> bool:
+    """Whether the newest report of a month is there to its end."""
+    try:
+        path = find_report(paths, month)
+    except NoReport:
+        return False
+    system, file = open_file_system(path)
+    with system.open_input_file(file) as page:
+        page.seek(max(0, page.size() - len(_END) - 2))
+        return bytes(page.read()).rstrip().endswith(_END)

@@ -19,6 +19,7 @@ from dagster import DagsterEventType, EventLogEntry
 from glue_jobs.contracts import CURATED_TABLES
 from glue_jobs.errors import Cause
 from taxi_assets.asset_keys import (
+    CALENDAR_KEY,
     QUARANTINE_KEY,
     RAW_TRIPS,
     RAW_ZONES,
@@ -100,26 +101,26 @@ def run_month(
     listener: Listener,
     replay: bool = False,
     accept_smaller: str = "",
+    begin_with: str = STEPS[0],
 ) -> MonthResult:
     """Run the month's job in this process, for all curated tables or for ``tables``.
 
     With ``replay``, nothing is fetched: the live quarantine is judged again, and the tables are built from the result.
+    ``begin_with`` is another of ``STEPS``, if what those before it make is there: then nothing is fetched either.
     ``accept_smaller`` says who wants a month that lost much against the live one, and why.
     ``listener`` hears, also from other threads, what the steps say. A failed run is a result, not an exception.
     """
     run_id = str(uuid.uuid4())
     begun = time.monotonic()
-    selection = [] if replay else [RAW_TRIPS, RAW_ZONES]
-    selection += [*REFERENCE_KEYS, STAGING_TRIPS, QUARANTINE_KEY]
-    selection += [asset_key(CURATED_TABLES[name]) for name in tables or CURATED_TABLES]
-    selection += [] if tables else [REPORT]
+    selection = _assets_of(tables, replay, begin_with)
+    staging = {"replay": replay, "accept_smaller": accept_smaller}
     with open_instance(settings) as instance:
         report_lost(instance)
         instance.add_event_listener(run_id, _telling(listener))
         _job_for(settings, selection).execute_in_process(
             run_config={
                 "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
-                "ops": {"stage_trips": {"config": {"replay": replay, "accept_smaller": accept_smaller}}},
+                "ops": {"stage_trips": {"config": staging}} if STAGING_TRIPS in selection else {},
             },
             instance=instance,
             partition_key=month,
@@ -136,6 +137,20 @@ def run_month(
         result.error = f"run {run_id} did not succeed; its log is in {dagster_home(settings)}"
     result.seconds["total"] = round(time.monotonic() - begun, 3)
     return result
+
+
+def _assets_of(tables: Sequence[str] | None, replay: bool, begin_with: str) -> list[dg.AssetKey]:
+    """What a run makes."""
+    curated = [asset_key(CURATED_TABLES[name]) for name in tables or CURATED_TABLES]
+    # The map of zones comes from the source, when it is due.
+    reference = REFERENCE_KEYS if begin_with == STEPS[0] else [CALENDAR_KEY]
+    of_steps = (
+        [] if replay else [RAW_TRIPS, RAW_ZONES],
+        [*reference, STAGING_TRIPS, QUARANTINE_KEY],
+        curated,
+        [] if tables else [REPORT],
+    )
+    return [key for keys in of_steps[STEPS.index(begin_with) :] for key in keys]
 
 
 def _job_for(settings: Settings, selection: Sequence[dg.AssetKey]) -> dg.JobDefinition:

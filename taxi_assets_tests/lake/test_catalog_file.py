@@ -120,7 +120,7 @@ def test_a_table_whose_metadata_is_damaged_is_named(spoilt: Path, pattern: str, 
         assert result.exit_code == 1, command
         assert isinstance(result.exception, SystemExit), command
         assert "staging.trips" in result.stderr, command
-        assert "bring a file that is gone or damaged back from a backup" in result.stderr, command
+        assert "taxi-assets rebuild" in result.stderr, command
 
 
 def test_what_the_disk_refuses_is_said_in_a_sentence(spoilt: Path) -> None:

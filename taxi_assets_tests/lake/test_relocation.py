@@ -39,6 +39,8 @@ def original(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     publish(lake, "2024-02", "v2", 2)
     publish(lake, "2024-03", "v1", 3)
     landed = facts("abc") | {"path": f"{lake.paths.raw}/dataset=nyc_taxi/year=2024/month=02/sha256=abc/trips.parquet"}
+    Path(landed["path"]).parent.mkdir(parents=True)
+    Path(landed["path"]).write_bytes(b"x" * landed["bytes"])
     lake.ledger.record("2024-02", TRIPS_DATASET, landed, "run")
     return folder
 

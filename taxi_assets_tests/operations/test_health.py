@@ -167,7 +167,7 @@ def test_a_live_file_that_is_not_as_published_is_named(
     assert found.level is FAIL
     assert str(live_file) in found.found
     assert complaint in found.found
-    assert found.repair == f"taxi-assets run --month {MONTH}, or taxi-assets rollback staging.trips {MONTH}"
+    assert found.repair == "taxi-assets rebuild --yes"
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def answer(ask: Ask, subject: Subject) -> Sequence[Finding]:
     except (dg.DagsterError, CheckError) as error:
         return [_cannot_answer(PipelineError(str(error), "see to Dagster's dagster.yaml and database in DAGSTER_HOME"))]
     except (*AWS_ERRORS, ValueError) as error:  # ValueError: a file is no JSON, or no Parquet
-        remedy = "see to the disk; bring a file that is gone or damaged back from a backup"
+        remedy = "see to the disk, then: taxi-assets rebuild --yes"
         return [_cannot_answer(aws_error_in(error) or PipelineError(str(error) or type(error).__name__, remedy))]
 
 
