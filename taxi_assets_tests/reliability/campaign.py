@@ -91,7 +91,7 @@ class Campaign:
     """Lakes in ``folder``, and what happened to them; broken ones are kept there, with the logs."""
 
     def __init__(self, folder: Path, seed: int, heard: Callable[[Outcome], None]) -> None:
-        self.folder, self.chance, self._heard = folder, random.Random(seed), heard
+        self.folder, self.chance, self.heard = folder, random.Random(seed), heard
         self.contents: dict[str, Content] = {}
         self._seconds: dict[str, float] = {}
         self._writes: dict[str, int] = {}
@@ -124,7 +124,7 @@ class Campaign:
 
     def say(self, outcome: Outcome) -> None:
         """Count it."""
-        self._heard(outcome)
+        self.heard(outcome)
 
     def ends_well(self, work: Work, name: str, before: Sequence[Preparation] = ()) -> Scenario:
         """Do ``work`` undisturbed; AssertionError with its last words if it fails."""
@@ -149,6 +149,7 @@ class Campaign:
         """The next run, with nothing cleaned by hand: as in a lake in which nothing happened."""
         scenario = self.start(partial(scenarios.run, place, file))
         code = scenario.wait()
+        self._seconds["run"] = time.monotonic() - scenario.begun
         content = self.contents[content_of(self.base.prepared[file], MONTH).sha256]
         found = [] if code == 0 else [f"exit code {code}: {last_words(scenario)}"]
         found += broken(place.lake, MONTH, self.contents)
@@ -173,6 +174,8 @@ class Campaign:
         hit = self._hit(scenario, name, target) if instant == CLOCK else None
         code = scenario.wait()
         hit = code == -9 if hit is None else hit
+        if code == 0 and not hit:  # the machine is slower or faster than it was
+            self._seconds[name] = time.monotonic() - scenario.begun
         found = [f"left: {what}" for what in scenario.left()]
         found += broken(place.lake, MONTH, self.contents)
         if code not in (0, -9) and not speaks(scenario):
