@@ -96,6 +96,7 @@ class Campaign:
         self._seconds: dict[str, float] = {}
         self._writes: dict[str, int] = {}
         self._number = 0
+        folder.mkdir(parents=True, exist_ok=True)
         self.base = Place(folder / "base", scenarios.make_sources(folder), {})
 
     def set_up(self) -> None:

@@ -26,6 +26,10 @@ from taxi_assets_tests.conftest import do_not_wait
 
 _MARK = "TAXI_TEST_SCENARIO"
 _PROC = Path("/proc")
+_IMPORTED = (
+    *("taxi_assets_tests.reliability.scenarios", "taxi_assets_tests.reliability.traps", "taxi_assets.cli.main"),
+    *("pyiceberg.catalog.sql", "pyiceberg.io.pyarrow", "plotly.graph_objects", "rich.progress", "upath"),
+)
 LEFT_SECONDS = 60.0
 """Within which what a killed process started has to end by itself; jobs and engine stop within a second or two."""
 
@@ -76,9 +80,9 @@ class Scenario:
         return [_read(pid, "cmdline").replace("\0", " ") for pid in living]
 
 
-def prepare(modules: Sequence[str]) -> None:
-    """Have the server import ``modules``; before the first scenario."""
-    multiprocessing.get_context("forkserver").set_forkserver_preload(list(modules))
+def prepare() -> None:
+    """Have the server import what scenarios do; before the first of them."""
+    multiprocessing.get_context("forkserver").set_forkserver_preload(list(_IMPORTED))
 
 
 def kill(pid: int) -> None:

@@ -36,7 +36,7 @@ SEED = 4
 @pytest.fixture(scope="module")
 def campaign(published: tuple[Path, MonthResult], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Campaign]:
     """A campaign whose only file of the month is that of ``published``."""
-    prepare([scenarios.__name__])
+    prepare()
     made = Campaign(tmp_path_factory.mktemp("reliability"), SEED, lambda _: None)
     content = content_of(published[0], MONTH)
     made.contents[content.sha256] = content
