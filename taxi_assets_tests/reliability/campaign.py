@@ -46,9 +46,9 @@ UNDISTURBED, ENDED_FIRST, BROKEN = "undisturbed, succeeded", "ended before the k
 AS_BEFORE, PUBLISHED, APART = "as before", "the new version", "some tables new, and status says so"
 REFUSED = "refused in words"
 _CHAINS: tuple[tuple[dict[str, int], int], ...] = (
-    ({"run": 3, "replay": 1}, 2),
+    ({"run": 3, "replay": 1}, 3),
     ({"ingest": 2, "stage": 3, "curate": 3, "report": 1}, 8),
-    ({"publish": 6, "rollback": 3, "maintain": 3, "vacuum": 2}, 12),
+    ({"publish": 6, "rollback": 3, "maintain": 3, "vacuum": 2}, 40),
 )
 """Scenarios with their weights, and how many at most are killed on one lake before a run that is left alone."""
 
@@ -97,31 +97,30 @@ class Campaign:
         self._writes: dict[str, int] = {}
         self._number = 0
         folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         self.base = Place(folder / "base", scenarios.make_sources(folder), {})
 
     def set_up(self) -> None:
         """Run both files undisturbed: what they come to is what readers may see from now on."""
-        lake = self.base.lake
-        prepared: dict[str, Path] = {}
-        for file in (FIRST, SECOND):
-            self.ends_well(partial(scenarios.run, self.base, file), "run")
-            content = content_of(lake, MONTH)
+        prepared = {file: self.folder / f"prepared-{file}" for file in (FIRST, SECOND)}
+        for file, lake in prepared.items():
+            if not lake.exists():
+                self.ends_well(partial(scenarios.run, self.base, file), "run")
+                copy_of(self.base.lake, lake)
+            content = content_of(lake, MONTH)  # it is a lake of its own from this first opening on
             self.contents[content.sha256] = content
-            prepared[file] = copy_of(lake, self.folder / f"prepared-{file}")
-            Lake.in_folder(prepared[file])  # it is a lake of its own from its first opening on
-        self.base = Place(lake, self.base.sources, prepared)
+        self.base = Place(self.base.lake, self.base.sources, prepared)
 
     def fresh(self) -> Place:
         """A lake in which both files were published, the second is live."""
         self._number += 1
-        return Place(
-            copy_of(self.base.lake, self.folder / f"lake-{self._number}"), self.base.sources, self.base.prepared
-        )
+        lake = copy_of(self.base.lake, self.folder / f"lake-{os.getpid()}-{self._number}")
+        return Place(lake, self.base.sources, self.base.prepared)
 
     def start(self, work: Work, before: Sequence[Preparation] = ()) -> Scenario:
         """Have a process do ``work``."""
         self._number += 1
-        return Scenario(work, self.folder / f"{self._number}.log", before)
+        return Scenario(work, self.folder / f"{os.getpid()}-{self._number}.log", before)
 
     def say(self, outcome: Outcome) -> None:
         """Count it."""
@@ -169,9 +168,8 @@ class Campaign:
         target = self.chance.choice(targets)
         instant = self.chance.choice((CLOCK, WRITE)) if target in (ALL, WORKER) else CLOCK
         before = live_versions(Lake.in_folder(place.lake), MONTH)
-        told = self.folder / "writes"
         number = self.chance.randint(1, self._writes[name]) if instant == WRITE else 0
-        scenario = self.start(work, [Trap(str(place.lake), number, str(told), target == ALL)] if number else ())
+        scenario = self.start(work, [Trap(str(place.lake), number, "", target == ALL)] if number else ())
         hit = self._hit(scenario, name, target) if instant == CLOCK else None
         code = scenario.wait()
         hit = code == -9 if hit is None else hit
@@ -194,9 +192,9 @@ class Campaign:
 
     def _measure(self, name: str) -> None:
         """How long the scenario takes undisturbed, and how many writes."""
-        place, told = self.fresh(), self.folder / "writes"
+        place, told = self.fresh(), self.folder / f"{os.getpid()}-writes"
         self.ends_well(SCENARIOS[name](place, self.chance), name, [Trap(str(place.lake), 0, str(told))])
-        self._writes[name] = max(1, int(told.read_text()))
+        self._writes[name] = int(told.read_text())
         shutil.rmtree(place.lake)
 
     def _hit(self, scenario: Scenario, name: str, target: str) -> bool:
@@ -295,6 +293,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--for", dest="seconds", type=_seconds, default=1800.0, help="how long: 90s, 30m, 2h")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--folder", type=Path, help="where to work; two undisturbed lakes of before are used again")
     parser.add_argument("--only", choices=("kills", "races", "surroundings"), help="nothing else")
     parser.add_argument("--log", type=Path, help="file to add each outcome to, as JSON lines")
     parser.add_argument("--of", type=Path, nargs="+", help="do nothing, count what these logs say")
@@ -304,7 +303,7 @@ def main() -> None:
     if not arguments.of:
         for name in [name for name in os.environ if name == "DAGSTER_HOME" or name.startswith(("TAXI_", "AWS_"))]:
             del os.environ[name]
-        prepare([scenarios.__name__, "taxi_assets_tests.reliability.traps"])
+        prepare()
         begun = time.monotonic()
 
         def heard(outcome: Outcome) -> None:
@@ -319,7 +318,7 @@ def main() -> None:
                 with arguments.log.open("a") as log:
                     log.write(json.dumps(asdict(outcome)) + "\n")
 
-        folder = Path(tempfile.mkdtemp(prefix="reliability-"))
+        folder = arguments.folder or Path(tempfile.mkdtemp(prefix="reliability-"))
         campaign = Campaign(folder, arguments.seed, heard)
         campaign.set_up()
         acts: dict[str, Sequence[Callable[[Campaign], None]]] = {
@@ -330,7 +329,7 @@ def main() -> None:
         turns = [arguments.only] if arguments.only else ["kills"] * 6 + ["races", "surroundings"]
         while time.monotonic() - begun < arguments.seconds:
             campaign.chance.choice(acts[campaign.chance.choice(turns)])(campaign)
-        if not any(one.outcome == BROKEN for one in outcomes):
+        if not (arguments.folder or any(one.outcome == BROKEN for one in outcomes)):
             shutil.rmtree(folder)
     print(as_markdown(outcomes))
     if arguments.report:
