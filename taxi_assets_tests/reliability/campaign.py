@@ -25,7 +25,6 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
-from taxi_assets.lake.lake import Lake
 from taxi_assets_tests.conftest import MONTH, copy_of
 from taxi_assets_tests.reliability import scenarios
 from taxi_assets_tests.reliability.invariants import (
@@ -45,13 +44,6 @@ CLOCK, WRITE = "by the clock", "before a write"
 UNDISTURBED, ENDED_FIRST, BROKEN = "undisturbed, succeeded", "ended before the kill", "BROKEN"
 AS_BEFORE, PUBLISHED, APART = "as before", "the new version", "some tables new, and status says so"
 REFUSED = "refused in words"
-_CHAINS: tuple[tuple[dict[str, int], int], ...] = (
-    ({"run": 3, "replay": 1}, 3),
-    ({"ingest": 2, "stage": 3, "curate": 3, "report": 1}, 8),
-    ({"publish": 6, "rollback": 3, "maintain": 3, "vacuum": 2}, 40),
-)
-"""Scenarios with their weights, and how many at most are killed on one lake before a run that is left alone."""
-
 Work = Callable[[], None]
 SCENARIOS: Mapping[str, Callable[[Place, random.Random], Work]] = {
     "run": lambda place, chance: partial(scenarios.run, place, chance.choice((FIRST, SECOND))),
@@ -69,6 +61,28 @@ SCENARIOS: Mapping[str, Callable[[Place, random.Random], Work]] = {
 }
 _JOBS = {"run": 3, "replay": 2, "ingest": 1, "stage": 1, "curate": 1}
 """How many a scenario starts, one after the other."""
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Scenarios with their weights, and how many at most are killed on one lake before a run that is left alone.
+
+    ``share`` is how often it is drawn among all; with ``new`` the lake is a folder that is not there.
+    """
+
+    share: int
+    weights: Mapping[str, int]
+    most: int
+    new: bool = False
+
+
+_CHAINS = (
+    Chain(1, {"run": 3, "replay": 1}, 3),
+    Chain(1, {"run": 1}, 3, new=True),
+    Chain(2, {"ingest": 2, "stage": 3, "curate": 3, "report": 1}, 8),
+    Chain(6, {"publish": 6, "rollback": 3, "maintain": 3, "vacuum": 2}, 40),
+    Chain(2, {"publish": 1}, 8, new=True),
+)
 
 
 @dataclass(frozen=True)
@@ -111,11 +125,11 @@ class Campaign:
             self.contents[content.sha256] = content
         self.base = Place(self.base.lake, self.base.sources, prepared)
 
-    def fresh(self) -> Place:
-        """A lake in which both files were published, the second is live."""
+    def fresh(self, new: bool = False) -> Place:
+        """A lake in which both files were published, the second is live; with ``new`` a folder that is not there."""
         self._number += 1
-        lake = copy_of(self.base.lake, self.folder / f"lake-{os.getpid()}-{self._number}")
-        return Place(lake, self.base.sources, self.base.prepared)
+        lake = self.folder / f"lake-{os.getpid()}-{self._number}"
+        return Place(lake if new else copy_of(self.base.lake, lake), self.base.sources, self.base.prepared)
 
     def start(self, work: Work, before: Sequence[Preparation] = ()) -> Scenario:
         """Have a process do ``work``."""
@@ -136,10 +150,10 @@ class Campaign:
 
     def chain(self) -> None:
         """Kill some scenarios on one lake, one after the other; then a run that is left alone puts all right."""
-        place = self.fresh()
-        weights, most = self.chance.choice(_CHAINS)
-        for _ in range(self.chance.randint(1, most)):
-            [name] = self.chance.choices(list(weights), list(weights.values()))
+        [drawn] = self.chance.choices(_CHAINS, [one.share for one in _CHAINS])
+        place = self.fresh(drawn.new)
+        for _ in range(self.chance.randint(1, drawn.most)):
+            [name] = self.chance.choices(list(drawn.weights), list(drawn.weights.values()))
             if not self.kill(place, name):
                 return  # the lake is kept as it is
         file = self.chance.choice((FIRST, SECOND))
@@ -167,7 +181,7 @@ class Campaign:
         targets = (ALL, WORKER, JOB, ENGINE) if name in _JOBS else (ALL, WORKER)
         target = self.chance.choice(targets)
         instant = self.chance.choice((CLOCK, WRITE)) if target in (ALL, WORKER) else CLOCK
-        before = live_versions(Lake.in_folder(place.lake), MONTH)
+        before = live_versions(place.lake, MONTH)
         number = self.chance.randint(1, self._writes[name]) if instant == WRITE else 0
         scenario = self.start(work, [Trap(str(place.lake), number, "", target == ALL)] if number else ())
         hit = self._hit(scenario, name, target) if instant == CLOCK else None
@@ -186,7 +200,7 @@ class Campaign:
         return not found
 
     def _what_came(self, place: Place, before: object) -> str:
-        if live_versions(Lake.in_folder(place.lake), MONTH) == before:
+        if live_versions(place.lake, MONTH) == before:
             return AS_BEFORE
         return PUBLISHED if fits(place.lake, MONTH) else APART
 

@@ -63,8 +63,10 @@ def digest(files: Collection[str]) -> tuple[int, int]:
 
 def broken(folder: Path, month: str, contents: Contents) -> list[str]:
     """Each promise that does not hold of the month, in words; empty if all hold. Nobody may be writing meanwhile."""
-    lake = Lake.in_folder(folder)
+    if not is_made(folder):
+        return []  # nobody can ask it anything
     try:
+        lake = Lake.in_folder(folder)
         return [
             *_each_table_is_one_whole_version(lake, month, contents),
             *_accounting_holds_or_status_says_why_not(lake, month, contents),
@@ -72,7 +74,7 @@ def broken(folder: Path, month: str, contents: Contents) -> list[str]:
             *_files_in_force_are_whole(lake, month),
             *_reports_are_whole(folder),
             *(f"catalog check: {fault.table}: {fault.problem}" for fault in check_catalog(lake)),
-            *_audits_pass(folder, month, live_versions(lake, month)),
+            *_audits_pass(folder, month, live_versions(folder, month)),
         ]
     except (PipelineError, OSError) as error:
         return [f"a reader gets {type(error).__name__}: {error}"]
@@ -90,9 +92,15 @@ def unlike_an_undisturbed_run(folder: Path, month: str, content: Content) -> lis
     return faults + [f"Dagster has run {run.run_id} as {run.status.value}" for run in unfinished]
 
 
-def live_versions(lake: Lake, month: str) -> tuple[tuple[str, str], ...]:
+def is_made(folder: Path) -> bool:
+    """Whether there is a lake in the folder, as the commands see it."""
+    return (folder / "catalog.db").is_file()
+
+
+def live_versions(folder: Path, month: str) -> tuple[tuple[str, str], ...]:
     """Table and version that readers see, of those that are published."""
-    live = {name: lake.publisher.live(table, month) for name, table in MONTHLY_TABLES.items()}
+    publisher = Lake.in_folder(folder).publisher if is_made(folder) else None
+    live = {name: publisher.live(table, month) for name, table in MONTHLY_TABLES.items()} if publisher else {}
     return tuple((name, entry.version) for name, entry in live.items() if entry is not None)
 
 

@@ -31,8 +31,7 @@ def two_runs_of_one_month(campaign: Campaign) -> None:
 
 def two_runs_of_a_new_lake(campaign: Campaign) -> None:
     """The catalog and every table are made by two at once."""
-    place = campaign.fresh()
-    place = Place(place.lake.with_name(f"{place.lake.name}-new"), place.sources, place.prepared)
+    place = campaign.fresh(new=True)
     racers = _started(campaign, *(partial(scenarios.run, place, file) for file in (FIRST, SECOND)))
     codes = [racer.wait() for racer in racers]
     found = [] if 0 in codes else [f"both failed: {'; '.join(map(last_words, racers))}"]

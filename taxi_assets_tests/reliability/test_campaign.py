@@ -75,11 +75,11 @@ def lose_what_was_written(lake: Path) -> None:
 
 def test_files_that_vanish_after_their_checks_are_not_published_as_a_month_without_rows(campaign: Campaign) -> None:
     place = campaign.fresh()
-    before = dict(live_versions(Lake.in_folder(place.lake), MONTH))
+    before = dict(live_versions(place.lake, MONTH))
     scenario = campaign.start(partial(scenarios.stage, place), [partial(lose_what_was_written, place.lake)])
     assert scenario.wait() == 1
     assert "when they were checked they had" in scenario.log.read_text()
-    after = dict(live_versions(Lake.in_folder(place.lake), MONTH))
+    after = dict(live_versions(place.lake, MONTH))
     assert {name for name in before if after[name] != before[name]} == {"staging.quarantine"}
     assert broken(place.lake, MONTH, campaign.contents) == []  # and status says that the two do not fit
     assert scenario.left() == []
