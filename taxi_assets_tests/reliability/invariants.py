@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 import dagster as dg
+import duckdb
 
 from glue_jobs.contracts import MONTHLY_TABLES, QUARANTINE, TRIPS
 from glue_jobs.contracts.raw import TRIPS_DATASET, ZONES_DATASET
@@ -76,7 +77,7 @@ def broken(folder: Path, month: str, contents: Contents) -> list[str]:
             *(f"catalog check: {fault.table}: {fault.problem}" for fault in check_catalog(lake)),
             *_audits_pass(folder, month, live_versions(folder, month)),
         ]
-    except (PipelineError, OSError) as error:
+    except (PipelineError, OSError, duckdb.Error) as error:
         return [f"a reader gets {type(error).__name__}: {error}"]
 
 
