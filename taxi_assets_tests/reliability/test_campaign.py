@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from glue_jobs.contracts import CURATED_TABLES
 from taxi_assets.assets import publish as publishing_step
+from taxi_assets.checks import check
 from taxi_assets.checks.check import Answer
 from taxi_assets.lake.lake import Lake
 from taxi_assets.operations.run_month import MonthResult
@@ -34,7 +37,7 @@ SEED = 4
 
 
 @pytest.fixture(scope="module")
-def campaign(published: tuple[Path, MonthResult], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Campaign]:
+def campaign(published: tuple[Path, MonthResult], tmp_path_factory: pytest.TempPathFactory) -> Campaign:
     """A campaign whose only file of the month is that of ``published``."""
     prepare()
     made = Campaign(tmp_path_factory.mktemp("reliability"), SEED, lambda _: None)
@@ -63,10 +66,10 @@ def test_killed_at_any_instant_what_readers_see_is_whole_and_the_next_run_succee
 
 def lose_what_was_written(lake: Path) -> None:
     """Have the staged files vanish between the checks and the commit."""
-    ask = publishing_step.ask_all
+    ask = check.ask_all
 
-    def ask_and_lose(*asked: object) -> list[Answer]:
-        answers = ask(*asked)  # type: ignore[arg-type] -- handed on as they are
+    def ask_and_lose(*asked: Any) -> list[Answer]:
+        answers = ask(*asked)
         newest = max((lake / "staging" / "trips").glob("month=*/version=*"))
         shutil.rmtree(newest)
         return answers
@@ -101,7 +104,7 @@ def cut_a_raw_file(lake: Path) -> None:
 
 def publish_half(lake: Path) -> None:
     opened = Lake.in_folder(lake)
-    table = next(table for table in scenarios.CURATED_TABLES.values() if table.name == "customer_behavior")
+    table = CURATED_TABLES["customer_behavior"]
     live = opened.publisher.live(table, MONTH)
     assert live is not None
     folder = Path(opened.paths.version(table, MONTH, "half"))
