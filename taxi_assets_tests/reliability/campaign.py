@@ -98,7 +98,7 @@ class Outcome:
     @property
     def is_kill(self) -> bool:
         """Whether something was killed, and at an instant at which it lived."""
-        return self.target in (ALL, WORKER, JOB, ENGINE) and self.outcome != ENDED_FIRST
+        return self.target in (ALL, WORKER, JOB, ENGINE) and self.outcome not in (ENDED_FIRST, REFUSED)
 
 
 class Campaign:
