@@ -7,7 +7,7 @@ of the same files. Does not: causing anything to happen (``scenarios``), or whet
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -66,19 +66,22 @@ def broken(folder: Path, month: str, contents: Contents) -> list[str]:
     """Each promise that does not hold of the month, in words; empty if all hold. Nobody may be writing meanwhile."""
     if not is_made(folder):
         return []  # nobody can ask it anything
-    try:
-        lake = Lake.in_folder(folder)
-        return [
-            *_each_table_is_one_whole_version(lake, month, contents),
-            *_accounting_holds_or_status_says_why_not(lake, month, contents),
-            *_sql_says_the_same(lake),
-            *_files_in_force_are_whole(lake, month),
-            *_reports_are_whole(folder),
-            *(f"catalog check: {fault.table}: {fault.problem}" for fault in check_catalog(lake)),
-            *_audits_pass(folder, month, live_versions(folder, month)),
-        ]
-    except (PipelineError, OSError, duckdb.Error) as error:
-        return [f"a reader gets {type(error).__name__}: {error}"]
+    promises: tuple[Callable[[Lake], Iterable[str]], ...] = (
+        lambda lake: _each_table_is_one_whole_version(lake, month, contents),
+        lambda lake: _accounting_holds_or_status_says_why_not(lake, month, contents),
+        _sql_says_the_same,
+        lambda lake: _files_in_force_are_whole(lake, month),
+        lambda _: _reports_are_whole(folder),
+        lambda lake: (f"catalog check: {fault.table}: {fault.problem}" for fault in check_catalog(lake)),
+        lambda _: _audits_pass(folder, month, live_versions(folder, month)),
+    )
+    faults: list[str] = []
+    for promise in promises:
+        try:
+            faults.extend(promise(Lake.in_folder(folder)))
+        except (PipelineError, OSError, duckdb.Error) as error:
+            faults.append(f"a reader gets {type(error).__name__}: {error}")
+    return faults
 
 
 def unlike_an_undisturbed_run(folder: Path, month: str, content: Content) -> list[str]:

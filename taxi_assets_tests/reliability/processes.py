@@ -24,7 +24,7 @@ from sqlalchemy.engine import Engine
 
 from taxi_assets_tests.conftest import do_not_wait
 
-_MARK = "TAXI_TEST_SCENARIO"
+MARK = "TAXI_TEST_SCENARIO"
 _PROC = Path("/proc")
 _IMPORTED = (
     *("taxi_assets_tests.reliability.scenarios", "taxi_assets_tests.reliability.traps", "taxi_assets.cli.main"),
@@ -93,7 +93,7 @@ def kill(pid: int) -> None:
 
 def marked(mark: str) -> list[int]:
     """Processes that were started, at whatever remove, by the scenario with this mark; not that process itself."""
-    wanted = f"{_MARK}={mark}"
+    wanted = f"{MARK}={mark}"
     return [
         int(entry.name)
         for entry in _PROC.iterdir()
@@ -111,7 +111,7 @@ def _read(pid: int, what: str) -> str:
 
 def _be(mark: str, log: str, work: Callable[[], object], before: Sequence[Preparation]) -> None:
     os.setsid()
-    os.environ[_MARK] = mark
+    os.environ[MARK] = mark
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     for stream in (sys.stdout, sys.stderr):
         stream.flush()

@@ -18,7 +18,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from glue_jobs.files import open_file_system
 from taxi_assets.lake import texts
-from taxi_assets_tests.reliability.processes import _MARK, kill, marked
+from taxi_assets_tests.reliability.processes import MARK, kill, marked
 
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 _CHANGES = ("os.rename", "os.remove", "os.rmdir", "os.mkdir")
@@ -53,12 +53,13 @@ class Trap:
 
     def _hear(self, what: str, arguments: tuple[Any, ...]) -> None:
         if (what == "open" and isinstance(arguments[2], int) and arguments[2] & _WRITES) or what in _CHANGES:
-            self._write(str(arguments[0]))
+            self.announce(str(arguments[0]))
 
     def _commit(self, connection: Connection) -> None:
-        self._write(str(connection.engine.url.database))
+        self.announce(str(connection.engine.url.database))
 
-    def _write(self, path: str) -> None:
+    def announce(self, path: str) -> None:
+        """A write to ``path`` is about to happen."""
         if not path.startswith(f"{self.lake}/") or "/.dagster/" in path:
             return
         self.seen += 1
@@ -66,7 +67,7 @@ class Trap:
             Path(self.told).write_text(str(self.seen))
         if self.seen == self.number:
             if self.whole:
-                for pid in marked(os.environ[_MARK]):
+                for pid in marked(os.environ[MARK]):
                     kill(pid)
             os.kill(os.getpid(), signal.SIGKILL)
 
@@ -83,7 +84,7 @@ class _Watched:
             return method
 
         def announced(*arguments: Any, **named: Any) -> Any:
-            self._trap._write(str(arguments[0]))
+            self._trap.announce(str(arguments[0]))
             return method(*arguments, **named)
 
         return announced
