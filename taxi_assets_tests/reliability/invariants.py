@@ -14,6 +14,7 @@ from pathlib import Path
 
 import dagster as dg
 import duckdb
+import pyarrow as pa
 
 from glue_jobs.contracts import MONTHLY_TABLES, QUARANTINE, TRIPS
 from glue_jobs.contracts.raw import TRIPS_DATASET, ZONES_DATASET
@@ -79,7 +80,7 @@ def broken(folder: Path, month: str, contents: Contents) -> list[str]:
     for promise in promises:
         try:
             faults.extend(promise(Lake.in_folder(folder)))
-        except (PipelineError, OSError, duckdb.Error) as error:
+        except (PipelineError, OSError, duckdb.Error, pa.ArrowException) as error:
             faults.append(f"a reader gets {type(error).__name__}: {error}")
     return faults
 
