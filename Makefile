@@ -95,6 +95,7 @@ bench-dashboard: setup ## time the dashboard's pages on 36 months, in a browser,
 
 bench-catalog: setup ## time commits, plans and status of a catalog that grows to 190 months of 116 files (Linux)
 	$(BIN)/python -m taxi_assets_tests.benchmarks.catalog $(BENCH)
+
 reliability: setup ## kill, race and starve runs for half an hour and check what readers see (RELIABILITY="--for 2h --seed 7")
 	$(BIN)/python -m taxi_assets_tests.reliability.campaign $(RELIABILITY)
 
