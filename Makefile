@@ -20,7 +20,7 @@ SBOM ?= sbom
 CYCLONEDX := .venv-infra/bin/cyclonedx-py requirements --output-reproducible --of JSON
 
 .DEFAULT_GOAL := help
-.PHONY: help setup spark4 infra-tools demo aws-demo test lint format ui dashboard docs infra-test infra-apply-local infra-env sbom audit bench bench-months bench-queries bench-dashboard bench-catalog lock clean
+.PHONY: help setup spark4 infra-tools demo aws-demo test lint format ui dashboard docs infra-test infra-apply-local infra-env sbom audit bench bench-months bench-queries bench-dashboard bench-catalog reliability lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 12
@@ -95,6 +95,9 @@ bench-dashboard: setup ## time the dashboard's pages on 36 months, in a browser,
 
 bench-catalog: setup ## time commits, plans and status of a catalog that grows to 190 months of 116 files (Linux)
 	$(BIN)/python -m taxi_assets_tests.benchmarks.catalog $(BENCH)
+
+reliability: setup ## kill, race and starve runs for half an hour and check what readers see (RELIABILITY="--for 2h --seed 7")
+	$(BIN)/python -m taxi_assets_tests.reliability.campaign $(RELIABILITY)
 
 infra-test: setup infra-tools ## the Terraform configuration: style, schema, both profiles, policies, linters (needs terraform)
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder taxi_assets_tests/infra -m "not image" --ignore-glob "*/test_applied*.py"

@@ -81,12 +81,13 @@ def _unsynced_sqlite() -> Iterator[None]:
 
     Dagster's instance and the catalog commit some three hundred times in a month's run, a third of its time.
     """
-    event.listen(Engine, "connect", _do_not_wait)
+    event.listen(Engine, "connect", do_not_wait)
     yield
-    event.remove(Engine, "connect", _do_not_wait)
+    event.remove(Engine, "connect", do_not_wait)
 
 
-def _do_not_wait(connection: Any, _record: Any) -> None:
+def do_not_wait(connection: Any, _record: Any) -> None:
+    """For SQLAlchemy's event "connect"."""
     if isinstance(connection, sqlite3.Connection):
         connection.execute("PRAGMA synchronous = OFF")
 

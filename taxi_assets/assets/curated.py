@@ -84,7 +84,8 @@ def _work(context: dg.AssetExecutionContext, lake: Lake) -> Work[BuildReport, Cu
         for table in chosen:
             if asset_key(table) in passed:
                 of_table = {**lineage, "contract_version": str(table.version)}
-                entry = lake.publisher.publish(table, month, version, of_table, replacing=live[table.name])
+                rows = job_run.report["rows"][table.name]
+                entry = lake.publisher.publish(table, month, version, of_table, live[table.name], checked_rows=rows)
                 yield Published(
                     asset_key(table),
                     entry.rows,

@@ -113,16 +113,17 @@ def _work(context: dg.AssetExecutionContext, lake: Lake, config: StagingConfig) 
         report = job_run.report
         of_all = {**lineage, "rules_version": str(report["rules_version"]), **job_run.lineage}
         # Quarantine first: if the run dies in between, trips still shows the version that it showed before.
-        for table, facts, as_data in (
-            (QUARANTINE, _quarantine_facts(report), {"quarantine_reasons": report["quarantine_reasons"]}),
-            (TRIPS, _trips_facts(report), {}),
+        as_data = {"quarantine_reasons": report["quarantine_reasons"]}
+        for table, rows, facts in (
+            (QUARANTINE, report["quarantined_rows"], {**_quarantine_facts(report), **as_data}),
+            (TRIPS, report["published_rows"], _trips_facts(report)),
         ):
             of_table = {**of_all, "contract_version": str(table.version)}
-            entry = lake.publisher.publish(table, month, version, of_table, replacing=live[table.name])
+            entry = lake.publisher.publish(table, month, version, of_table, live[table.name], checked_rows=rows)
             yield Published(
                 asset_key(table),
                 entry.rows,
-                {**facts, **publication_metadata(lake, table, entry, job_run.metadata), **as_data},
+                {**facts, **publication_metadata(lake, table, entry, job_run.metadata)},
                 partial(numbers_of_trips, entry.path) if table is TRIPS else partial(_quarantine_facts, report),
             )
 

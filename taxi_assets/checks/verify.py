@@ -51,7 +51,8 @@ def verify(lake: Lake, month: str) -> Verified:
 
     A table is compared with the staging that it was computed from only if that is the one that readers see, and only
     under today's contract; what does not fit together is ``status``'s to say. NotVerifiable if the month is not
-    published, was published under earlier rules or an earlier contract, or its source file is not in force any more.
+    published, was published under earlier rules or an earlier contract, its trips and quarantine are of different
+    versions, or its source file is not in force any more.
     """
     trips, quarantine = lake.publisher.live(TRIPS, month), lake.publisher.live(QUARANTINE, month)
     source, zones = lake.ledger.current(month, TRIPS_DATASET), lake.ledger.current(month, ZONES_DATASET)
@@ -96,6 +97,8 @@ def _why_not(
 ) -> str:
     if trips is None or quarantine is None:
         return "is not published"
+    if trips.version != quarantine.version:  # a run or a rollback was killed between the two commits
+        return "has trips and quarantine of different versions"
     if source is None or zones is None:
         return "has no file that is in force"
     if trips.lineage.get("rules_version") != str(RULES_VERSION):

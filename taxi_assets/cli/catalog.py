@@ -199,8 +199,8 @@ def vacuum(lake: str | None, delete: bool, days: int, as_json: bool) -> None:
     """List files that nothing refers to any more, with bytes and reasons; with --delete, delete them.
 
     These are versions whose run failed or whose snapshots have expired (catalog maintain), metadata that no snapshot
-    names, and reports of before the oldest version of their month. Raw files are never touched. What is live, what can
-    be rolled back to or asked for with --as-of stays; what is not understood stays, and is named.
+    names, reports of before the oldest version of their month, and of raw files what a killed landing began. What is
+    live, what can be rolled back to or asked for with --as-of stays; what is not understood stays, and is named.
 
     \b
       taxi-assets vacuum

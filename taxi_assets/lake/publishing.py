@@ -41,6 +41,12 @@ class PublishConflict(PipelineError):
     cause = Cause.CONFLICT
 
 
+class FilesChanged(PipelineError):
+    """The files of a version are not those that were checked; nothing was changed."""
+
+    cause = Cause.LAKE
+
+
 class NoSuchVersion(PipelineError):
     """The table has no such month, the month no such version, or the version has expired."""
 
@@ -78,17 +84,32 @@ class Publisher:
         self._catalog = catalog
 
     def publish(
-        self, table: Table, month: str, version: str, lineage: Mapping[str, str], replacing: Publication | None
+        self,
+        table: Table,
+        month: str,
+        version: str,
+        lineage: Mapping[str, str],
+        replacing: Publication | None,
+        checked_rows: int | None = None,
     ) -> Publication:
         """Make the files of a version folder the month's content (no files: the month is empty).
 
         ``replacing`` is what was live when the caller began its work. Raises PublishConflict, and changes
         nothing, if something else is live by now: another run was quicker, perhaps with a newer source file.
+        Raises FilesChanged if the files do not have the ``checked_rows``, where the caller had them checked: a folder
+        that has gone since would be published as a month without rows.
         """
         from glue_jobs.files import parquet_files, parquet_rows  # PyArrow, which whoever reads does without
 
         folder = self._paths.version(table, month, version)
-        return self._commit(table, month, version, parquet_files(folder), parquet_rows(folder), lineage, replacing)
+        rows = parquet_rows(folder)
+        if checked_rows is not None and rows != checked_rows:
+            raise FilesChanged(
+                f"{table.full_name}: the files in {folder} have {rows:,} rows; when they were checked they had "
+                f"{checked_rows:,}. {month} was not published, readers see what they saw before",
+                f"find out what deletes or writes files there, then: taxi-assets run --month {month}",
+            )
+        return self._commit(table, month, version, parquet_files(folder), rows, lineage, replacing)
 
     def version_to_restore(self, table: Table, month: str, to: str | None = None) -> Publication:
         """The publication that ``roll_back`` would put back: of version ``to``, or else of the one before.

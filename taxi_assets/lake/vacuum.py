@@ -1,7 +1,7 @@
 """Files that nothing refers to any more: what failed runs left, and versions that nobody can go back to.
 
 Belongs here: telling them from what is needed, with the reason, and deleting them. Does not: expiring snapshots, by
-which versions come to be out of reach (``maintenance``), or the raw layer and the logs, which are never looked at.
+which versions come to be out of reach (``maintenance``), the logs, or files of the raw layer that are whole.
 
 What is needed is asked of the tables. A path that is not understood is kept and named, and so is a whole table about
 which there is a doubt.
@@ -33,6 +33,8 @@ _PLAIN_COPY = re.compile(r"\.plain-\w+")
 _REPORT = re.compile(rf"({VERSION.pattern})\.html")
 _BEGUN_REPORT = re.compile(rf"\.{VERSION.pattern}\.html\.incoming")
 """``texts.write_text``."""
+_BEGUN_LANDING = re.compile(r"dataset=.*\.[0-9a-f]{32}\.incoming")
+"""``glue_jobs.files.land_by_content``, below ``raw``."""
 _ICEBERG = {"metadata": (".metadata.json", ".avro", ".puffin", ".stats"), "data": (".parquet",)}
 """Folder to the endings of Iceberg's own files in it."""
 _NUMBER = re.compile(r"(\d+)-[^/]*\.metadata\.json$")
@@ -120,6 +122,8 @@ def plan(lake: Lake, before: datetime) -> Plan:
     # First the listing: what is committed after it is not in it.
     found = {layer: list(below(f"{lake.paths.root}/{layer}")) for layer in _LAYERS}
     reports = list(below(lake.paths.all_reports))
+    # In S3 an upload is nowhere until it is whole.
+    landed = [] if lake.paths.root.startswith("s3://") else list(below(lake.paths.raw))
     sorter = _Sorter(before)
     needs: dict[str, _Needs] = {}
     for layer, entries in found.items():
@@ -133,6 +137,9 @@ def plan(lake: Lake, before: datetime) -> Plan:
             if files := _files(of_nobody):
                 sorter.keep(f"{folder}/{name}", _NOT_UNDERSTOOD, files)
     _sort_reports(sorter, lake.paths.all_reports, reports, needs)
+    for entry in _files(landed):
+        if _BEGUN_LANDING.fullmatch(entry.path.removeprefix(f"{lake.paths.raw}/")):
+            sorter.unneeded(entry.path, _KILLED, [entry])
     return Plan(_in_order(sorter.leftovers), _in_order(sorter.young), _in_order(sorter.kept))
 
 

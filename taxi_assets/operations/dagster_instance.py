@@ -50,7 +50,10 @@ def dagster_home(settings: Settings) -> Path:
     home.mkdir(parents=True, exist_ok=True)
     config = home / "dagster.yaml"
     if not config.exists():
-        shutil.copyfile(_LAPTOP_INSTANCE, config)
+        # Whole or not at all: a full disk or a kill would leave an empty one, by which Dagster takes its own defaults.
+        begun = home / f".dagster.yaml.{os.getpid()}"
+        shutil.copyfile(_LAPTOP_INSTANCE, begun)
+        begun.replace(config)
     return home
 
 

@@ -8,7 +8,7 @@ from pyiceberg.table import Table as IcebergTable
 from glue_jobs.files import parquet_files
 from taxi_assets.lake import publishing
 from taxi_assets.lake.lake import Lake
-from taxi_assets.lake.publishing import NoSuchVersion, PublishConflict
+from taxi_assets.lake.publishing import FilesChanged, NoSuchVersion, PublishConflict
 from taxi_assets_tests.support.tiny_table import TINY, days_of, publish, write
 
 
@@ -83,6 +83,15 @@ def test_a_run_that_began_before_another_one_published_does_not_replace_it(lake:
     with pytest.raises(PublishConflict, match="version newer of 2024-02 was published by another run"):
         lake.publisher.publish(TINY, "2024-02", "slow", {}, replacing=before)
     assert days_of(lake, "2024-02") == 5
+
+
+@pytest.mark.parametrize("there", [0, 2, 4])
+def test_files_that_are_not_those_that_were_checked_are_not_published(lake: Lake, there: int) -> None:
+    live = publish(lake, "2024-02", "v1", 1)
+    write(lake, "2024-02", "v2", there)
+    with pytest.raises(FilesChanged, match=rf"version=v2 have {there} rows; when they were checked they had 3\."):
+        lake.publisher.publish(TINY, "2024-02", "v2", {}, live, checked_rows=3)
+    assert lake.publisher.live(TINY, "2024-02") == live
 
 
 @pytest.mark.parametrize("published_before", [True, False])

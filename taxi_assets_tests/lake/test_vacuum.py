@@ -16,7 +16,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from glue_jobs.contracts import MONTHLY_TABLES, QUARANTINE, TRIPS, Table
-from glue_jobs.files import parquet_files
+from glue_jobs.files import land_by_content, parquet_files
 from taxi_assets.cli.main import main
 from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.maintenance import expire, maintain
@@ -214,6 +214,31 @@ def test_raw_files_logs_and_other_folders_are_not_looked_at(lake: Lake) -> None:
         write_text(f"{lake.paths.root}/{folder}/part-0.parquet", "mine")
     planned = plan(lake, later())
     assert (planned.leftovers, planned.young, planned.kept) == ((), (), ())
+
+
+def test_of_raw_only_what_a_killed_landing_began_goes(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "trips.parquet"
+    file.write_text("trips")
+    folder = f"{lake.paths.raw}/dataset=nyc_taxi/year=2024/month=02"
+    landed, _ = land_by_content(file, folder)
+    file.write_text("other trips")
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            land_by_content(file, folder)
+    write_text(f"{lake.paths.raw}/inbox/trips.{'0' * 32}.incoming", "somebody's own")
+    [begun] = list(Path(folder).rglob("*.incoming"))
+    planned = vacuum(lake)
+    assert reasons(lake, planned) == {str(begun.relative_to(lake.paths.root)): "a run that was killed left it"}
+    assert not begun.exists()
+    assert Path(landed).read_text() == "trips"
+    assert len(list(Path(lake.paths.raw, "inbox").iterdir())) == 1
+
+
+def interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def of_another_catalog(lake: Lake) -> None:

@@ -33,6 +33,21 @@ def test_a_new_lake_gets_the_laptops_file_and_keeps_what_is_changed_in_it(tmp_pa
     assert config.read_text() == "telemetry:\n  enabled: false\n"
 
 
+def test_a_disk_without_room_leaves_no_empty_file_that_would_be_dagsters_defaults(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fill_the_disk(_: Path, to: Path) -> None:
+        to.touch()
+        raise OSError(28, "No space left on device")
+
+    settings = Settings(lake=str(tmp_path / "lake"))
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "copyfile", fill_the_disk)
+        with pytest.raises(OSError, match="No space left"):
+            dagster_home(settings)
+    assert (dagster_home(settings) / "dagster.yaml").read_text() == (FILES / "laptop.yaml").read_text()
+
+
 def test_a_laptop_runs_one_month_at_a_time_and_ends_runs_whose_process_is_gone(tmp_path: Path) -> None:
     loaded("laptop.yaml", tmp_path)
     with dg.DagsterInstance.from_config(str(tmp_path)) as instance:

@@ -12,7 +12,7 @@ import duckdb
 import pytest
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
-from glue_jobs.contracts import CURATED_TABLES, MONTHLY_TABLES, TRIPS
+from glue_jobs.contracts import CURATED_TABLES, MONTHLY_TABLES, QUARANTINE, TRIPS
 from taxi_assets.alerts.event_log import read_news
 from taxi_assets.alerts.problems import Kind, Problem
 from taxi_assets.asset_keys import CHECK_HISTORY_KEY, RUN_METRICS_KEY, STAGING_TRIPS
@@ -178,6 +178,17 @@ def test_it_asks_for_no_month_of_which_a_run_could_only_fail(tmp_path: Path) -> 
     publish_month(lake, "2023-05", "v1")  # by no run: no file is in force for it
     assert published_months(lake) == {"2023-05": "has no file that is in force"}
     assert asked_for(Settings(lake=str(tmp_path / "lake")), tmp_path / "lake") == []
+
+
+def test_trips_and_quarantine_of_different_versions_are_left_to_the_status(tmp_path: Path) -> None:
+    lake = Lake.in_folder(tmp_path)
+    publish_month(lake, "2023-05", "v1")
+    # As a run, or a rollback, leaves them that is killed between its two commits.
+    lake.publisher.publish(QUARANTINE, "2023-05", "v2", {}, lake.publisher.live(QUARANTINE, "2023-05"))
+    why_not = "has trips and quarantine of different versions"
+    assert published_months(lake) == {"2023-05": why_not}
+    with pytest.raises(NotVerifiable, match=why_not):
+        verify(lake, "2023-05")
 
 
 def test_it_asks_for_no_month_that_the_pages_do_not_have(lake: Path) -> None:
