@@ -6,9 +6,8 @@ not: checking or landing it (``ingest_raw``).
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
-from glue_jobs.errors import SourceUnavailable
+from glue_jobs.addresses import fault_of_address
+from glue_jobs.errors import SourceUnavailable, has_control
 from glue_jobs.sources.base import Fetched, Progress, Seen, Sighting, Source, TripSource
 from glue_jobs.sources.folder import FolderSource
 from glue_jobs.sources.http import HttpSource
@@ -34,9 +33,11 @@ def open_source(spec: str) -> Source:
     ``https://…`` is a site in the TLC's layout, ``synthetic`` or ``synthetic:rows=50000,seed=1`` the generator,
     anything else a folder (``FolderSource`` says what it may look like). SourceUnavailable if it is none of these.
     """
+    if has_control(spec):
+        raise SourceUnavailable(f"{spec} is no source: it has a control character", "write it in one line, as UTF-8")
     if spec.startswith(("http://", "https://")):
-        if not urlsplit(spec).hostname:
-            raise SourceUnavailable(f"{spec} names no host", "give the whole address, for example https://example.org")
+        if fault := fault_of_address(spec):
+            raise SourceUnavailable(f"{spec} {fault}", "give the whole address, for example https://example.org")
         return HttpSource(spec)
     if spec == "synthetic" or spec.startswith("synthetic:"):
         return SyntheticSource.from_spec(spec)
@@ -56,4 +57,8 @@ def require_source(spec: str) -> None:
 
 def open_trip_source(spec: str) -> TripSource:
     """The source of trip files that ``spec`` names: ``inbox:`` and a folder or ``s3://…``, or any source."""
-    return InboxSource(spec.removeprefix(INBOX)) if spec.startswith(INBOX) else open_source(spec)
+    if not spec.startswith(INBOX):
+        return open_source(spec)
+    if has_control(spec):
+        raise SourceUnavailable(f"{spec} is no inbox: it has a control character", "drop the file into another folder")
+    return InboxSource(spec.removeprefix(INBOX))

@@ -40,7 +40,7 @@ def notified(
 
 
 def read(*records: dict[str, Any]) -> tuple[list[Drop], list[str]]:
-    return drops_in_message(json.dumps({"Records": records}), INBOX, MONTHS)
+    return drops_in_message(json.dumps({"Records": records}), INBOX, MONTHS, NOW)
 
 
 @pytest.mark.parametrize(
@@ -81,9 +81,9 @@ def test_an_event_of_eventbridge_tells_of_the_same_drop() -> None:
             },
         },
     }
-    (drop,), _ = drops_in_message(json.dumps(event), INBOX, MONTHS)
+    (drop,), _ = drops_in_message(json.dumps(event), INBOX, MONTHS, NOW)
     assert drop.key == read(notified(sequencer="0A"))[0][0].key
-    _, others = drops_in_message(json.dumps({**event, "detail-type": "Object Deleted"}), INBOX, MONTHS)
+    _, others = drops_in_message(json.dumps({**event, "detail-type": "Object Deleted"}), INBOX, MONTHS, NOW)
     assert others == ["an event 'Object Deleted'"]
 
 
@@ -117,7 +117,7 @@ def test_a_message_may_tell_of_several_drops() -> None:
     ],
 )
 def test_what_is_no_drop_is_said(body: str, said: str) -> None:
-    drops, (other,) = drops_in_message(body, INBOX, MONTHS)
+    drops, (other,) = drops_in_message(body, INBOX, MONTHS, NOW)
     assert drops == []
     assert said in other
 
