@@ -245,7 +245,7 @@ def parse_zones(content: bytes, file: str) -> list[tuple[int, str, str, str]]:
         rows = [(int(row["LocationID"]), row["Borough"], row["Zone"], row["service_zone"]) for row in reader]
         if any(None in row for row in rows):
             raise ValueError("a row is cut off")
-    except (UnicodeDecodeError, KeyError, ValueError, TypeError) as error:
+    except (KeyError, ValueError, TypeError, csv.Error) as error:  # a ValueError for what is no UTF-8
         raise InputError(f"{file} is not a zone lookup with columns {', '.join(tlc.ZONE_COLUMNS)}", remedy) from error
     if sorted(row[0] for row in rows) != list(range(1, tlc.ZONE_COUNT + 1)):
         raise InputError(f"{file} does not list zones 1 to {tlc.ZONE_COUNT} once each", remedy)

@@ -62,6 +62,7 @@ _LONGEST_FOOTER = 16 << 20
 """That of a million row groups has a gigabyte, and reading it takes ten times as much memory."""
 _MOST_BYTES = 32 << 30
 """Of all values, unpacked. A text of a megabyte that each row has is stored once."""
+_MOST_ZONE_BYTES = 1 << 20
 _BATCH_ROWS = 1 << 18
 _YEARS = (datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59, 999999))  # noqa: DTZ001 -- trip times have no zone
 _NO_TRIP_FILE = "it is no trip file of the TLC; put that in its place"
@@ -117,6 +118,8 @@ def _masked(trips: Path, fetched: Fetched, month: str, k: int) -> tuple[Fetched,
 
 def _count_zones(path: Path, url: str) -> int:
     """Rows of the zone lookup. A bad one is no verdict on the month's trips: with the next lookup they may be fine."""
+    if (size := path.stat().st_size) > _MOST_ZONE_BYTES:
+        raise SourceUnavailable(f"{url} has {size:,} bytes, and no zone lookup has {_MOST_ZONE_BYTES:,}", _FETCH_AGAIN)
     try:
         return len(parse_zones(path.read_bytes(), url))
     except InputError as error:

@@ -27,6 +27,7 @@ class FolderSource:
         try:
             path = unquote(urlsplit(spec).path) if spec.startswith(_FILE) else spec
             given = Path(path).expanduser().resolve()
+            given.exists()  # an OSError for a name that is too long
             is_part = given.name == _TRIP_FOLDER and (given.parent / tlc.ZONE_FILE_PATH).is_file()
         except (
             RuntimeError,

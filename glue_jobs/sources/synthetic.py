@@ -104,7 +104,7 @@ class SyntheticSource:
         for pair in filter(None, spec.partition(":")[2].split(",")):
             name, _, value = pair.partition("=")
             if name not in options or not _NUMBER.fullmatch(value):
-                raise SourceUnavailable(f"{pair!r} in {spec} is not understood", remedy)
+                raise SourceUnavailable(f"{pair[:80]!r} in {spec[:80]} is not understood", remedy)
             options[name] = int(value)
         if not MIN_ROWS <= options["rows"] <= MAX_ROWS:
             raise SourceUnavailable(f"{spec} asks for {options['rows']} rows", remedy)

@@ -134,7 +134,7 @@ def _refuse_what_cannot_be_listened_on(host: str, port: int) -> None:
         with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
-    except (OSError, UnicodeError) as error:  # no such port or address; no name of a host at all
+    except (OSError, UnicodeError, TypeError) as error:  # no such port or address; no name of a host at all
         why = getattr(error, "strerror", error)
         raise click.UsageError(
             f"{host[:80]}:{port} cannot be listened on ({why}); try another --port or --host"

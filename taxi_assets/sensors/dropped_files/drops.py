@@ -102,27 +102,27 @@ def drops_in_message(body: str, inbox: str, months: Iterable[str], now: datetime
     Whoever may write to the queue can say anything: one message must not stop those behind it, or outlast later drops.
     """
     known = frozenset(months)
-    drops, others = [], []
+    drops = []
     try:
-        objects, said = _objects_in(json.loads(body))
+        objects, others = _objects_in(json.loads(body))
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         return [], [in_a_line(f"it is no event of S3 ({type(error).__name__}: {error}): {body[:200]}", _SHOWN)]
-    others += said
     for one in objects:
         month = month_in(one.uri.rpartition("/")[2])
+        told = f"{one.uri}{one.tag}{one.order}"
         if not one.uri.startswith(f"{inbox}/") or ".." in one.uri.split("/"):
-            others.append(f"{in_a_line(one.uri, _SHOWN)}: it does not lie in {inbox}")
+            others.append(f"{one.uri}: it does not lie in {inbox}")
         elif month not in known:
-            others.append(f"{in_a_line(one.uri, _SHOWN)}: {_complaint(month)}")
-        elif has_control(f"{one.uri}{one.tag}{one.order}") or len(f"{one.uri}{one.tag}{one.order}") > _LONGEST:
-            others.append(f"{in_a_line(one.uri, _SHOWN)}: its name, tag or number is none that S3 gives")
+            others.append(f"{one.uri}: {_complaint(month)}")
+        elif has_control(told) or len(told) > _LONGEST:
+            others.append(f"its name, tag or number is none that S3 gives: {one.uri}")
         elif one.at > now + _CLOCKS_DIFFER:
             others.append(f"{one.uri}: it was dropped at {one.at.isoformat()}, which has not come yet")
         else:
             drops.append(
                 Drop(month, one.uri, one.tag, one.at, f"{one.uri}|{one.tag}|{one.order or one.at.isoformat()}")
             )
-    return drops, others
+    return drops, [in_a_line(other, _SHOWN) for other in others]
 
 
 def drop_of(run: EarlierRun) -> Drop | None:
