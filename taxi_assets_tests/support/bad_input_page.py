@@ -5,6 +5,8 @@ Belongs here: writing it from the tests that have the marker ``bad_input``. Does
 
 from __future__ import annotations
 
+import contextlib
+import io
 import sys
 from collections import defaultdict
 from pathlib import Path
@@ -16,10 +18,10 @@ TESTS = Path(__file__).parents[1]
 _MARK = "@pytest.mark." + "bad_input("
 _INTRODUCTION = """# Bad input
 
-Written by `make docs` from the tests that have the marker `bad_input`: {count} kinds. Each test gives the input, reads the
-sentence, and sees that nothing was written or published. Messages that S3 sends are deleted and told in the sensor's tick.
-The parsers of ours are also given what nobody thought of (`taxi_assets_tests/support/test_parsers.py`, and, guided by the
-code's branches, `make fuzz`).
+Written by `make docs` from the tests that have the marker `bad_input`: {count} kinds. Each test gives the input, reads
+the sentence, and sees that nothing was written or published. Messages that S3 sends are deleted and told in the
+sensor's tick. The parsers of ours are also given what nobody thought of
+(`taxi_assets_tests/support/test_parsers.py`; guided by the branches that their code takes: `make fuzz`).
 """
 
 
@@ -38,7 +40,10 @@ def page() -> str:
     """The page. It is the same for the same tests, in the order in which they stand."""
     files = sorted(str(file) for file in TESTS.rglob("test_*.py") if _MARK in file.read_text())
     found = _Collected()
-    pytest.main(["--collect-only", "-qq", "-p", "no:terminal", "-p", "no:cacheprovider", *files], plugins=[found])
+    with contextlib.redirect_stdout(io.StringIO()) as said_by_pytest:
+        code = pytest.main(["--collect-only", "-q", "-p", "no:cacheprovider", *files], plugins=[found])
+    if code != pytest.ExitCode.OK:
+        raise SystemExit(said_by_pytest.getvalue())
     areas: defaultdict[str, list[str]] = defaultdict(list)
     tests: dict[str, str] = {}
     for item in found.items:
