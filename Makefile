@@ -77,7 +77,7 @@ docs: setup ## write the dictionary, ODCS and dbt files, metrics, architecture, 
 	$(BIN)/python -m taxi_assets.docs.iam_policies infra
 	$(BIN)/python -m taxi_assets_tests.support.bad_input_page docs/bad-input.md
 
-fuzz: setup ## give each parser of ours texts for SECONDS (60), guided by its branches (Linux, Python 3.11 to 3.13)
+fuzz: setup ## give each parser of ours texts for SECONDS (60), guided by its branches (pip install atheris)
 	@for parser in $(or $(PARSERS),$$($(BIN)/python -m taxi_assets_tests.support.fuzz --list)); do \
 	  $(BIN)/python -m taxi_assets_tests.support.fuzz $$parser --seconds $(or $(SECONDS),60) || exit 1; done
 

@@ -73,6 +73,10 @@ def _replacements(tree: exp.Query, within: set[str], shown: Mapping[str, Shown])
     for node in tree.find_all(exp.Table):
         if not node.db and node.name.lower() in within:
             continue
+        if node.catalog or not isinstance(node.this, exp.Identifier):
+            raise NotAskable(
+                f"{node.sql('redshift')[:80]} cannot be asked as of a moment", "name a table or view as layer.table"
+            )
         name = full_name(f"{node.db}.{node.name}" if node.db else node.name)
         if name == QUERY_LOG.full_name:
             continue

@@ -176,7 +176,7 @@ SPOILT: list[tuple[str, Callable[[Path], None], str, str]] = [
     ("with a footer longer than the file", with_footer_length(1 << 20), "is a broken Parquet file", AGAIN),
     ("with a footer of no bytes", with_footer_length(0), "is a broken Parquet file", AGAIN),
     (
-        "with a footer of a gigabyte, as of a million row groups",
+        "with a footer of a gigabyte, as of half a million row groups",
         with_footer_length(1 << 30),
         "says that its footer has 1,073,741,824 bytes",
         OTHER,
