@@ -1,7 +1,7 @@
 """Fuzzing a parser of ours, guided by the branches that its code takes: ``python -m taxi_assets_tests.support.fuzz``.
 
-Belongs here: the loop (``pip install atheris``, which is not among the pinned packages: no test needs it) and what it found. Does not: what has to
-hold (``parsers``). A finding becomes an example in ``test_parsers``.
+Belongs here: the loop (``pip install atheris``, which is not among the pinned packages: no test needs it). Does not:
+what has to hold (``parsers``). A finding becomes an example in ``test_parsers``.
 """
 
 from __future__ import annotations
