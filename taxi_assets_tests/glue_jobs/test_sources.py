@@ -477,7 +477,9 @@ def test_an_inbox_has_its_files_directly_in_it(folder: Path, tmp_path: Path) -> 
 
 
 def ingested(source: str, tmp_path: Path, zones_source: str = "", month: str = MONTH) -> IngestReport:
-    arguments = argparse.Namespace(source=source, zones_source=zones_source, month=month, raw_dir=str(tmp_path / "raw"))
+    arguments = argparse.Namespace(
+        mask_k=0, source=source, zones_source=zones_source, month=month, raw_dir=str(tmp_path / "raw")
+    )
     return ingest(arguments, Reporter())
 
 
