@@ -20,7 +20,7 @@ SBOM ?= sbom
 CYCLONEDX := .venv-infra/bin/cyclonedx-py requirements --output-reproducible --of JSON
 
 .DEFAULT_GOAL := help
-.PHONY: help setup spark4 infra-tools demo aws-demo test lint format ui dashboard docs infra-test infra-apply-local infra-env sbom audit bench bench-months bench-queries bench-dashboard bench-catalog reliability lock clean
+.PHONY: help setup spark4 infra-tools demo aws-demo test lint format ui dashboard docs infra-test infra-apply-local infra-env sbom audit fuzz bench bench-months bench-queries bench-dashboard bench-catalog reliability lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 12
@@ -73,13 +73,18 @@ ui: setup ## the asset graph in a browser, http://127.0.0.1:3000 (LAKE=demo-lake
 dashboard: setup ## the numbers in a browser, http://127.0.0.1:8501 (LAKE=demo-lake for the demo's)
 	$(BIN)/taxi-assets dashboard --lake $(LAKE)
 
-docs: setup ## write the dictionary, ODCS and dbt files, metrics, architecture and IAM policies from the code
+docs: setup ## write the dictionary, ODCS and dbt files, metrics, architecture, IAM policies and bad input from the code
 	$(BIN)/python -m taxi_assets.docs.contract_export docs/contracts
 	$(BIN)/python -m taxi_assets.docs.dictionary docs/data-dictionary.md
 	$(BIN)/python -m taxi_assets.docs.metrics_page docs/metrics.md
 	$(BIN)/python -m taxi_assets.docs.dbt_sources docs/dbt/sources.yml
 	$(BIN)/python -m taxi_assets.docs.architecture docs/architecture.md
 	$(BIN)/python -m taxi_assets.docs.iam_policies infra
+	$(BIN)/python -m taxi_assets_tests.support.bad_input_page docs/bad-input.md
+
+fuzz: setup ## give each parser of ours texts for SECONDS (60), guided by its branches (pip install atheris)
+	@for parser in $(or $(PARSERS),$$($(BIN)/python -m taxi_assets_tests.support.fuzz --list)); do \
+	  $(BIN)/python -m taxi_assets_tests.support.fuzz $$parser --seconds $(or $(SECONDS),60) || exit 1; done
 
 bench: setup ## time a whole run beside its jobs alone, DuckDB, Polars and pandas (TLC=folder in the TLC's layout for real data)
 	$(BIN)/python -m taxi_assets_tests.benchmarks.month $(if $(TLC),--source $(TLC)) $(BENCH)

@@ -6,9 +6,26 @@ Belongs here: the error, its causes, how it travels as data. Does not: how Dagst
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from enum import Enum
 from typing import Any
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What moves a terminal's cursor, breaks or turns a line, or cannot be written as UTF-8."""
+_LONGEST = 4_000
+
+
+def has_control(text: str) -> bool:
+    """Whether ``text`` has a character that cannot be shown in a line."""
+    return _CONTROL.search(text) is not None
+
+
+def in_a_line(text: str, longest: int = _LONGEST) -> str:
+    """``text`` as it can be shown in a line: control characters written out, the end of a long one left out."""
+    line = re.sub(r"\s*[\r\n]+\s*", " ", text.strip())
+    line = _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), line)
+    return line if len(line) <= longest else f"{line[:longest]}…"
 
 
 class Cause(str, Enum):
@@ -41,6 +58,7 @@ class Cause(str, Enum):
 class PipelineError(Exception):
     """``problem`` names the file or month and what is wrong, ``remedy`` what to do; both without a full stop.
 
+    Both may quote what came from outside, such as a column's name: they are shown as ``in_a_line`` does.
     ``may_pass``: whether the same thing may succeed later without anybody changing anything but the surroundings.
     ``detail`` is more for whoever looks into it, such as the last lines of a log; it is not part of the sentence.
     ``facts`` are numbers and links beside it, for a page that can show them; they do not travel in a report.
@@ -59,7 +77,8 @@ class PipelineError(Exception):
         facts: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(problem, remedy)
-        self.problem, self.remedy, self.detail = problem.rstrip("."), remedy.rstrip("."), detail
+        self.problem, self.remedy = (in_a_line(text).rstrip(".") for text in (problem, remedy))
+        self.detail = detail
         self.facts: Mapping[str, Any] = facts or {}
         if cause is not None:
             self.cause = cause

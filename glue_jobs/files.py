@@ -9,6 +9,7 @@ import base64
 import csv
 import hashlib
 import io
+import json
 import os
 import re
 import shutil
@@ -128,18 +129,19 @@ def each_footer(files: Sequence[str], ask: Callable[[pq.ParquetFile], Found]) ->
         return list(pool.map(read, files))
 
 
-def parquet_schema(uri: str) -> dict[str, str]:
-    """Column name to Arrow type of one Parquet file, or of the Parquet files of a folder.
+def parquet_schema(uri: str, called: str = "") -> dict[str, str]:
+    """Column name to Arrow type of one Parquet file, or of the Parquet files of a folder; ``called`` is how an error
+    calls it, if it has another name than ``uri`` for who reads that.
 
     InputError if there is no such file, if a name stands twice, or if the files of the folder differ.
     """
     files = _files_of(uri)
-    fields = each_footer(files, lambda file: [(field.name, str(_of_values(field.type))) for field in file.schema_arrow])
+    fields = each_footer(files, lambda file: [(field.name, str(values_of(field.type))) for field in file.schema_arrow])
     schemas = [dict(found) for found in fields]
     if len(schemas[0]) < len(fields[0]):
         twice = sorted({name for name, _ in fields[0] if [other for other, _ in fields[0]].count(name) > 1})
         raise InputError(
-            f"{uri} has columns that stand more than once: {', '.join(twice)}",
+            f"{called or uri} has columns that stand more than once: {', '.join(twice)}",
             "find out which of them holds the values; the TLC's files have each name once",
         )
     if different := [file for file, schema in zip(files, schemas, strict=True) if schema != schemas[0]]:
@@ -147,7 +149,7 @@ def parquet_schema(uri: str) -> dict[str, str]:
     return schemas[0]
 
 
-def _of_values(kind: pa.DataType) -> pa.DataType:
+def values_of(kind: pa.DataType) -> pa.DataType:
     """The type of the values: a dictionary (pandas' categorical) is Arrow's way to hold them, not Parquet's."""
     return kind.value_type if pa.types.is_dictionary(kind) else kind
 
@@ -163,11 +165,19 @@ def index_columns(uri: str) -> frozenset[str]:
 
 def _index_of(file: pq.ParquetFile) -> frozenset[str]:
     schema = file.schema_arrow
-    told = (schema.pandas_metadata or {}).get("index_columns", [])
-    named = {name for name in told if isinstance(name, str)} & set(schema.names)
+    named = _index_by_pandas((schema.metadata or {}).get(b"pandas", b"{}")) & set(schema.names)
     own = {name for name in schema.names if _PANDAS_INDEX.fullmatch(name)}
     others = {name for name in schema.names if _ONCE_AN_INDEX.fullmatch(name) and _counts_rows(file.metadata, name)}
     return frozenset(named | own | others)
+
+
+def _index_by_pandas(told: bytes) -> set[str]:
+    """The columns that pandas' metadata names as its index; none if somebody else wrote something there."""
+    try:
+        names = json.loads(told)["index_columns"]
+        return {name for name in names if isinstance(name, str)}
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return set()
 
 
 def _files_of(uri: str) -> list[str]:
@@ -194,7 +204,7 @@ def with_plain_columns(uri: str, beside: str) -> Iterator[str]:
         return
     Path(beside).parent.mkdir(parents=True, exist_ok=True)
     with pq.ParquetFile(uri) as file, tempfile.TemporaryDirectory(prefix=".plain-", dir=Path(beside).parent) as folder:
-        schema = pa.schema([field.with_type(_of_values(field.type)) for field in file.schema_arrow])
+        schema = pa.schema([field.with_type(values_of(field.type)) for field in file.schema_arrow])
         copy = f"{folder}/{Path(uri).name}"
         with pq.ParquetWriter(copy, schema, store_schema=False) as writer:
             for number in range(file.num_row_groups):
@@ -235,7 +245,7 @@ def parse_zones(content: bytes, file: str) -> list[tuple[int, str, str, str]]:
         rows = [(int(row["LocationID"]), row["Borough"], row["Zone"], row["service_zone"]) for row in reader]
         if any(None in row for row in rows):
             raise ValueError("a row is cut off")
-    except (UnicodeDecodeError, KeyError, ValueError, TypeError) as error:
+    except (KeyError, ValueError, TypeError, csv.Error) as error:  # a ValueError for what is no UTF-8
         raise InputError(f"{file} is not a zone lookup with columns {', '.join(tlc.ZONE_COLUMNS)}", remedy) from error
     if sorted(row[0] for row in rows) != list(range(1, tlc.ZONE_COUNT + 1)):
         raise InputError(f"{file} does not list zones 1 to {tlc.ZONE_COUNT} once each", remedy)

@@ -30,6 +30,7 @@ from dagster_pipes import (
     open_dagster_pipes,
 )
 
+from glue_jobs.contracts.months import number_of
 from glue_jobs.errors import PipelineError
 
 COMPLETED, FAILED, PHASE = "completed", "failed", "phase"
@@ -76,13 +77,21 @@ class Reporter:
 def argument_parser(description: str) -> argparse.ArgumentParser:
     """A parser with the arguments that every job takes; Glue's own are passed over by ``parse_known_args``."""
     parser = argparse.ArgumentParser(description=description, allow_abbrev=False)
-    parser.add_argument("--month", required=True, help="month of the file, YYYY-MM")
+    parser.add_argument("--month", required=True, type=_month, help="month of the file, YYYY-MM")
     parser.add_argument("--spark-conf", type=json.loads, default={}, help="Spark properties, a JSON object")
     parser.add_argument("--log-format", choices=("text", "json"), default="text", help="of the lines on standard error")
     parser.add_argument("--dagster-run-id", default="", help="Dagster run that the log lines name")
     parser.add_argument("--end-with-stdin", action="store_true", help="end when standard input closes")
     parser.add_argument("--JOB_RUN_ID", default="", help="Glue's name of the run; Glue gives it")
     return parser
+
+
+def _month(text: str) -> str:
+    try:
+        number_of(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text
 
 
 def _pipes_parameters() -> PipesCliArgsParamsLoader:

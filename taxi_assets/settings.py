@@ -20,9 +20,9 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from typing_extensions import Self
 
-from glue_jobs.addresses import NOT_IN_AN_ADDRESS, has_password
+from glue_jobs.addresses import NOT_IN_AN_ADDRESS, fault_of_address, has_password
 from glue_jobs.contracts import tlc
-from glue_jobs.errors import PipelineError
+from glue_jobs.errors import PipelineError, has_control
 
 TLC_SITE = "https://d37ci6vzurychx.cloudfront.net"
 """Where the TLC publishes its trip records."""
@@ -31,7 +31,9 @@ SAIL, SPARK = "sail", "spark"
 _SHORTEST_SECRET = 32
 _CONNECT_PARAMETERS = frozenset({"", "/", "use_ssl", "user_id", "user_agent", "session_id"})
 """Of a Spark Connect address; any other is sent to the server as it is, a token too."""
-_MONTH = r"20\d\d-(0[1-9]|1[0-2])"
+_MONTH = r"20[0-9]{2}-(0[1-9]|1[0-2])"
+_LONGEST, _SHOWN = 4_000, 80
+"""Characters that a setting may have, and that are shown of one that is wrong."""
 _S3_ROOT = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9._=-]+)*")
 
 
@@ -82,9 +84,9 @@ class Settings(BaseSettings):
     mask_k: Annotated[int, Field(ge=2, le=1000)] = 5
     watch: bool | None = None
     watch_from: Annotated[str, Field(pattern=rf"^({_MONTH})?$")] = ""
-    watch_minutes: Annotated[int, Field(ge=1)] = 60
-    drop_queue_url: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = ""
-    region: Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")] = "us-east-1"
+    watch_minutes: Annotated[int, Field(ge=1, le=10_080)] = 60
+    drop_queue_url: str = ""
+    region: Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$")] = "us-east-1"
     glue_job_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]*$")] = "taxi-"
     database_prefix: Annotated[str, Field(pattern=r"^[a-z0-9_]*$")] = "taxi_"
     glue_version: Literal["5.0", "5.1", "6.0"] = "5.1"
@@ -92,22 +94,22 @@ class Settings(BaseSettings):
     glue_workers: Annotated[int, Field(ge=2, le=10)] = 2
     glue_log_group: Annotated[str, Field(pattern=r"^/[A-Za-z0-9/_.-]+[A-Za-z0-9_.-]$")] = "/aws-glue/jobs"
     glue_timeout_minutes: Annotated[int, Field(ge=1, le=2880)] = 60
-    glue_poll_seconds: Annotated[float, Field(gt=0)] = 5.0
-    glue_retries: Annotated[int, Field(ge=0)] = 2
-    glue_usd_per_dpu_hour: Annotated[float, Field(ge=0)] = 0.44
+    glue_poll_seconds: Annotated[float, Field(gt=0, le=3_600)] = 5.0
+    glue_retries: Annotated[int, Field(ge=0, le=10)] = 2
+    glue_usd_per_dpu_hour: Annotated[float, Field(ge=0, le=1_000)] = 0.44
     redshift_workgroup: Annotated[str, Field(pattern=r"^([a-z0-9-]{3,64})?$")] = ""
     redshift_database: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]{0,63}$")] = "taxi"
     redshift_secret_arn: Annotated[str, Field(pattern=r"^(arn:aws[a-z-]*:secretsmanager:\S+)?$")] = ""
-    redshift_iam_role: Annotated[str, Field(pattern=r"^(default|arn:aws[a-z-]*:iam::\d{12}:role/\S+)$")] = "default"
+    redshift_iam_role: Annotated[str, Field(pattern=r"^(default|arn:aws[a-z-]*:iam::[0-9]{12}:role/\S+)$")] = "default"
     redshift_rpu: Annotated[int, Field(ge=4, le=1024)] = 32
-    redshift_usd_per_rpu_hour: Annotated[float, Field(ge=0)] = 0.375
-    ui_url: Annotated[str, Field(pattern=r"^https?://")] = "http://127.0.0.1:3000"
-    dashboard_url: Annotated[str, Field(pattern=r"^https?://")] = "http://127.0.0.1:8501"
-    oidc_metadata_url: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = ""
+    redshift_usd_per_rpu_hour: Annotated[float, Field(ge=0, le=1_000)] = 0.375
+    ui_url: str = "http://127.0.0.1:3000"
+    dashboard_url: str = "http://127.0.0.1:8501"
+    oidc_metadata_url: str = ""
     oidc_client_id: str = ""
     oidc_client_secret: SecretStr = SecretStr("")
     oidc_cookie_secret: SecretStr = SecretStr("")
-    alert_topic_arn: Annotated[str, Field(pattern=r"^(arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]+)?$")] = ""
+    alert_topic_arn: Annotated[str, Field(pattern=r"^(arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+)?$")] = ""
     slack_webhook_url: SecretStr = SecretStr("")
     heartbeat_url: SecretStr = SecretStr("")
 
@@ -137,7 +139,10 @@ class Settings(BaseSettings):
             return validate(given)
         except ValidationError as error:
             faults = [(".".join(map(str, fault["loc"])), fault["msg"], fault["input"]) for fault in error.errors()]
-            said = [f"TAXI_{where.upper()}: {told}, not {value!r}" if where else told for where, told, value in faults]
+            said = [
+                f"{_variable(where)}: {told}, not {str(value)[:_SHOWN]!r}" if where else told
+                for where, told, value in faults
+            ]
             text = "; ".join(part.removeprefix("Value error, ") for part in said)
             raise _wrong(text) from None
 
@@ -157,13 +162,38 @@ class Settings(BaseSettings):
     @classmethod
     def _jobs_python_that_runs(cls, given: dict[str, Any]) -> dict[str, Any]:
         # Not resolved: an environment's python is a link to one that knows nothing of the environment.
-        python = Path(given.get("jobs_python", sys.executable)).expanduser().absolute()
-        if not (python.is_file() and os.access(python, os.X_OK)):
+        try:
+            python = Path(given.get("jobs_python", sys.executable)).expanduser().absolute()
+            is_program = python.is_file() and os.access(python, os.X_OK)
+        except (OSError, RuntimeError) as error:  # a name that is too long; ~somebody
+            raise _wrong(f"TAXI_JOBS_PYTHON: {given['jobs_python'][:_SHOWN]} is no file ({error})") from error
+        if not is_program:
             raise _wrong(
                 f"TAXI_JOBS_PYTHON: {python} is no executable file; give the path of a Python that has PySpark, "
                 "for example .venv-spark4/bin/python (make spark4)"
             )
         return {**given, "jobs_python": python}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _texts_that_can_be_shown(cls, given: dict[str, Any]) -> dict[str, Any]:
+        # Defined last of those before, so that it is the first that is asked.
+        for name, value in given.items():
+            if isinstance(value, str) and (len(value) > _LONGEST or has_control(value)):
+                what = f"more than {_LONGEST:,} characters" if len(value) > _LONGEST else "a control character"
+                raise _wrong(f"{_variable(name)} has {what} in it; write it in one line, as UTF-8")
+        return given
+
+    @model_validator(mode="after")
+    def _addresses_that_can_be_asked(self) -> Self:
+        given = {"ui_url": self.ui_url, "dashboard_url": self.dashboard_url}
+        given |= {"oidc_metadata_url": self.oidc_metadata_url, "drop_queue_url": self.drop_queue_url}
+        given |= {"slack_webhook_url": self.slack_webhook_url.get_secret_value()}  # of these no value is shown
+        given |= {"heartbeat_url": self.heartbeat_url.get_secret_value()}
+        for name, address in given.items():
+            if (address or name in ("ui_url", "dashboard_url")) and (fault := fault_of_address(address)):
+                raise _wrong(f"{_variable(name)} {fault}; give a whole address, for example https://example.org/path")
+        return self
 
     @model_validator(mode="after")
     def _a_month_with_zones_that_has_ended(self) -> Self:
@@ -180,7 +210,9 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _webhook_by_tls(self) -> Self:
         # Not a pattern of the field: its fault would show the value.
-        if self.slack_webhook_url and not self.slack_webhook_url.get_secret_value().startswith("https://"):
+        if self.slack_webhook_url.get_secret_value() and not self.slack_webhook_url.get_secret_value().startswith(
+            "https://"
+        ):
             raise _wrong("TAXI_SLACK_WEBHOOK_URL does not begin with https://")
         return self
 
@@ -217,8 +249,9 @@ class Settings(BaseSettings):
                 f"TAXI_ENGINE: {', '.join(unknown)} cannot be given, because Dagster keeps the address with each run; "
                 "keep a token outside, for example in a tunnel to the server"
             )
-        if not address.startswith("sc://"):
-            raise _wrong(f"TAXI_ENGINE: {self.engine!r} is none of {SAIL}, {SPARK}, sc://host:port")
+        at = address.removeprefix("sc://")
+        if at == address or fault_of_address(f"http://{at}"):
+            raise _wrong(f"TAXI_ENGINE: {self.engine[:_SHOWN]!r} is none of {SAIL}, {SPARK}, sc://host:port")
         return self
 
     @model_validator(mode="before")
@@ -257,10 +290,21 @@ def _wrong(text: str) -> PydanticCustomError:
     return PydanticCustomError("settings", "{text}", {"text": text})
 
 
+def _variable(field: str) -> str:
+    """What a field is set by; a field that has another name is among what was given by that."""
+    return "TAXI_FROM" if field in ("TAXI_FROM", "first_month") else f"TAXI_{field.upper()}"
+
+
 def _folder(lake: str) -> Path:
-    resolved = Path(lake).expanduser().resolve()
-    if resolved.exists() and not resolved.is_dir():
-        raise _wrong(f"TAXI_LAKE: {resolved} is a file; give a folder, it is made if it does not exist")
+    if not lake.strip():
+        raise _wrong("TAXI_LAKE is empty: give a folder, it is made if it does not exist")
+    try:
+        resolved = Path(lake).expanduser().resolve()
+        file = next((one for one in (resolved, *resolved.parents) if one.exists() and not one.is_dir()), None)
+    except (OSError, RuntimeError) as error:  # a name that is too long; ~somebody
+        raise _wrong(f"TAXI_LAKE: {lake[:_SHOWN]} is no folder ({getattr(error, 'strerror', error)})") from error
+    if file is not None:
+        raise _wrong(f"TAXI_LAKE: {file} is a file; give a folder, it is made if it does not exist")
     if wild := sorted(set("*?[]{}") & set(str(resolved))):
         raise _wrong(f"TAXI_LAKE: {resolved} has {' '.join(wild)} in it, which engines take for a pattern")
     return resolved

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from pydantic import ValidationError
 
 import taxi_assets
 from glue_jobs.contracts import MONTHLY_TABLES, Table
@@ -165,34 +166,62 @@ def test_definitions_load_with_no_setting_at_all(command: list[str]) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "complaint"),
-    [
-        ("TAXI_ENGINE", "flink", "none of sail, spark"),
-        ("TAXI_SOURCE", " ", "TAXI_SOURCE is empty"),
-        ("TAXI_LAKE", __file__, "is a file"),
-        ("TAXI_UI_URL", "dagster:3000", "TAXI_UI_URL"),
-        ("TAXI_DASHBOARD_URL", "dashboard", "TAXI_DASHBOARD_URL"),
-        (
-            "TAXI_OIDC_METADATA_URL",
-            "https://id.example.org",
-            "without TAXI_OIDC_CLIENT_ID, .*: signing in",
-        ),
-        ("TAXI_OIDC_COOKIE_SECRET", "short", "without TAXI_OIDC_METADATA_URL"),
-        ("TAXI_JOBS_PYTHON", __file__, "is no executable file"),
-        ("TAXI_REDSHIFT_WORKGROUP", "analytics", "Redshift reads no lake in a folder"),
-        ("TAXI_FROM", "february", "'february' is not a month; write it as YYYY-MM"),
-        ("TAXI_FROM", "2010-12", "2010-12 is before 2011-01, the first month whose file has taxi zones"),
-        ("TAXI_FROM", "2099-01", "2099-01 has not ended yet"),
-    ],
-)
-def test_a_wrong_setting_names_its_variable(
-    monkeypatch: pytest.MonkeyPatch, name: str, value: str, complaint: str
-) -> None:
+SETTINGS: list[tuple[str, str, str, str]] = [
+    ("an engine that there is not", "TAXI_ENGINE", "flink", "'flink' is none of sail, spark"),
+    ("an engine without a host", "TAXI_ENGINE", "sc://", "'sc://' is none of sail, spark, sc://host:port"),
+    ("an empty source", "TAXI_SOURCE", " ", "TAXI_SOURCE is empty"),
+    ("a source with a broken address", "TAXI_SOURCE", "https://[::1", "its host or port cannot be read"),
+    ("a lake that is a file", "TAXI_LAKE", __file__, "is a file"),
+    ("a lake below a file", "TAXI_LAKE", f"{__file__}/lake", "is a file"),
+    ("an empty lake", "TAXI_LAKE", "", "TAXI_LAKE is empty: give a folder"),
+    ("a lake whose name is too long", "TAXI_LAKE", "a" * 3_000, "is no folder (File name too long)"),
+    ("a lake with a pattern in its name", "TAXI_LAKE", "/lakes/*", "has * in it, which engines take for a pattern"),
+    ("two lines", "TAXI_LAKE", "/lakes/a\nb", "TAXI_LAKE has a control character in it"),
+    ("an order to the terminal", "TAXI_OIDC_CLIENT_ID", "\x1b[2J", "TAXI_OIDC_CLIENT_ID has a control character in it"),
+    ("bytes that are no UTF-8", "TAXI_LAKE", "/lakes/\udcff", "TAXI_LAKE has a control character in it"),
+    ("a megabyte", "TAXI_OIDC_CLIENT_ID", "x" * 100_000, "has more than 4,000 characters in it"),
+    ("a link that is none", "TAXI_UI_URL", "dagster:3000", "TAXI_UI_URL does not begin with https:// or http://"),
+    ("a link that runs code", "TAXI_DASHBOARD_URL", "javascript:alert(1)", "TAXI_DASHBOARD_URL does not begin with"),
+    ("a link that ends another", "TAXI_UI_URL", "https://a.b/)[x](https://c.d", "has a character that no address has"),
+    ("a link without a host", "TAXI_UI_URL", "http://", "TAXI_UI_URL names no host"),
+    ("a monitor that is a file", "TAXI_HEARTBEAT_URL", "file:///etc/passwd", "TAXI_HEARTBEAT_URL does not begin with"),
+    ("a webhook without TLS", "TAXI_SLACK_WEBHOOK_URL", "http://a.b/c", "TAXI_SLACK_WEBHOOK_URL does not begin with"),
+    ("a login without its other settings", "TAXI_OIDC_METADATA_URL", "https://a.b", "without TAXI_OIDC_CLIENT_ID"),
+    ("a cookie's secret alone", "TAXI_OIDC_COOKIE_SECRET", "short", "without TAXI_OIDC_METADATA_URL"),
+    ("a Python that is none", "TAXI_JOBS_PYTHON", __file__, "is no executable file"),
+    ("a Python whose name is too long", "TAXI_JOBS_PYTHON", "a" * 3_000, "is no file"),
+    (
+        "a workgroup and a lake in a folder",
+        "TAXI_REDSHIFT_WORKGROUP",
+        "analytics",
+        "Redshift reads no lake in a folder",
+    ),
+    ("a month in words", "TAXI_FROM", "february", "'february' is not a month; write it as YYYY-MM"),
+    ("a month in another script", "TAXI_FROM", "20\uff12\uff14-02", "is not a month; write it as YYYY-MM"),
+    ("a month before the zones", "TAXI_FROM", "2010-12", "2010-12 is before 2011-01, the first month whose file has"),
+    ("a month to come", "TAXI_FROM", "2099-01", "2099-01 has not ended yet"),
+    ("a month 13", "TAXI_WATCH_FROM", "2024-13", "TAXI_WATCH_FROM: String should match pattern"),
+    ("neither yes nor no", "TAXI_WATCH", "maybe", "TAXI_WATCH: Input should be a valid boolean"),
+    ("no minutes", "TAXI_WATCH_MINUTES", "0", "TAXI_WATCH_MINUTES: Input should be greater than or equal to 1"),
+    ("more minutes than a week has", "TAXI_WATCH_MINUTES", "9" * 20, "TAXI_WATCH_MINUTES: Input should be less than"),
+    ("endless seconds", "TAXI_GLUE_POLL_SECONDS", "inf", "TAXI_GLUE_POLL_SECONDS: Input should be less than"),
+    ("a price that is no number", "TAXI_GLUE_USD_PER_DPU_HOUR", "nan", "TAXI_GLUE_USD_PER_DPU_HOUR: Input should be"),
+    ("a region in another script", "TAXI_REGION", "us-east-\u0661", "TAXI_REGION: String should match pattern"),
+    ("a profile that there is not", "TAXI_PROFILE", "prod", "TAXI_PROFILE: Input should be 'local' or 'aws'"),
+]
+
+
+@pytest.mark.bad_input("Settings")
+@pytest.mark.parametrize(("name", "value", "said"), [one[1:] for one in SETTINGS], ids=[one[0] for one in SETTINGS])
+def test_a_wrong_setting_names_its_variable(monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str) -> None:
     monkeypatch.setenv(name, value)
-    with pytest.raises(ValueError, match=complaint) as refused:
+    with pytest.raises(ValidationError) as refused:
         Settings()
-    assert name in str(refused.value)
+    (fault,) = refused.value.errors()
+    assert said in fault["msg"]
+    assert name in fault["msg"]
+    assert fault["msg"].isprintable()
+    assert len(fault["msg"]) < 5_000
 
 
 def test_a_cookie_that_can_be_forged_is_refused_without_showing_its_secret(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,14 +5,18 @@ Belongs here: what follows from the calendar alone. Does not: which of them have
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
+
+_MONTH = re.compile(r"([1-9][0-9]{3})-(0[1-9]|1[0-2])")  # strptime takes 2024-2 and the digits of other scripts, too
 
 
 def number_of(month: str) -> int:
     """A number that grows by one from month to month; ValueError if ``month`` is not YYYY-MM."""
-    first = datetime.strptime(month, "%Y-%m")  # noqa: DTZ007 -- a month has no zone
-    return first.year * 12 + first.month - 1
+    if (found := _MONTH.fullmatch(month)) is None:
+        raise ValueError(f"{month!r} is not a month: write it as YYYY-MM, for example 2024-02")
+    return int(found[1]) * 12 + int(found[2]) - 1
 
 
 def month_of(number: int) -> str:

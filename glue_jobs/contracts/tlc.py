@@ -93,7 +93,7 @@ FEE_BEGAN = {"congestion_surcharge": date(2019, 2, 2), "cbd_congestion_fee": dat
 """The first day of fees whose columns have zeros before it. Sources: New York Tax Law, article 29-C, as it came into
 force; the TLC's data dictionary ("MTA's Congestion Relief Zone starting Jan. 5, 2025")."""
 
-_MONTH = re.compile(r"(20\d\d)-(0[1-9]|1[0-2])")
+_MONTH = re.compile(r"20[0-9]{2}-(0[1-9]|1[0-2])")  # \d is also a digit of other scripts
 
 
 def trip_file_name(month: str) -> str:

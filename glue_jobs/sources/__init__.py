@@ -6,10 +6,8 @@ not: checking or landing it (``ingest_raw``).
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
-from glue_jobs.addresses import NOT_IN_AN_ADDRESS, has_password
-from glue_jobs.errors import SourceUnavailable
+from glue_jobs.addresses import NOT_IN_AN_ADDRESS, fault_of_address, has_password
+from glue_jobs.errors import SourceUnavailable, has_control
 from glue_jobs.sources.base import Fetched, Progress, Seen, Sighting, Source, TripSource
 from glue_jobs.sources.folder import FolderSource
 from glue_jobs.sources.http import HttpSource
@@ -38,9 +36,11 @@ def open_source(spec: str) -> Source:
     has a password in it.
     """
     refuse_password(spec)
+    if has_control(spec):
+        raise SourceUnavailable(f"{spec} is no source: it has a control character", "write it in one line, as UTF-8")
     if spec.startswith(("http://", "https://")):
-        if not urlsplit(spec).hostname:
-            raise SourceUnavailable(f"{spec} names no host", "give the whole address, for example https://example.org")
+        if fault := fault_of_address(spec):
+            raise SourceUnavailable(f"{spec} {fault}", "give the whole address, for example https://example.org")
         return HttpSource(spec)
     if spec == "synthetic" or spec.startswith("synthetic:"):
         return SyntheticSource.from_spec(spec)
@@ -67,4 +67,8 @@ def require_source(spec: str) -> None:
 
 def open_trip_source(spec: str) -> TripSource:
     """The source of trip files that ``spec`` names: ``inbox:`` and a folder or ``s3://…``, or any source."""
-    return InboxSource(spec.removeprefix(INBOX)) if spec.startswith(INBOX) else open_source(spec)
+    if not spec.startswith(INBOX):
+        return open_source(spec)
+    if has_control(spec):
+        raise SourceUnavailable(f"{spec} is no inbox: it has a control character", "drop the file into another folder")
+    return InboxSource(spec.removeprefix(INBOX))

@@ -24,12 +24,17 @@ class FolderSource:
     """
 
     def __init__(self, spec: str) -> None:
-        path = unquote(urlsplit(spec).path) if spec.startswith(_FILE) else spec
         try:
+            path = unquote(urlsplit(spec).path) if spec.startswith(_FILE) else spec
             given = Path(path).expanduser().resolve()
-        except RuntimeError as error:  # ~somebody
-            raise SourceUnavailable(f"{spec} is no folder ({error})", "give the whole path") from error
-        is_part = given.name == _TRIP_FOLDER and (given.parent / tlc.ZONE_FILE_PATH).is_file()
+            given.exists()  # an OSError for a name that is too long
+            is_part = given.name == _TRIP_FOLDER and (given.parent / tlc.ZONE_FILE_PATH).is_file()
+        except (
+            RuntimeError,
+            OSError,
+            ValueError,
+        ) as error:  # ~somebody, a name that is too long, a file://[ that is none
+            raise SourceUnavailable(f"{spec[:200]} is no folder ({error})", "give the whole path") from error
         self._root = given.parent if is_part else given
 
     def require(self) -> None:

@@ -2,7 +2,8 @@
 
 Facts it rests on: a month that is not yet published answers 403 (404 from other servers), and so does throttling; the
 zone lookup, which every source gives with every month, tells the two apart, whichever months a mirror has. Files are
-50 to 80 MB and served with an ETag and byte ranges.
+50 to 80 MB and served with an ETag and byte ranges. A redirect is not followed: it may lead to where nothing is
+encrypted, or into the network of whoever asks.
 """
 
 from __future__ import annotations
@@ -25,12 +26,19 @@ TIMEOUT_SECONDS = (10, 60)
 """To connect, and between two pieces of a body."""
 LOOK_TIMEOUT_SECONDS = 4.0
 """The same two, where nobody waits for a body."""
+_DIGITS = 18
 CHUNK_BYTES = 1 << 20
 """A transfer that breaks off is resumed from its last whole chunk."""
+MOST_BYTES = 4 << 30
+"""Of a file; whoever sends more would fill the disk."""
 _RETRIED = frozenset({429, 500, 502, 503, 504})
 _AS_IT_IS = {"Accept-Encoding": "identity"}
 
 _log = logging.getLogger(__name__)
+
+
+class _Endless(Exception):
+    """More has come than a file can have."""
 
 
 class _BrokenOff(Exception):
@@ -71,10 +79,16 @@ class HttpSource:
                         problem = f"the server answered {response.status_code}"
                         continue
                     if response.status_code == 416:  # more is here than there: not the same content
-                        destination.unlink()
+                        destination.unlink(missing_ok=True)
                         problem = "the file has changed during the transfer"
                         continue
-                    self._refuse(url, response.status_code, month)
+                    self._refuse(url, response, month)
+                    if (instead := _not_as_asked(response)) or _more_than_a_file(response):
+                        destination.unlink(missing_ok=True)
+                        if not instead:
+                            raise _too_long(url)
+                        problem = f"the server answered {response.status_code} with {instead}"
+                        continue
                     etag = response.headers.get("ETag", "")
                     _receive(response, destination, progress)
                     if instead := _instead_of_a_file(destination):
@@ -82,6 +96,9 @@ class HttpSource:
                         problem = f"the server answered {response.status_code} with {instead}"
                         continue
                     return Fetched(url=url, etag=_tag_of(response.headers))
+            except _Endless as error:
+                destination.unlink()
+                raise _too_long(url) from error
             except (requests.RequestException, _BrokenOff) as error:
                 problem = f"the transfer failed ({without_secrets(str(error))})"
             except OSError as error:
@@ -123,12 +140,18 @@ class HttpSource:
         headers = dict(_AS_IT_IS)
         if etag and destination.exists():
             headers |= {"Range": f"bytes={destination.stat().st_size}-", "If-Range": etag}
-        return requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_SECONDS)
+        return requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_SECONDS, allow_redirects=False)
 
-    def _refuse(self, url: str, status: int, month: str) -> None:
+    def _refuse(self, url: str, response: requests.Response, month: str) -> None:
         """Raise what a status other than 200 and 206 means."""
+        status = response.status_code
         if status in (200, 206):
             return
+        if response.is_redirect:
+            raise SourceUnavailable(
+                f"{url} redirects to {response.headers['Location']}, which is not followed",
+                "if the files lie there now, make it the address of the source (TAXI_SOURCE)",
+            )
         if status in (403, 404) and month:
             probe = requests.head(f"{self._root}/{tlc.ZONE_FILE_PATH}", timeout=TIMEOUT_SECONDS)
             if probe.status_code == 200:
@@ -144,6 +167,31 @@ class HttpSource:
         raise SourceUnavailable(
             f"{url} answers {status}", "check the address of the source (TAXI_SOURCE) and the month"
         )
+
+
+def _not_as_asked(response: requests.Response) -> str:
+    """How the answer differs from the bytes that were asked for; empty if it does not."""
+    if (coding := response.headers.get("Content-Encoding", "identity")) != "identity":
+        return f"Content-Encoding {coding}, which was not asked for"
+    if not (length := response.headers.get("Content-Length", "0")).isdecimal() or len(length) > _DIGITS:
+        return f"a Content-Length that is none ({length[:80]})"
+    if response.status_code == 206:
+        asked = (response.request.headers.get("Range") or "").removeprefix("bytes=")
+        found = response.headers.get("Content-Range", "")
+        if not asked or not found.startswith(f"bytes {asked}"):
+            return f"the part {found[:80] or 'of no place'} of the file, not with {asked or 'all of it'}"
+    return ""
+
+
+def _more_than_a_file(response: requests.Response) -> bool:
+    return int(response.headers.get("Content-Length", 0)) > MOST_BYTES
+
+
+def _too_long(url: str) -> SourceUnavailable:
+    return SourceUnavailable(
+        f"{url} has more than {MOST_BYTES:,} bytes, which no month has",
+        "check the address of the source (TAXI_SOURCE); nothing of it is kept",
+    )
 
 
 def _of_this_machine(url: str, error: OSError) -> SourceUnavailable:
@@ -167,7 +215,7 @@ def _head(session: requests.Session, url: str, ends: float) -> requests.Response
     """The answer to a HEAD, or why there is none. It is not tried again: the next look is soon enough."""
     seconds = min(LOOK_TIMEOUT_SECONDS, max(ends - time.monotonic(), 0.5))
     try:
-        return session.head(url, headers=_AS_IT_IS, timeout=seconds, allow_redirects=True)
+        return session.head(url, headers=_AS_IT_IS, timeout=seconds, allow_redirects=False)
     except requests.RequestException as error:
         return f"it does not answer ({without_secrets(str(error))})"
     except OSError as error:
@@ -180,8 +228,12 @@ def _sighting_of(url: str, answer: requests.Response | str) -> Sighting:
         return Sighting(Seen.UNREACHABLE, url, why=answer)
     if answer.status_code == 429:
         return Sighting(Seen.THROTTLED, url, why="it answers 429")
+    if answer.is_redirect:
+        return Sighting(Seen.UNREACHABLE, url, why=f"it redirects to {answer.headers['Location']}")
     if answer.status_code != 200:
         return Sighting(Seen.UNREACHABLE, url, why=f"it answers {answer.status_code}")
+    if instead := _not_as_asked(answer):
+        return Sighting(Seen.UNREACHABLE, url, why=f"it answers with {instead}")
     if answer.headers.get("Content-Type", "").startswith("text/html"):
         return Sighting(Seen.UNREACHABLE, url, why="a web page is in its place")
     if answer.headers.get("Content-Type", "").startswith("application/json"):
@@ -206,6 +258,8 @@ def _receive(response: requests.Response, destination: Path, progress: Progress)
         for chunk in response.iter_content(CHUNK_BYTES):
             file.write(chunk)
             done += len(chunk)
+            if done > MOST_BYTES:
+                raise _Endless
             progress(done, total)
     if total and done != total:
         raise _BrokenOff(f"{done} of {total} bytes arrived")

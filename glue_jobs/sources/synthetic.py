@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -50,6 +51,9 @@ _ARROW_TYPES = {
 DEFAULT_ROWS = 50_000
 MIN_ROWS = 500
 """Below, one row of each kind of dirt would be more than a file may have."""
+MAX_ROWS = 50_000_000
+"""A month of these is made in memory."""
+_NUMBER = re.compile(r"[0-9]{1,9}")
 DIRT_PER_MILLION = {
     "pickup_outside_month": 20,
     "dropoff_before_pickup": 60,
@@ -95,14 +99,14 @@ class SyntheticSource:
     @classmethod
     def from_spec(cls, spec: str) -> SyntheticSource:
         """From ``synthetic`` or ``synthetic:rows=50000,seed=1``; SourceUnavailable if it reads otherwise."""
-        remedy = f"write synthetic:rows=50000,seed=1 (at least {MIN_ROWS} rows)"
+        remedy = f"write synthetic:rows=50000,seed=1 ({MIN_ROWS} to {MAX_ROWS} rows, a seed of up to nine digits)"
         options = {"rows": DEFAULT_ROWS, "seed": 1}
         for pair in filter(None, spec.partition(":")[2].split(",")):
             name, _, value = pair.partition("=")
-            if name not in options or not value.isdigit():
-                raise SourceUnavailable(f"{pair!r} in {spec} is not understood", remedy)
+            if name not in options or not _NUMBER.fullmatch(value):
+                raise SourceUnavailable(f"{pair[:80]!r} in {spec[:80]} is not understood", remedy)
             options[name] = int(value)
-        if options["rows"] < MIN_ROWS:
+        if not MIN_ROWS <= options["rows"] <= MAX_ROWS:
             raise SourceUnavailable(f"{spec} asks for {options['rows']} rows", remedy)
         return cls(**options)
 

@@ -128,9 +128,14 @@ def dashboard(port: int, host: str, lake: str | None) -> None:
 
 
 def _refuse_what_cannot_be_listened_on(host: str, port: int) -> None:
+    if not host.strip():  # for a socket, that is every address of the machine
+        raise click.UsageError("--host is empty: give 127.0.0.1, or 0.0.0.0 to let others in")
     try:
         with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
-    except OSError as error:
-        raise click.UsageError(f"{host}:{port} cannot be listened on ({error.strerror}); try another --port") from error
+    except (OSError, UnicodeError, TypeError) as error:  # no such port or address; no name of a host at all
+        why = getattr(error, "strerror", error)
+        raise click.UsageError(
+            f"{host[:80]}:{port} cannot be listened on ({why}); try another --port or --host"
+        ) from error

@@ -27,6 +27,14 @@ _INTERRUPTED = "interrupted; nothing is half published, readers see whole versio
 class _Commands(click.Group):
     """Says in a sentence why a command cannot do its work, or that it was interrupted."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        for given in args:
+            try:
+                given.encode()
+            except UnicodeEncodeError as error:
+                raise click.UsageError(f"the argument {given[:80]!r} is no text: write it in UTF-8") from error
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)

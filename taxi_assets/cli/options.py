@@ -108,7 +108,7 @@ def settings_of(lake: str | None, source: str | None) -> Settings:
     except ValidationError as error:
         said = "; ".join(str(fault["msg"]) for fault in error.errors())
         for name in given:
-            said = said.replace(f"TAXI_{name.upper()}:", f"--{name}:")
+            said = said.replace(f"TAXI_{name.upper()}", f"--{name}")
         raise click.UsageError(said) from error
 
 

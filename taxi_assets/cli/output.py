@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 ROWS_ON_A_TERMINAL = 40
 """Of an answer, unless somebody wants more."""
+MOST_ROWS = 1_000_000_000
+"""That anybody can ask for."""
 
 
 _WIDER_THAN_ANYTHING = 10_000

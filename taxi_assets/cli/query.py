@@ -27,7 +27,16 @@ from taxi_assets.cli.options import (
     month_option,
     settings_of,
 )
-from taxi_assets.cli.output import ROWS_ON_A_TERMINAL, as_json_text, fail, folding_table, out, pasteable, whole_file
+from taxi_assets.cli.output import (
+    MOST_ROWS,
+    ROWS_ON_A_TERMINAL,
+    as_json_text,
+    fail,
+    folding_table,
+    out,
+    pasteable,
+    whole_file,
+)
 
 if TYPE_CHECKING:
     import duckdb
@@ -55,7 +64,7 @@ def quarantine() -> None:
 @month_option("A month that has been run before.")
 @click.option("--reason", metavar="RULE", help="Only rows with this reason, for example impossible_amount.")
 @click.option("--version", metavar="VERSION", help="Version, also a refused one.  [default: the live one]")
-@click.option("--limit", type=click.IntRange(0), default=10, show_default=True, help="Rows to show.")
+@click.option("--limit", type=click.IntRange(0, MOST_ROWS), default=10, show_default=True, help="Rows to show.")
 @lake_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output, whole rows.")
 def show(month: str, reason: str | None, version: str | None, limit: int, lake: str | None, as_json: bool) -> None:
@@ -133,7 +142,7 @@ def status(lake: str | None, as_json: bool) -> None:
 )
 @click.option(
     "--limit",
-    type=click.IntRange(0),
+    type=click.IntRange(0, MOST_ROWS),
     help=f"Rows to show, 0 for all.  [default: {ROWS_ON_A_TERMINAL} of a table on a terminal, else all]",
 )
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file.")

@@ -111,6 +111,8 @@ def backfill(first: str, last: str, force: bool, source: str | None, lake: str |
 
     check_month(first)
     check_month(last)
+    if first > last:
+        raise click.UsageError(f"there is no month from {first} to {last}")
     settings = settings_to_run(lake, source)
     check_month(first, settings.first_month)
     refuse_other_kind(settings, source)

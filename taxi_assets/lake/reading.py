@@ -148,6 +148,8 @@ def _views_of(sql: str | None) -> set[str]:
         for table in described().values():
             tables.execute(f"CREATE TABLE {table.full_name} AS {select_files(table, [])}")
         tables.execute(f"SET search_path = '{_SEARCH_PATH}'")
+        # Asking binds the SQL, which for EXPORT DATABASE makes a folder and for read_csv reads the file.
+        tables.execute("SET enable_external_access = false")
         try:
             found = tables.get_table_names(sql, qualified=True)
         except duckdb.Error:  # it names columns that raw files alone have, or it is no good

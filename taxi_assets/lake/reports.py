@@ -15,7 +15,7 @@ from taxi_assets.lake.paths import VERSION, LakePaths
 from taxi_assets.lake.texts import read_text
 
 _END = b"</html>"
-_MONTH = re.compile(r"20\d\d-(0[1-9]|1[0-2])")
+_MONTH = re.compile(r"20[0-9]{2}-(0[1-9]|1[0-2])")
 
 
 class NoReport(PipelineError):

@@ -92,7 +92,7 @@ def _committed(tables: Mapping[str, IcebergTable], snapshot_id: int) -> datetime
         if (snapshot := table.snapshot_by_id(snapshot_id)) is not None:
             return _utc(snapshot.timestamp_ms)
     raise NoSuchMoment(
-        f"No table has a snapshot {snapshot_id}", "taxi-assets status --json lists those that are live; others expire"
+        f"No table has a snapshot {snapshot_id}", "choose from those that taxi-assets status lists; others expire"
     )
 
 

@@ -45,8 +45,8 @@ def one_select(sql: str) -> exp.Query:
     """The tree of a single SELECT. NotAskable for anything else, such as SELECT … INTO, which would write."""
     try:
         found = [tree for tree in parse(sql, read="redshift") if tree is not None]
-    except (ParseError, TokenError) as error:
-        said = str(error).splitlines()[0]
+    except (ParseError, TokenError, RecursionError) as error:
+        said = "it is nested too deeply" if isinstance(error, RecursionError) else str(error).splitlines()[0]
         raise NotAskable(f"the SQL cannot be read: {said}", "write it in Redshift's dialect") from error
     if len(found) != 1 or not isinstance(found[0], exp.Query) or found[0].find(exp.Into):
         kinds = ", ".join(type(tree).__name__ for tree in found) or "nothing"
@@ -73,6 +73,10 @@ def _replacements(tree: exp.Query, within: set[str], shown: Mapping[str, Shown])
     for node in tree.find_all(exp.Table):
         if not node.db and node.name.lower() in within:
             continue
+        if node.catalog or not isinstance(node.this, exp.Identifier):
+            raise NotAskable(
+                f"{node.sql('redshift')[:80]} cannot be asked as of a moment", "name a table or view as layer.table"
+            )
         name = full_name(f"{node.db}.{node.name}" if node.db else node.name)
         if name == QUERY_LOG.full_name:
             continue

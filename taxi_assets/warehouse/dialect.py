@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from sqlglot import exp, parse, parse_one
 from sqlglot.dialects.redshift import Redshift
-from sqlglot.errors import OptimizeError, ParseError
+from sqlglot.errors import OptimizeError, ParseError, TokenError
 from sqlglot.optimizer.annotate_types import annotate_types
 from sqlglot.optimizer.qualify import qualify
 
@@ -119,12 +119,15 @@ def faults_of_question(sql: str) -> list[str]:
     """The same of a question, which may have parameters, an order and a limit, and ask views as well as tables."""
     if "\\" in sql:
         return [_BACKSLASH]
-    tree = parse_one(sql, read="redshift").transform(
-        lambda node: exp.Literal.string("value") if isinstance(node, exp.Placeholder) else node
-    )
-    for part in ("order", "limit"):
-        tree.set(part, None)
-    return _faults_of(tree, _types(described().values()))
+    try:
+        tree = parse_one(sql, read="redshift").transform(
+            lambda node: exp.Literal.string("value") if isinstance(node, exp.Placeholder) else node
+        )
+        for part in ("order", "limit"):
+            tree.set(part, None)
+        return _faults_of(tree, _types(described().values()))
+    except (ParseError, TokenError, RecursionError) as error:
+        return [_not_parsed(error)]
 
 
 def faults(sql: str) -> list[str]:
@@ -133,11 +136,16 @@ def faults(sql: str) -> list[str]:
         return [_BACKSLASH]
     try:
         found = [tree for tree in parse(sql, read="redshift") if tree is not None]
-    except ParseError as error:
-        return [f"it does not parse: {str(error).splitlines()[0]}"]
-    if len(found) != 1 or not isinstance(found[0], exp.Select | exp.Union):
-        return ["it is not one SELECT"]
-    return _faults_of(found[0], _known())
+        if len(found) != 1 or not isinstance(found[0], exp.Select | exp.Union):
+            return ["it is not one SELECT"]
+        return _faults_of(found[0], _known())
+    except (ParseError, TokenError, RecursionError) as error:
+        return [_not_parsed(error)]
+
+
+def _not_parsed(error: Exception) -> str:
+    said = "it is nested too deeply" if isinstance(error, RecursionError) else str(error).splitlines()[0]
+    return f"it does not parse: {said}"
 
 
 def _faults_of(tree: exp.Expr, known: dict[str, dict[str, str]]) -> list[str]:

@@ -17,8 +17,10 @@ import duckdb
 import pytest
 from click.testing import CliRunner, Result
 
+from glue_jobs import ingest_raw
 from glue_jobs.contracts import CURATED_TABLES, RAW_FILES, tlc
 from glue_jobs.contracts.curated import DAILY_METRICS
+from glue_jobs.contracts.months import number_of
 from glue_jobs.reporting import parse_progress, progress_line
 from taxi_assets.cli import run as cli
 from taxi_assets.cli.main import main
@@ -32,6 +34,7 @@ from taxi_assets_tests.conftest import MONTH
 from taxi_assets_tests.support.publishing_by_hand import publish_again
 
 COMMAND = Path(sys.executable).parent / "taxi-assets"
+FROM = ("--source", "synthetic:rows=500")
 TEXT: Any = {"capture_output": True, "text": True}
 
 
@@ -70,23 +73,146 @@ def test_a_failed_run_exits_1_with_the_problem_and_the_remedy(source: Path, tmp_
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["run"],
-        ["run", "--month", "2024-13"],
+NO_MONTHS: list[tuple[str, str]] = [
+    ("the thirteenth", "2024-13"),
+    ("a digit short", "2024-2"),
+    ("after a space", " 2024-02"),
+    ("in wide digits", "\uff12\uff10\uff12\uff14-\uff10\uff12"),
+    ("in wide digits in part", "20\uff12\uff14-02"),
+    ("with a line's end", "2024-02\n"),
+    ("with a way out of the folder", "../2024-02"),
+    ("a day", "2024-02-01"),
+    ("a word", "February"),
+    ("nothing", ""),
+    ("with SQL behind it", "2024-02' OR '1'='1"),
+    ("of no year", "0000-01"),
+    ("the last of the calendar", "9999-12"),
+    ("to come", "2099-01"),
+]
+
+
+@pytest.mark.bad_input("Months", said="is not a month from 2011-01 to")
+@pytest.mark.parametrize("month", [one[1] for one in NO_MONTHS], ids=[one[0] for one in NO_MONTHS])
+def test_a_month_that_is_none_begins_nothing(
+    tmp_path: Path, month: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for command in (["run"], ["replay"], ["backfill", "--to", MONTH], ["quarantine", "show"]):
+        option = "--from" if command[0] == "backfill" else "--month"
+        refused = taxi_assets(*command, option, month, "--lake", tmp_path / "lake")
+        assert refused.exit_code == 2
+        assert "is not a month from 2011-01 to" in refused.stderr
+    assert not (tmp_path / "lake").exists()
+    if month not in ("9999-12", "2099-01"):  # which the contract of names leaves to the calendar
+        with pytest.raises(ValueError, match="is not a month: write it as YYYY-MM"):
+            number_of(month)
+        monkeypatch.setattr(sys, "argv", ["ingest_raw", "--month", month, "--source", "x", "--raw-dir", str(tmp_path)])
+        with pytest.raises(SystemExit):
+            ingest_raw.main()
+        assert "is not a month: write it as YYYY-MM" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+WRONG_USAGE: list[tuple[str, list[str], str]] = [
+    ("a month that is missing", ["run"], "Missing option '--month'"),
+    (
+        "a month before the zones",
         ["run", "--month", "2010-05"],
-        ["run", "--month", "February"],
-        ["run", "--month", MONTH, "--tables", "no_such_table"],
-        ["run", "--month", MONTH, "--lake", __file__],
-        ["rollback", "no_such_table", MONTH],
-        ["query", "SELECT 1", "--format", "xml"],
-        ["status", "--lake", "/no/such/lake"],
-        ["dance"],
-    ],
-)
-def test_wrong_usage_exits_2(arguments: list[str]) -> None:
-    assert taxi_assets(*arguments).exit_code == 2
+        "files of 2010 carry coordinates instead of taxi zones",
+    ),
+    ("months the wrong way round", ["backfill", "--from", "2024-05", "--to", MONTH, *FROM], "there is no month from"),
+    ("a table that there is not", ["run", "--month", MONTH, "--tables", "no_such_table"], "there is no table"),
+    ("no table at all", ["run", "--month", MONTH, "--tables", ","], "there is no table"),
+    ("a lake that is a file", ["run", "--month", MONTH, "--lake", __file__], "is a file; give a folder"),
+    ("an empty lake", ["run", "--month", MONTH, *FROM, "--lake", ""], "--lake is empty: give a folder"),
+    ("no lake", ["status", "--lake", "/no/such/lake"], "there is no lake in /no/such/lake; make one with"),
+    ("a table with a way out", ["rollback", "../x", MONTH], "there is no table ../x; choose from"),
+    ("a rollback of what has no versions", ["rollback", "raw.trips", MONTH], "there is no table raw.trips"),
+    ("a form that there is not", ["query", "SELECT 1", "--format", "xml"], "'xml' is not one of"),
+    ("fewer rows than none", ["query", "SELECT 1", "--limit", "-5"], "-5 is not in the range"),
+    ("more rows than there are numbers", ["quarantine", "show", "--month", MONTH, "--limit", "9" * 20], "in the range"),
+    ("a folder to write to", ["query", "SELECT 1", "--output", "/"], "File '/' is a directory"),
+    ("a file of no known form", ["query", "SELECT 1", "--output", "x.xlsx"], "ends with none of .csv, .json and"),
+    ("bytes that are no UTF-8", ["query", "SELECT '\udcff'"], "is no text: write it in UTF-8"),
+    (
+        "a view with SQL behind it",
+        ["export", "daily_trend; DROP TABLE x"],
+        "There is no view daily_trend; DROP TABLE x",
+    ),
+    ("a view with a way out", ["export", "../x"], "There is no view ../x"),
+    ("a port that there is not", ["ui", "--port", "70000"], "70000 is not in the range"),
+    ("every address by an empty one", ["ui", "--host", ""], "--host is empty: give 127.0.0.1"),
+    ("every address by a space", ["dashboard", "--host", " "], "--host is empty: give 127.0.0.1"),
+    ("a host that cannot be one", ["dashboard", "--host", "\u00e4" * 70], "cannot be listened on"),
+    ("an age of no days", ["vacuum", "--older-than", "0"], "0 is not in the range"),
+    ("an age of half a day", ["vacuum", "--older-than", "0.5"], "'0.5' is not a valid integer"),
+    ("a deployment to nowhere", ["deploy"], "set TAXI_PROFILE=aws and TAXI_LAKE"),
+    ("a command that there is not", ["dance"], "No such command 'dance'"),
+    ("an option that there is not", ["status", "--colour"], "No such option '--colour'"),
+]
+
+
+@pytest.mark.bad_input("The command")
+@pytest.mark.parametrize(("arguments", "said"), [one[1:] for one in WRONG_USAGE], ids=[one[0] for one in WRONG_USAGE])
+def test_wrong_usage_says_what_is_wrong_and_exits_2(
+    tmp_path: Path, arguments: list[str], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    refused = taxi_assets(*arguments)
+    assert refused.exit_code == 2, refused.output
+    assert said in " ".join(refused.stderr.split())
+    assert not list(tmp_path.iterdir())
+
+
+NOT_THERE: list[tuple[str, list[str], str]] = [
+    (
+        "a version that there is not",
+        ["rollback", "daily_metrics", MONTH, "--to", "v0"],
+        "has no version v0 to put back",
+    ),
+    (
+        "a version with a way out",
+        ["rollback", "daily_metrics", MONTH, "--to", "../../etc"],
+        "has no version ../../etc to put back",
+    ),
+    (
+        "a version with an order to the terminal",
+        ["rollback", "daily_metrics", MONTH, "--to", "\x1b[2J"],
+        "has no version \\x1b[2J to put back",
+    ),
+    ("a month without a version", ["rollback", "daily_metrics", "2023-01"], "has nothing published for 2023-01"),
+    (
+        "a quarantine with a way out",
+        ["quarantine", "show", "--month", MONTH, "--version", "../../etc"],
+        "there is no version ../../etc of the quarantine",
+    ),
+    ("a month without a quarantine", ["quarantine", "show", "--month", "2023-01"], "2023-01 is not staged"),
+    ("a file in no folder", ["query", "SELECT 1", "--output", "no folder/x.csv"], "x.csv cannot be written"),
+    ("a moment in words", ["query", "SELECT 1", "--as-of", "yesterday"], "yesterday is no moment"),
+    ("a moment that is empty", ["query", "SELECT 1", "--as-of", ""], "is no moment"),
+    ("the 30th of February", ["query", "SELECT 1", "--as-of", "2024-02-30"], "2024-02-30 is no moment"),
+    ("the end of the calendar", ["query", "SELECT 1", "--as-of", "9999-12-31"], "9999-12-31 is no moment"),
+    ("a zone of 99 hours", ["query", "SELECT 1", "--as-of", "2024-02-01T00:00:00+99:00"], "is no moment"),
+    ("a moment with a way out", ["export", "daily_trend", "--as-of", "../../x"], "../../x is no moment"),
+    ("a moment before all others", ["query", "SELECT 1", "--as-of", "0001-01-01"], "Nothing was published yet as of"),
+    ("a snapshot that there is not", ["query", "SELECT 1", "--as-of", "9" * 19], "No table has a snapshot 9999999999"),
+]
+
+
+@pytest.mark.bad_input("The command, asked for what is not there")
+@pytest.mark.parametrize(("arguments", "said"), [one[1:] for one in NOT_THERE], ids=[one[0] for one in NOT_THERE])
+def test_what_is_not_there_is_said_with_what_to_do_and_exits_1(
+    published: tuple[Path, MonthResult],
+    tmp_path: Path,
+    arguments: list[str],
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    refused = taxi_assets(*arguments, "--lake", published[0])
+    assert refused.exit_code == 1, refused.output
+    assert said in " ".join(refused.stderr.split())
+    assert "What to do: " in refused.stderr or "cannot be written" in refused.stderr
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
@@ -163,11 +289,53 @@ def test_a_map_is_a_json_object_whatever_its_keys_are(published: tuple[Path, Mon
     assert json.loads(shown.stdout) == [{"m": {"1": "a", "2": None}, "n": [{"2024-02-01": None}], "s": {"a": 1}}]
 
 
-@pytest.mark.parametrize("sql", ["SELECT nonsense", "DROP VIEW staging.trips", "COPY (SELECT 1) TO 'x.csv'"])
-def test_a_query_that_cannot_be_answered_exits_1(published: tuple[Path, MonthResult], sql: str) -> None:
-    result = taxi_assets("query", sql, "--lake", published[0])
-    assert result.exit_code == 1
+ENDLESS = """WITH RECURSIVE t AS (SELECT 2147483000::INTEGER AS n UNION ALL SELECT (n + 1)::INTEGER FROM t)
+SELECT max(n) FROM t"""
+HOSTILE_SQL: list[tuple[str, str, str]] = [
+    ("a column that there is not", "SELECT nonsense", 'Referenced column "nonsense" was not found'),
+    ("a table that there is not", "SELECT * FROM no_such_table", "Table with name no_such_table does not exist"),
+    ("nothing", "", "this is nothing. What to do: give one SELECT"),
+    ("no SQL", "SELEC 1", "syntax error at or near"),
+    ("several statements", "SELECT 1; SELECT 2", "this is SELECT, SELECT. What to do: give one SELECT"),
+    ("a statement behind a comment", "SELECT 1 -- \n; DROP TABLE staging.trips", "this is SELECT, DROP"),
+    ("a view dropped", "DROP VIEW staging.trips", "this is DROP. What to do: give one SELECT"),
+    ("rows inserted", "INSERT INTO staging.trips SELECT * FROM staging.trips", "this is INSERT"),
+    ("rows deleted", "DELETE FROM staging.trips", "this is DELETE"),
+    ("rows inserted within a WITH", "WITH x AS (INSERT INTO trips VALUES (1)) SELECT 1", "trips is not an table"),
+    ("a table made", "CREATE TABLE x AS SELECT 1", "this is CREATE"),
+    ("a file written", "COPY (SELECT 1) TO 'x.csv'", "this is COPY"),
+    ("a file written within EXPLAIN", "EXPLAIN ANALYZE COPY (SELECT 1) TO 'x.csv'", "this is EXPLAIN"),
+    ("a file written within a function", "FROM query('COPY (SELECT 1) TO $$x.csv$$')", "Expected a single SELECT"),
+    ("the database written out", "EXPORT DATABASE 'x'", "this is EXPORT"),
+    ("another database", "ATTACH 'x.db'", "this is ATTACH"),
+    ("a pragma", "PRAGMA database_list", "this is PRAGMA"),
+    ("access switched on", "SET enable_external_access = true", "this is SET"),
+    ("an extension", "INSTALL httpfs", "this is LOAD"),
+    ("a call", "CALL pragma_version()", "this is CALL"),
+    ("a file of the machine", "FROM read_csv('/etc/passwd')", 'Cannot access file "/etc/passwd"'),
+    ("a file of the machine by its name", "FROM '/etc/passwd'", "Table with name /etc/passwd does not exist"),
+    ("a way out of the lake", "FROM read_text('{lake}/../../etc/passwd')", "file system operations are disabled"),
+    ("a list of files", "FROM glob('/etc/*')", 'Cannot access file "/etc/*"'),
+    ("a file of the network", "FROM read_json('http://127.0.0.1:9/x')", "file system operations are disabled"),
+    ("secrets", "FROM duckdb_secrets()", "file system operations are disabled"),
+    ("the environment", "SELECT getenv('HOME')", "Function with name getenv does not exist"),
+    ("a parameter without a value", "SELECT $a", "Values were not provided"),
+    ("brackets in brackets, 5,000 times", "SELECT " + "(" * 5_000 + "1" + ")" * 5_000, "expression depth limit"),
+    ("a recursion without end that overflows", ENDLESS, "Overflow in addition of INT32"),
+]
+
+
+@pytest.mark.bad_input("SQL given to query")
+@pytest.mark.parametrize(("sql", "said"), [one[1:] for one in HOSTILE_SQL], ids=[one[0] for one in HOSTILE_SQL])
+def test_a_query_that_cannot_be_answered_exits_1_and_does_nothing(
+    published: tuple[Path, MonthResult], tmp_path: Path, sql: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = taxi_assets("query", sql.replace("{lake}", str(published[0])), "--lake", published[0])
+    assert result.exit_code == 1, result.output
     assert "error:" in result.stderr
+    assert said in " ".join(result.stderr.split())
+    assert not list(tmp_path.iterdir())
 
 
 def test_rollback_takes_a_table_by_its_short_or_full_name(

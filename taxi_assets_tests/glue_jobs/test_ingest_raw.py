@@ -150,6 +150,17 @@ def test_categoricals_of_pandas_are_accepted_as_what_they_are_of(tmp_path: Path)
     assert facts["unknown_columns"] == []
 
 
+@pytest.mark.parametrize(
+    "told",
+    [b"not JSON", b"[]", b'{"index_columns": 5}', b'{"index_columns": [["a"]]}', b"[" * 100_000, b"\xff\xfe"],
+    ids=["no JSON", "a list", "a number", "a list of lists", "nested without end", "no UTF-8"],
+)
+def test_metadata_of_pandas_that_is_none_is_passed_over(tmp_path: Path, told: bytes) -> None:
+    table = make_month("2024-02", 500, 1)
+    pq.write_table(table.replace_schema_metadata({b"pandas": told}), tmp_path / "f.parquet")
+    assert verify_trips(tmp_path / "f.parquet", "the url", "2024-02")["index_columns"] == []
+
+
 ROWS = make_month("2024-02", 500, 1).num_rows
 FILTERED = [*range(3, ROWS + 2), 900]
 """An index from which rows were taken; pandas writes one that is a range into its metadata alone."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import errno
 import hashlib
 import os
@@ -142,6 +143,92 @@ def test_a_page_with_status_200_is_waited_out_as_a_fault_of_the_server_is(
         assert refused.value.may_pass
 
 
+def answering(
+    *headers: tuple[str, str], code: int = 200, body: bytes = b"PAR1 and what follows", endless: bool = False
+) -> Behaviour:
+    """Answers with these headers and this body, which is sent again and again if it is ``endless``."""
+
+    def behave(handler: BaseHTTPRequestHandler) -> bool:
+        handler.send_response(code)
+        for name, value in headers:
+            handler.send_header(name, value)
+        handler.end_headers()
+        handler.close_connection = True
+        with contextlib.suppress(ConnectionError):  # who asked has heard enough
+            while handler.command == "GET":
+                handler.wfile.write(body)
+                if not endless:
+                    break
+        return True
+
+    return behave
+
+
+LENGTH = ("Content-Length", "21")
+LIES: list[tuple[str, Behaviour, str]] = [
+    ("it announces no number of bytes", answering(("Content-Length", "many")), "a Content-Length that is none (many)"),
+    ("it announces less than nothing", answering(("Content-Length", "-5")), "a Content-Length that is none (-5)"),
+    ("it announces a terabyte", answering(("Content-Length", str(1 << 40))), "has more than 4,294,967,296 bytes"),
+    ("it announces more digits than a number has", answering(("Content-Length", "9" * 5_000)), "that is none (999"),
+    ("it announces more than it sends", answering(("Content-Length", "99")), "the transfer failed"),
+    ("it sends nothing", answering(("Content-Length", "0"), body=b""), "with nothing"),
+    ("it never ends", answering(endless=True), "has more than"),
+    ("it packs what was asked for as it is", answering(("Content-Encoding", "gzip")), "Content-Encoding gzip"),
+    ("it sends a part that nobody asked for", answering(LENGTH, code=206), "with the part of no place of the file"),
+    ("it says that all is there already", answering(("Content-Length", "0"), code=416), "has changed during"),
+    (
+        "it redirects to another host",
+        answering(("Location", "http://169.254.169.254/latest"), code=302),
+        "redirects to http://169.254.169.254/latest, which is not followed",
+    ),
+    (
+        "it redirects to a file",
+        answering(("Location", "file:///etc/passwd"), code=301),
+        "redirects to file:///etc/passwd",
+    ),
+    ("it redirects to itself", answering(("Location", "/"), code=307), "redirects to /, which is not followed"),
+    ("it redirects to nowhere", answering(LENGTH, code=302), "answers 302"),
+    ("its status is none", answering(LENGTH, code=999), "answers 999"),
+]
+
+
+@pytest.mark.bad_input("A site that lies")
+@pytest.mark.parametrize(("lie", "said"), [one[1:] for one in LIES], ids=[one[0] for one in LIES])
+def test_a_site_that_lies_gives_no_file_and_is_out_of_reach_for_a_look(
+    folder: Path, tmp_path: Path, lie: Behaviour, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if said == "has more than":  # without end: a small limit is enough
+        monkeypatch.setattr(http, "MOST_BYTES", 5_000_000)
+    with serving(folder) as site:
+        site.always = lie
+        source = HttpSource(site.address, pause_seconds=0)
+        with pytest.raises(SourceUnavailable) as refused:
+            source.fetch_trips(MONTH, tmp_path / "got", ignore)
+        assert said in str(refused.value)
+        assert site.address in str(refused.value)
+        assert refused.value.remedy
+        assert refused.value.may_pass
+        seen = source.look([MONTH], 600)[MONTH]
+        assert seen.state in (Seen.THERE, Seen.UNREACHABLE)
+        assert seen.bytes < 1 << 41
+
+
+@pytest.mark.bad_input("A site that lies", kind="it goes on elsewhere than it broke off", said="with the part bytes 5-")
+def test_a_part_from_another_place_is_not_put_behind_what_is_there(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "CHUNK_BYTES", 256)
+    elsewhere = answering(("Content-Range", "bytes 5-25/9999"), LENGTH, code=206)
+    with serving(folder) as site:
+        source = HttpSource(site.address, pause_seconds=0)
+        site.misbehave = [break_off(folder, 1000), elsewhere]
+        source.fetch_trips(MONTH, tmp_path / "got", ignore)
+        assert sha256(tmp_path / "got") == sha256(folder / tlc.trip_file_path(MONTH))
+        site.misbehave = [status(503), *[break_off(folder, 1000), elsewhere] * 2]
+        with pytest.raises(SourceUnavailable, match=r"with the part bytes 5-25/9999 of the file, not with 768-"):
+            source.fetch_trips(MONTH, tmp_path / "another", ignore)
+
+
 def test_another_status_names_the_address(folder: Path, tmp_path: Path) -> None:
     with serving(folder) as site:
         site.misbehave = [status(404)]
@@ -156,12 +243,35 @@ def test_a_folder_without_the_month_says_what_it_has(folder: Path, tmp_path: Pat
         FolderSource(str(folder)).fetch_trips("2024-03", tmp_path / "got", ignore)
 
 
-@pytest.mark.parametrize(
-    "spec", ["synthetic:rows=abc", "synthetic:colour=3", "synthetic:rows=5", "s3://bucket/x", "inbox:/x", "https://"]
-)
-def test_a_source_that_cannot_be_understood_is_refused(spec: str) -> None:
-    with pytest.raises(InputError):
+NO_SOURCES: list[tuple[str, str, str]] = [
+    ("rows that are no number", "synthetic:rows=abc", "'rows=abc' in synthetic:rows=abc is not understood"),
+    ("rows in the digits of another script", "synthetic:rows=\u0665\u0660\u0660", "is not understood"),
+    ("rows as a power", "synthetic:rows=\u00b2\u00b2\u00b2\u00b2", "is not understood"),
+    ("more rows than there is memory", "synthetic:rows=999999999", "asks for 999999999 rows"),
+    ("a seed of 5,000 digits", f"synthetic:seed={'9' * 5_000}", "is not understood"),
+    ("a word that is no option", "synthetic:colour=3", "'colour=3' in synthetic:colour=3 is not understood"),
+    ("too few rows", "synthetic:rows=5", "asks for 5 rows"),
+    ("a bucket", "s3://bucket/x", "s3://bucket/x is no source"),
+    ("an inbox where there is none", "inbox:/x", "inbox:/x is no source"),
+    ("an address without a host", "https://", "https:// names no host"),
+    ("an address that is broken", "https://[::1", "is no address: its host or port cannot be read"),
+    ("a port that is none", "https://example.org:99999", "is no address: its host or port cannot be read"),
+    ("a space in a host", "https://exa mple.org", "names no host"),
+    ("two lines", "https://example.org\n/x", "it has a control character"),
+    ("another protocol", "ftp://example.org", "ftp://example.org is no source"),
+    ("a path that is too long", "a" * 5_000, "is no folder"),
+    ("bytes that are no UTF-8", "/files/\udcff", "it has a control character"),
+]
+
+
+@pytest.mark.bad_input("The source: TAXI_SOURCE, --source, or the launchpad's config")
+@pytest.mark.parametrize(("spec", "said"), [one[1:] for one in NO_SOURCES], ids=[one[0] for one in NO_SOURCES])
+def test_a_source_that_cannot_be_understood_is_refused(spec: str, said: str) -> None:
+    with pytest.raises(SourceUnavailable) as refused:
         open_source(spec)
+    assert said in str(refused.value)
+    assert refused.value.remedy
+    assert str(refused.value).isprintable()
 
 
 def laid_out(tmp_path: Path, how: str) -> str:

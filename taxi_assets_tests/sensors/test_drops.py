@@ -40,7 +40,7 @@ def notified(
 
 
 def read(*records: dict[str, Any]) -> tuple[list[Drop], list[str]]:
-    return drops_in_message(json.dumps({"Records": records}), INBOX, MONTHS)
+    return drops_in_message(json.dumps({"Records": records}), INBOX, MONTHS, NOW)
 
 
 @pytest.mark.parametrize(
@@ -81,9 +81,9 @@ def test_an_event_of_eventbridge_tells_of_the_same_drop() -> None:
             },
         },
     }
-    (drop,), _ = drops_in_message(json.dumps(event), INBOX, MONTHS)
+    (drop,), _ = drops_in_message(json.dumps(event), INBOX, MONTHS, NOW)
     assert drop.key == read(notified(sequencer="0A"))[0][0].key
-    _, others = drops_in_message(json.dumps({**event, "detail-type": "Object Deleted"}), INBOX, MONTHS)
+    _, others = drops_in_message(json.dumps({**event, "detail-type": "Object Deleted"}), INBOX, MONTHS, NOW)
     assert others == ["an event 'Object Deleted'"]
 
 
@@ -102,24 +102,73 @@ def test_a_message_may_tell_of_several_drops() -> None:
     assert len(others) == 1
 
 
-@pytest.mark.parametrize(
-    ("body", "said"),
-    [
-        (json.dumps({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "lake"}), "S3's test event"),
-        ("not json", "it is no event of S3"),
-        ("[]", "it is no event of S3"),
-        ("{}", "it is no event of S3"),
-        (json.dumps({"Records": [notified("nyc/raw/inbox/readme.txt")]}), "not called as a trip file"),
-        (json.dumps({"Records": [notified("nyc/raw/yellow_tripdata_2024-02.parquet")]}), f"does not lie in {INBOX}"),
-        (json.dumps({"Records": [notified("nyc/raw/inbox/yellow_tripdata_2009-01.parquet")]}), "before 2011-01"),
-        (json.dumps({"Records": [notified("nyc/raw/inbox/yellow_tripdata_2024-06.parquet")]}), "has not ended"),
-        (json.dumps({"Records": [notified(event="ObjectRemoved:Delete")]}), "an event 'ObjectRemoved:Delete'"),
-    ],
-)
+def telling(key: str = "nyc/raw/inbox/yellow_tripdata_2024-02.parquet", event: str = "", **changed: Any) -> str:
+    """A message of one record, changed."""
+    record = notified(key, event or "ObjectCreated:Put")
+    for name, value in changed.items():
+        (record["s3"]["object"] if name in record["s3"]["object"] else record)[name] = value
+    return json.dumps({"Records": [record]})
+
+
+FILE = "yellow_tripdata_2024-02.parquet"
+NO_DROPS: list[tuple[str, str, str]] = [
+    ("a test of S3", json.dumps({"Event": "s3:TestEvent", "Bucket": "lake"}), "S3's test event"),
+    ("no JSON", "not json", "it is no event of S3"),
+    ("nothing", "", "it is no event of S3"),
+    ("a list", "[]", "it is no event of S3"),
+    ("a number", "5", "it is no event of S3"),
+    ("an object of another kind", "{}", "it is no event of S3"),
+    ("records that are none", '{"Records": [5]}', "it is no event of S3"),
+    ("JSON nested without end", "[" * 100_000, "it is no event of S3 (RecursionError"),
+    ("an event of EventBridge without its object", '{"detail-type": "Object Created"}', "it is no event of S3"),
+    ("a file that is no trip file", telling("nyc/raw/inbox/readme.txt"), "not called as a trip file"),
+    ("a file beside the inbox", telling(f"nyc/raw/{FILE}"), f"does not lie in {INBOX}"),
+    ("a way out of the inbox", telling(f"nyc/raw/inbox/../../{FILE}"), f"does not lie in {INBOX}"),
+    ("a file of a month before the first", telling("nyc/raw/inbox/yellow_tripdata_2009-01.parquet"), "before 2011-01"),
+    ("a file of a month to come", telling("nyc/raw/inbox/yellow_tripdata_2024-06.parquet"), "has not ended"),
+    ("a file of a month 13", telling("nyc/raw/inbox/yellow_tripdata_2024-13.parquet"), "not called as a trip file"),
+    (
+        "a month in the digits of another script",
+        telling("nyc/raw/inbox/yellow_tripdata_20\uff12\uff14-02.parquet"),
+        "not called as a trip file",
+    ),
+    ("a file that was deleted", telling(event="ObjectRemoved:Delete"), "an event 'ObjectRemoved:Delete'"),
+    ("a tag that is no text", telling(eTag={"a": 1}), "it is no event of S3 (TypeError: tag"),
+    ("a tag that no tag is", telling(eTag="x" * 5_000), "none that S3 gives"),
+    ("a name with an order to the terminal", telling(f"nyc/raw/inbox/%1B[2J/{FILE}"), "\\x1b[2J"),
+    ("a name that cannot be written as UTF-8", telling(f"nyc/raw/inbox/\ud800/{FILE}"), "none that S3 gives"),
+    ("a time to come", telling(eventTime="2024-06-02T00:00:00Z"), "which has not come yet"),
+    (
+        "a time that has no place in the calendar",
+        telling(eventTime="0001-01-01T00:00:00+14:00"),
+        "it is no event of S3",
+    ),
+    ("a time that is none", telling(eventTime="yesterday"), "it is no event of S3"),
+]
+
+
+@pytest.mark.bad_input("A message of the queue")
+@pytest.mark.parametrize(("body", "said"), [one[1:] for one in NO_DROPS], ids=[one[0] for one in NO_DROPS])
 def test_what_is_no_drop_is_said(body: str, said: str) -> None:
-    drops, (other,) = drops_in_message(body, INBOX, MONTHS)
+    drops, (other,) = drops_in_message(body, INBOX, MONTHS, NOW)
     assert drops == []
     assert said in other
+    assert other.isprintable()
+
+
+@pytest.mark.bad_input(
+    "A message of the queue",
+    kind="on a laptop, a file with an order to the terminal in its name",
+    said="has a control character",
+)
+def test_a_file_whose_name_is_an_order_to_the_terminal_is_not_taken(tmp_path: Path) -> None:
+    (tmp_path / "\x1b[2J").mkdir()
+    (tmp_path / "\x1b[2J" / FILE).write_text("x")
+    drops, (other,) = drops_in_folder(tmp_path, MONTHS, datetime.now(timezone.utc) + timedelta(minutes=1))
+    assert drops == []
+    assert other.endswith(
+        "\\x1b[2J/yellow_tripdata_2024-02.parquet: its name, or that of its folder, has a control character"
+    )
 
 
 def test_a_folder_tells_of_its_trip_files_and_of_what_else_lies_there(tmp_path: Path) -> None:

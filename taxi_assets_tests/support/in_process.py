@@ -26,8 +26,7 @@ def call(job: str, function: str, **arguments: Any) -> dict[str, Any]:
 
 def ingest(month: str, source: str | Path, raw: str | Path) -> dict[str, Any]:
     """What ``ingest_raw`` reports of a month that it landed below ``raw``."""
-    where = {"source": str(source), "zones_source": "", "raw_dir": str(raw)}
-    return call("ingest_raw", "ingest", month=month, mask_k=0, **where)
+    return call("ingest_raw", "ingest", month=month, source=str(source), zones_source="", mask_k=0, raw_dir=str(raw))
 
 
 def stage(month: str, source: str | Path, zones: str | Path, folder: str | Path) -> StagedMonth:

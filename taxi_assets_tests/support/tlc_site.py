@@ -73,7 +73,7 @@ def serving(folder: Path) -> Iterator[TlcSite]:
             wanted = self.headers.get("Range")
             if wanted and self.headers.get("If-Range") == etag:
                 start = int(wanted.removeprefix("bytes=").rstrip("-"))
-                send(self, 206, body[start:], etag, with_body)
+                send(self, 206, body[start:], etag, with_body, place=f"bytes {start}-{len(body) - 1}/{len(body)}")
             else:
                 send(self, 200, body, etag, with_body)
 
@@ -101,9 +101,12 @@ def send(
     etag: str = "",
     with_body: bool = True,
     content_type: str = "binary/octet-stream",
+    place: str = "",
 ) -> None:
-    """One whole answer."""
+    """One whole answer; ``place`` is the Content-Range of a part."""
     handler.send_response(status)
+    if place:
+        handler.send_header("Content-Range", place)
     handler.send_header("Content-Length", str(len(body)))
     handler.send_header("Content-Type", content_type)
     if etag:

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from glue_jobs.contracts import tlc
+from glue_jobs.errors import has_control, in_a_line
 from glue_jobs.sources.folder import tag_of
 from taxi_assets.lake.append_tables import LandedFile, in_force, refusal_since
 from taxi_assets.sensors.earlier_runs import CONTENT_TAG, MONTH_TAG, Again, EarlierRun, Outcome, again, undone_by
@@ -22,6 +23,10 @@ DROP_TAG, FILE_TAG, TIME_TAG = "taxi/drop", "taxi/dropped_file", "taxi/dropped_a
 """Tags of a run: what tells the drop from any other, the file, and when it was dropped."""
 SETTLED = timedelta(seconds=10)
 """A file that was changed less long ago may still be written."""
+_CLOCKS_DIFFER = timedelta(minutes=15)
+"""S3's clock from ours."""
+_LONGEST, _SHOWN = 2_048, 400
+"""Characters of an object's name (S3: 1,024 bytes) with bucket and tags; characters of what is told of a message."""
 _PREFIX, _SUFFIX = tlc.trip_file_name("2024-02").split("2024-02")
 
 
@@ -75,6 +80,9 @@ def drops_in_folder(inbox: Path, months: Iterable[str], now: datetime) -> tuple[
         if path.name.startswith(".") or not path.is_file():
             continue
         month = month_in(path.name)
+        if has_control(str(path)):
+            others.append(f"{in_a_line(str(path))}: its name, or that of its folder, has a control character")
+            continue
         if month not in known:
             others.append(f"{path}: {_complaint(month)}")
             continue
@@ -87,29 +95,34 @@ def drops_in_folder(inbox: Path, months: Iterable[str], now: datetime) -> tuple[
     return drops, others
 
 
-def drops_in_message(body: str, inbox: str, months: Iterable[str]) -> tuple[list[Drop], list[str]]:
+def drops_in_message(body: str, inbox: str, months: Iterable[str], now: datetime) -> tuple[list[Drop], list[str]]:
     """The drops that a message names, and what is wrong with what else it says.
 
     ``inbox`` is the ``s3://…`` folder. Messages are S3's notifications, its test event, and EventBridge's events.
+    Whoever may write to the queue can say anything: one message must not stop those behind it, or outlast later drops.
     """
     known = frozenset(months)
-    drops, others = [], []
+    drops = []
     try:
-        objects, said = _objects_in(json.loads(body))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        return [], [f"it is no event of S3 ({type(error).__name__}: {error}): {body[:200]}"]
-    others += said
+        objects, others = _objects_in(json.loads(body))
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+        return [], [in_a_line(f"it is no event of S3 ({type(error).__name__}: {error}): {body[:200]}", _SHOWN)]
     for one in objects:
         month = month_in(one.uri.rpartition("/")[2])
-        if not one.uri.startswith(f"{inbox}/"):
+        told = f"{one.uri}{one.tag}{one.order}"
+        if not one.uri.startswith(f"{inbox}/") or ".." in one.uri.split("/"):
             others.append(f"{one.uri}: it does not lie in {inbox}")
         elif month not in known:
             others.append(f"{one.uri}: {_complaint(month)}")
+        elif has_control(told) or len(told) > _LONGEST:
+            others.append(f"its name, tag or number is none that S3 gives: {one.uri}")
+        elif one.at > now + _CLOCKS_DIFFER:
+            others.append(f"{one.uri}: it was dropped at {one.at.isoformat()}, which has not come yet")
         else:
             drops.append(
                 Drop(month, one.uri, one.tag, one.at, f"{one.uri}|{one.tag}|{one.order or one.at.isoformat()}")
             )
-    return drops, others
+    return drops, [in_a_line(other, _SHOWN) for other in others]
 
 
 def drop_of(run: EarlierRun) -> Drop | None:
@@ -167,21 +180,29 @@ def _objects_in(event: Mapping[str, Any]) -> tuple[list[_Object], list[str]]:
         detail = event["detail"]
         found = detail["object"]
         uri = f"s3://{detail['bucket']['name']}/{found['key']}"
-        return [_Object(uri, found["etag"], _moment(event["time"]), found.get("sequencer", ""))], []
+        return [_object(uri, found["etag"], event["time"], found.get("sequencer", ""))], []
     objects, others = [], []
     for record in event["Records"]:
         found = record["s3"]["object"]
         uri = f"s3://{record['s3']['bucket']['name']}/{unquote_plus(found['key'])}"
         if record["eventName"].removeprefix("s3:").startswith("ObjectCreated:"):
-            objects.append(_Object(uri, found["eTag"], _moment(record["eventTime"]), found.get("sequencer", "")))
+            objects.append(_object(uri, found["eTag"], record["eventTime"], found.get("sequencer", "")))
         else:
             others.append(f"{uri}: an event {record['eventName']!r}")
     return objects, others
 
 
+def _object(uri: str, tag: Any, at: str, order: Any) -> _Object:
+    """TypeError if tag or order are no text; what is told may be any JSON."""
+    if not (isinstance(tag, str) and isinstance(order, str)):
+        raise TypeError(f"tag {tag!r} and order {order!r}")
+    return _Object(uri, tag, _moment(at), order)
+
+
 def _moment(text: str) -> datetime:
+    """In UTC; OverflowError for one that has no place there."""
     moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+    return moment.astimezone(timezone.utc) if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 
 def _complaint(month: str) -> str:

@@ -112,7 +112,7 @@ def _listen(queue: Queue | None, lake: Lake, months: Sequence[str], now: datetim
         return [_Told(drops)], [f"not taken: {other}" for other in others]
     told, remarks = [], []
     for body, receipt in queue.messages():
-        drops, others = drops_in_message(body, inbox_of(lake), months)
+        drops, others = drops_in_message(body, inbox_of(lake), months, now)
         told.append(_Told(drops, receipt))
         remarks += [f"not taken: {other}" for other in others]
     return told, remarks
