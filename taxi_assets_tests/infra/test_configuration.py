@@ -18,6 +18,8 @@ NOT_OF_THE_STACK = {
     "TAXI_JOBS_PYTHON": "laptop only",
     "TAXI_SOURCE": "the TLC's site unless told otherwise",
     "TAXI_FROM": "a user's choice (more_environment)",
+    "TAXI_MASK": "a user's choice (more_environment)",
+    "TAXI_MASK_K": "a user's choice (more_environment)",
     "TAXI_WATCH": "a user's choice (more_environment)",
     "TAXI_WATCH_FROM": "a user's choice (more_environment)",
     "TAXI_WATCH_MINUTES": "a user's choice (more_environment)",
