@@ -13,34 +13,43 @@ import fcntl
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import IO
 
 import dagster as dg
 from dagster import DagsterRunStatus
 
 ACTIVE = [DagsterRunStatus.QUEUED, DagsterRunStatus.STARTING, DagsterRunStatus.STARTED]
 """What an unfinished run's status may be."""
-_LOCKS = "living"
+_LOCKS, _ENDED = "living", ".ended"
+_held: dict[Path, IO[str]] = {}
+"""The files whose locks this process holds, by what they are called once their run's work is done."""
 KILLED = "its process was killed, or ended with the machine; nothing is half published, readers see what they saw"
 
 
 @contextlib.contextmanager
 def known_to_live(instance: dg.DagsterInstance, run_id: str) -> Iterator[None]:
-    """Hold the lock of a run that this process executes."""
+    """Hold the lock of a run that this process executes.
+
+    It is held until the process ends, or ``report_lost`` sees that Dagster has the run's end in its books: that is
+    written after this, and on a full disk it is not.
+    """
     lock = _lock_of(instance, run_id)
     lock.parent.mkdir(exist_ok=True)
-    unseen = lock.with_suffix(".new")
-    with unseen.open("w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        unseen.replace(lock)  # locked before anybody looks
-        try:
-            yield
-        finally:
-            lock.unlink(missing_ok=True)
+    unseen, ended = lock.with_suffix(".new"), lock.with_suffix(_ENDED)
+    _held[ended] = held = unseen.open("w")
+    fcntl.flock(held, fcntl.LOCK_EX)
+    unseen.replace(lock)  # locked before anybody looks
+    try:
+        yield
+    finally:
+        with contextlib.suppress(FileNotFoundError):  # the instance's folder was deleted meanwhile
+            lock.replace(ended)
 
 
 def is_lost(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
     """Whether the process of an unfinished run is gone; False if it never had a lock here, as on another machine."""
-    return not run.is_finished and _is_let_go(_lock_of(instance, run.run_id))
+    lock = _lock_of(instance, run.run_id)
+    return not run.is_finished and (_is_let_go(lock) or _is_let_go(lock.with_suffix(_ENDED)))
 
 
 def _is_let_go(lock: Path) -> bool:
@@ -61,6 +70,8 @@ def at_work_since(home: Path) -> datetime | None:
     """
     begun = []
     for lock in Path(home, _LOCKS).glob("*"):
+        if lock.suffix == _ENDED:
+            continue
         with contextlib.suppress(FileNotFoundError):  # the run has just ended
             if not _is_let_go(lock):
                 begun.append(lock.stat().st_mtime)
@@ -73,6 +84,12 @@ def report_lost(instance: dg.DagsterInstance) -> list[str]:
     for run in lost:
         instance.report_run_failed(run, KILLED)
         _lock_of(instance, run.run_id).unlink(missing_ok=True)
+    for ended in Path(instance.root_directory, _LOCKS).glob(f"*{_ENDED}"):
+        of_run = instance.get_run_by_id(ended.stem)
+        if of_run is None or of_run.is_finished:
+            ended.unlink(missing_ok=True)
+            if held := _held.pop(ended, None):
+                held.close()
     return [run.run_id for run in lost]
 
 

@@ -20,7 +20,7 @@ from taxi_assets.cli.main import main
 from taxi_assets.cli.output import INTERRUPTED
 from taxi_assets.definitions import MONTH_JOB
 from taxi_assets.lake.lake import Lake
-from taxi_assets.lost_runs import is_lost, known_to_live, report_lost
+from taxi_assets.lost_runs import at_work_since, is_lost, known_to_live, report_lost
 from taxi_assets.operations.dagster_instance import dagster_home
 from taxi_assets.operations.health.finding import Finding, Level
 from taxi_assets.operations.health.runs import runs_succeeded
@@ -105,6 +105,26 @@ def test_a_killed_run_leaves_no_job_and_is_told_from_one_under_way(
     assert "does not exist" in found.found
     with dg.DagsterInstance.from_config(str(dagster_home(settings))) as instance:
         assert instance.get_runs_count(dg.RunsFilter(statuses=[DagsterRunStatus.STARTED])) == 0
+
+
+def test_a_run_whose_end_could_not_be_written_is_lost_once_its_process_is_gone() -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        unwritten, written = (dg.DagsterRun(MONTH_JOB, status=DagsterRunStatus.STARTED) for _ in range(2))
+        for one in (unwritten, written):
+            instance.add_run(one)
+            with known_to_live(instance, one.run_id):
+                pass
+        living = Path(instance.root_directory, "living")
+        assert at_work_since(living.parent) is None
+        assert report_lost(instance) == []  # this process may still write it
+        instance.report_run_failed(written)
+        assert report_lost(instance) == []
+        assert [file.stem for file in living.iterdir()] == [unwritten.run_id]
+        [file] = living.iterdir()
+        file.unlink()
+        file.touch()  # as it is when the process is gone
+        assert report_lost(instance) == [unwritten.run_id]
+        assert list(living.iterdir()) == []
 
 
 def test_a_run_is_lost_when_its_lock_is_free_and_it_is_not_finished() -> None:
