@@ -248,6 +248,11 @@ def test_the_pages_begin_with_the_month_that_is_set(monkeypatch: pytest.MonkeyPa
     assert build_definitions(Settings(first_month="2011-01")).resolve_job_def(MONTH_JOB).partitions_def == MONTHS
 
 
+def test_a_run_on_a_laptop_imports_nothing_of_dagster_aws() -> None:
+    script = "import sys, taxi_assets.operations.run_month; sys.exit('dagster_aws' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], cwd=ROOT).returncode == 0
+
+
 def test_jobs_import_no_orchestrator() -> None:
     script = (
         "import sys, glue_jobs.ingest_raw, glue_jobs.stage_trips, glue_jobs.replay_quarantine, glue_jobs.build_curated;"

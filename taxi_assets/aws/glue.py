@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import tenacity
@@ -22,8 +22,10 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from glue_jobs.files import split_s3
 from glue_jobs.reports import JOBS, Job, ReportT
 from taxi_assets.aws.client import AwsError, client, error_code, explained, glue_job_name, glue_run_url, log_url
-from taxi_assets.aws.glue_messages import RunMessages
 from taxi_assets.jobs.base import JobRun, Jobs, NoReport, as_options, report_of
+
+if TYPE_CHECKING:
+    from taxi_assets.aws.glue_messages import RunMessages
 
 _ACTIVE = frozenset({"STARTING", "RUNNING", "STOPPING", "WAITING"})
 _WAITED_FOR = frozenset(
@@ -193,6 +195,8 @@ class GlueJobs(Jobs):
     @contextmanager
     def _messages(self, context: dg.AssetExecutionContext, folder: str) -> Iterator["RunMessages"]:
         """A reader of the messages of one Glue run, whose objects are deleted when they have been read."""
+        from taxi_assets.aws.glue_messages import RunMessages  # and with it all of dagster-aws, for seconds
+
         s3 = client("s3", self.region)
         try:
             yield RunMessages(s3, *split_s3(f"{self.lake}/logs/pipes/{folder}"))
