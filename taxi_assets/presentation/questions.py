@@ -201,7 +201,7 @@ ORDER BY measured_at, metric, asset, job""",
     "masked": """
 SELECT COUNT(*) AS files
 FROM "raw".files
-WHERE SUBSTRING(url, 1, 9) = 'masked:k='""",
+WHERE SUBSTRING(url, 1, 6) = 'masked'""",
     "slow_queries": """
 SELECT place, label, status, started_at, seconds, returned_rows, cost_usd, error, sql_text
 FROM analytics.slow_queries
