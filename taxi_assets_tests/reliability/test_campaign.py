@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from glue_jobs.contracts import CURATED_TABLES
+from glue_jobs.contracts.raw import TRIPS_DATASET
 from taxi_assets.assets import publish as publishing_step
 from taxi_assets.checks import check
 from taxi_assets.checks.check import Answer
@@ -90,7 +91,8 @@ def test_files_that_vanish_after_their_checks_are_not_published_as_a_month_witho
 
 
 def lose_a_live_file(lake: Path) -> None:
-    next((lake / "curated" / "daily_metrics").glob("month=*/version=*/*.parquet")).unlink()
+    [file] = Lake.in_folder(lake).publisher.files(CURATED_TABLES["daily_metrics"])
+    Path(file).unlink()
 
 
 def cut_a_report(lake: Path) -> None:
@@ -99,7 +101,8 @@ def cut_a_report(lake: Path) -> None:
 
 
 def cut_a_raw_file(lake: Path) -> None:
-    next((lake / "raw").rglob("*tripdata*.parquet")).write_bytes(b"PAR1")
+    [file] = Lake.in_folder(lake).ledger.all_current(TRIPS_DATASET)
+    Path(file.path).write_bytes(b"PAR1")
 
 
 def publish_half(lake: Path) -> None:
