@@ -15,9 +15,10 @@ import signal
 import sys
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from types import ModuleType
 
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
@@ -45,7 +46,8 @@ class Scenario:
         self.begun = time.monotonic()
         context = multiprocessing.get_context("forkserver")
         self.process: BaseProcess = context.Process(target=_be, args=(self.mark, str(log), work, list(before)))
-        self.process.start()
+        with _without_a_script():
+            self.process.start()
 
     @property
     def is_over(self) -> bool:
@@ -78,6 +80,18 @@ class Scenario:
         while (living := self.started()) and time.monotonic() < deadline:
             time.sleep(0.02)
         return [_read(pid, "cmdline").replace("\0", " ") for pid in living]
+
+
+@contextlib.contextmanager
+def _without_a_script() -> Iterator[None]:
+    """A new process runs its parent's main script first. After a test of Streamlit that is a script which is gone."""
+    main = sys.modules["__main__"]
+    if getattr(main, "__spec__", None) is None:
+        sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def prepare() -> None:
