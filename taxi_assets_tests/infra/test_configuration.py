@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -142,3 +144,33 @@ def test_a_module_opens_with_what_belongs_in_it_and_what_does_not() -> None:
             head = (module / "main.tf").read_text().split("\n\n")[0].splitlines()
             assert all(line.startswith("#") for line in head), module
             assert "Not here:" in " ".join(head), module
+
+
+@pytest.mark.parametrize(
+    ("file", "before", "fault", "test"),
+    [
+        ("modules/service/main.tf", "var.client_cidr", '"0.0.0.0/0"', test_the_internet_reaches_nothing),
+        ("modules/warehouse/main.tf", "accessible  = false", "accessible  = true", test_the_internet_reaches_nothing),
+        (
+            "modules/monitoring/main.tf",
+            '"MonthsBehind"',
+            '"MonthsLate"',
+            test_alarms_watch_metrics_that_the_code_emits_by_names_that_health_reads,
+        ),
+        ("envs/dev/main.tf", "Project ", "Thing ", test_the_environments_make_every_provider_tag_what_it_makes),
+        ("stack/main.tf", "TAXI_LAKE  ", "TAXI_LAKES  ", test_taxi_env_has_the_names_that_settings_read),
+        ("stack/outputs.tf", "module.cost.budget_name", '"a budget"', test_every_output_of_a_module_is_used),
+    ],
+)
+def test_a_planted_fault_is_seen(
+    file: str, before: str, fault: str, test: Callable[[], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = Path(shutil.copytree(INFRA, tmp_path / "infra", ignore=shutil.ignore_patterns(".terraform")))
+    monkeypatch.setitem(globals(), "INFRA", copy)
+    monkeypatch.setitem(globals(), "MODULES", sorted({path.parent for path in copy.rglob("*.tf")}))
+    test()
+    text = (copy / file).read_text()
+    assert before in text
+    (copy / file).write_text(text.replace(before, fault))
+    with pytest.raises((AssertionError, KeyError)):
+        test()
