@@ -82,7 +82,7 @@ def _contracted(table: pa.Table, url: str) -> pa.Table:
         if name.lower() in (_PICKUP, _DROPOFF) and not pa.types.is_timestamp(table[name].type):
             raise InputError(
                 f"{url}: column {name} is of type {table[name].type}, and only timestamps can be masked",
-                "stage the month without TAXI_MASK, or write the column as timestamps",
+                "write the column as timestamps, or land the month in a lake that is not masked",
             )
     return table.replace_schema_metadata(None)
 

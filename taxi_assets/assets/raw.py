@@ -96,7 +96,8 @@ def ingest_raw(months: Months, masked: bool = False) -> dg.AssetsDefinition:
             dg.AssetSpec(
                 RAW_TRIPS,
                 deps=[SOURCE_TRIPS],
-                description="The TLC's trip file of the month, byte for byte, one object for each content.",
+                description="The TLC's trip file of the month, "
+                f"{'masked' if masked else 'byte for byte'}, one object for each content.",
                 group_name="raw",
                 kinds={"python", "parquet"},
                 owners=OWNERS,
