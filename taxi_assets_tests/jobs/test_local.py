@@ -9,16 +9,18 @@ import threading
 import time
 from pathlib import Path
 
+import dagster as dg
 import pytest
+from dagster_pyspark import LazyPySparkResource
 
 import glue_jobs
 from glue_jobs import ingest_raw
 from glue_jobs.errors import Cause, PipelineError
 from glue_jobs.reporting import parse_progress
-from glue_jobs.reports import STAGE_TRIPS
+from glue_jobs.reports import INGEST_RAW, STAGE_TRIPS
 from taxi_assets.jobs.base import report_of
 from taxi_assets.jobs.engine import EngineUnavailable, RunningEngine, describe, running_engine
-from taxi_assets.jobs.local import _run_to_end
+from taxi_assets.jobs.local import _PREPARED, LocalJobs, _follow, _hand_over, _start
 from taxi_assets.settings import SAIL, SPARK
 from taxi_assets_tests.conftest import MONTH
 from taxi_assets_tests.support.waiting import wait_until
@@ -45,13 +47,59 @@ def test_a_job_that_refuses_its_input_says_the_problem_and_the_remedy() -> None:
 
 
 def test_the_last_lines_of_a_job_are_kept() -> None:
-    end, lines = _run_to_end([sys.executable, "-c", "print('a', flush=True); raise SystemExit('b')"], RunningEngine({}))
+    end, lines = _follow(
+        _start([sys.executable, "-c", "print('a', flush=True); raise SystemExit('b')"], {}), RunningEngine({})
+    )
     assert (end, lines) == ("exit code 1", "a\nb\n")
+
+
+def test_a_prepared_python_becomes_the_job_that_is_handed_over(tmp_path: Path) -> None:
+    script = tmp_path / "job.py"
+    script.write_text(
+        "import os, sys; print(__name__, sys.argv[1:], os.environ['SPARK_REMOTE'], 'wave' in sys.modules)"
+    )
+    python = _start([sys.executable, _PREPARED, "wave"], {})
+    _hand_over(python, [str(script), "--month", MONTH], RunningEngine({"SPARK_REMOTE": "sc://a"}))
+    assert _follow(python, RunningEngine({})) == ("exit code 0", f"__main__ ['--month', '{MONTH}'] sc://a True\n")
+
+
+def test_a_prepared_python_that_cannot_import_ends_in_the_words_of_the_error() -> None:
+    python = _start([sys.executable, _PREPARED, "there_is_none"], {})
+    python.wait()
+    _hand_over(python, ["job.py"], RunningEngine({}))
+    end, lines = _follow(python, RunningEngine({}))
+    assert end == "exit code 1"
+    assert "No module named 'there_is_none'" in lines
+
+
+def test_a_prepared_python_ends_when_its_parent_is_killed() -> None:
+    script = (
+        "import time\nfrom taxi_assets.jobs.local import _PREPARED, _start\nimport sys\n"
+        "print(_start([sys.executable, _PREPARED], {}).pid, flush=True)\ntime.sleep(600)"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    prepared = int(parent.stdout.readline())
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    wait_until(lambda: not _is_alive(prepared))
+
+
+def test_a_prepared_python_that_was_killed_is_replaced() -> None:
+    jobs = LocalJobs(engine=SAIL, spark=LazyPySparkResource(spark_config={}))
+    with jobs.yield_for_execution(dg.build_init_resource_context()):
+        killed = jobs._prepared = jobs._prepare(INGEST_RAW)
+        killed.kill()
+        killed.wait()
+        other = jobs._python_for(INGEST_RAW)
+        assert other.poll() is None
+    assert other.poll() is not None
 
 
 def test_a_job_is_stopped_when_its_engine_ends() -> None:
     server = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(0.5)"], text=True)
-    end, _ = _run_to_end([sys.executable, "-c", "import time; time.sleep(600)"], RunningEngine({}, server))
+    end, _ = _follow(_start([sys.executable, "-c", "import time; time.sleep(600)"], {}), RunningEngine({}, server))
     assert "the embedded Spark engine (Sail) ended with exit code 0" in end
 
 
@@ -68,7 +116,7 @@ def test_a_job_is_stopped_when_the_run_is_interrupted(monkeypatch: pytest.Monkey
 
     threading.Thread(target=interrupt).start()
     with pytest.raises(KeyboardInterrupt):
-        _run_to_end([sys.executable, "-c", script], RunningEngine({}))
+        _follow(_start([sys.executable, "-c", script], {}), RunningEngine({}))
     with pytest.raises(ProcessLookupError):
         os.kill(int(passed_on.getvalue()), 0)
 
@@ -108,8 +156,9 @@ run_job("stage_trips", argument_parser(""), body)
 def test_a_job_ends_when_its_parent_is_killed() -> None:
     script = (
         "import sys\n"
-        "from taxi_assets.jobs.local import RunningEngine, _run_to_end\n"
-        f"_run_to_end([sys.executable, '-c', {JOB!r}, '--end-with-stdin', '--month', '2024-02'], RunningEngine({{}}))"
+        "from taxi_assets.jobs.local import RunningEngine, _follow, _start\n"
+        f"process = _start([sys.executable, '-c', {JOB!r}, '--end-with-stdin', '--month', '2024-02'], {{}})\n"
+        "_follow(process, RunningEngine({}))"
     )
     parent = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE, text=True)
     assert parent.stderr is not None
@@ -151,7 +200,7 @@ def test_a_python_without_pyspark_is_refused_with_the_variable_that_names_it(bar
 
 def test_the_package_of_the_jobs_can_be_imported_where_it_is_not_installed(bare_python: str) -> None:
     command = [bare_python, "-c", "import glue_jobs; print(glue_jobs.__file__)"]
-    assert _run_to_end(command, RunningEngine({})) == ("exit code 0", f"{glue_jobs.__file__}\n")
+    assert _follow(_start(command, {}), RunningEngine({})) == ("exit code 0", f"{glue_jobs.__file__}\n")
 
 
 def test_a_script_run_by_hand_shows_its_progress_and_report(source: Path, tmp_path: Path) -> None:
