@@ -239,10 +239,10 @@ class Campaign:
         return None
 
     def _job(self, scenario: Scenario, number: int) -> int | None:
-        """The job that is started as the ``number``-th; the last one if there are fewer."""
+        """The Python that gets ready as the ``number``-th to be a job; the last one if there are fewer."""
         seen: list[int] = []
         for _ in range(number):
-            if (pid := self._first(scenario, "--end-with-stdin", seen)) is None:
+            if (pid := self._first(scenario, "jobs/prepared.py", seen)) is None:
                 break
             seen.append(pid)
         return seen[-1] if seen else None
