@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from glue_jobs.contracts import CHECK_HISTORY, FILES, RUN_METRICS, Table
@@ -80,14 +80,15 @@ class Ledger:
             rows=facts["rows"],
             physical_schema=json.dumps(facts["physical_schema"]),
             run_id=run_id,
-            landed_at=_now(),
+            landed_at=self._time_of_the_next(month, dataset),
         )
         append(self._catalog, FILES, [landed.__dict__])
         return landed
 
     def refuse(self, file: LandedFile, because: str, code: str, run_id: str) -> None:
         """Enter that ``file`` was refused by the jobs' ``code``: what was in force before it is so again."""
-        row = replace(file, run_id=run_id, landed_at=_now(), refused_because=because, refused_by=code)
+        now = self._time_of_the_next(file.month, file.dataset)
+        row = replace(file, run_id=run_id, landed_at=now, refused_because=because, refused_by=code)
         append(self._catalog, FILES, [row.__dict__])
 
     def current(self, month: str, dataset: str) -> LandedFile | None:
@@ -108,6 +109,14 @@ class Ledger:
         for file in self._entries(dataset, months):
             found.setdefault(file.month, []).append(file)
         return found
+
+    def _time_of_the_next(self, month: str, dataset: str) -> datetime:
+        """The clock's, but later than every row of the month: what is in force is told by the order of these times.
+
+        Once a clock was ahead for one run, or is set back, a file that lands now would else never be in force.
+        """
+        landed = self._entries(dataset, [month])
+        return max(_now(), landed[-1].landed_at + timedelta(microseconds=1)) if landed else _now()
 
     def _entries(self, dataset: str, months: Collection[str] | None) -> list[LandedFile]:
         """The ledger's rows, the oldest first; of all months without ``months``."""

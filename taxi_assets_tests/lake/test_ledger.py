@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -37,6 +38,22 @@ def test_runs_that_land_different_months_at_once_all_get_their_entry(open_lake: 
     with ThreadPoolExecutor(len(months)) as pool:
         list(pool.map(lambda month: open_lake().ledger.record(month, TRIPS_DATASET, facts(month), "run"), months))
     assert [file.month for file in open_lake().ledger.all_current(TRIPS_DATASET)] == months
+
+
+@pytest.mark.parametrize("jump", [timedelta(days=365), timedelta(hours=1), timedelta(hours=-1)])
+def test_a_clock_that_was_wrong_for_one_run_leaves_the_last_landed_file_in_force(
+    open_lake: Callable[[], Lake], monkeypatch: pytest.MonkeyPatch, jump: timedelta
+) -> None:
+    ledger, right = open_lake().ledger, append_tables._now
+    ledger.record("2024-02", TRIPS_DATASET, facts("before"), "run 1")
+    monkeypatch.setattr(append_tables, "_now", lambda: right() + jump)
+    assert ledger.record("2024-02", TRIPS_DATASET, facts("jumped"), "run 2").sha256 == "jumped"
+    jumped = ledger.current("2024-02", TRIPS_DATASET)
+    monkeypatch.setattr(append_tables, "_now", right)
+    last = ledger.record("2024-02", TRIPS_DATASET, facts("after"), "run 3")
+    assert (jumped and jumped.sha256, ledger.current("2024-02", TRIPS_DATASET)) == ("jumped", last)
+    ledger.refuse(last, "too few rows", "code", "run 3")
+    assert ledger.current("2024-02", TRIPS_DATASET) == jumped
 
 
 def test_a_month_that_was_never_landed_has_no_file(open_lake: Callable[[], Lake]) -> None:
