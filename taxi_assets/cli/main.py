@@ -21,6 +21,10 @@ from taxi_assets.cli.run import backfill, demo, rebuild, replay, run
 from taxi_assets.cli.tables import tables
 
 _INTERRUPTED = "interrupted; nothing is half published, readers see whole versions only. What to do: type it again."
+_NO_MEMORY = (
+    "the memory did not suffice; nothing is half published, readers see whole versions only. "
+    "What to do: give it more (ulimit -v, the container's limit), then type it again."
+)
 
 
 class _Commands(click.Group):
@@ -39,6 +43,8 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except KeyboardInterrupt:
             fail(_INTERRUPTED, INTERRUPTED)
+        except MemoryError:
+            fail(_NO_MEMORY)
         except BrokenPipeError:  # whoever read the output has enough; click ends the command
             raise
         except Exception as error:  # types that only heavy modules define; what is none of them goes on

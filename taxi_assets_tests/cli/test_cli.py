@@ -605,6 +605,17 @@ def test_a_progress_line_can_be_read_back(done: int, total: int) -> None:
     assert parse_progress("write trips: 3.0 s") is None
 
 
+def test_a_command_that_runs_out_of_memory_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_memory(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("taxi_assets.cli.catalog.existing_lake", no_memory)
+    said = taxi_assets("vacuum", "--lake", str(tmp_path))
+    assert said.exit_code == 1
+    assert "the memory did not suffice; nothing is half published" in said.output + said.stderr
+    assert "What to do: give it more" in said.output + said.stderr
+
+
 def test_ctrl_c_while_the_command_is_being_imported_says_nothing_and_exits_130() -> None:
     script = """if True:
         import sys

@@ -75,9 +75,11 @@ def read_only_lake(campaign: Campaign) -> None:
     if os.geteuid() != 0:
         return
     place = campaign.fresh()
-    with _mounted(Path(f"{place.lake}-ro"), "--bind", str(place.lake)) as folder:
-        copied = Place(folder, place.sources, place.prepared)
-        broken(folder, MONTH, campaign.contents)  # it is a lake of its own from its first opening on
+    outer = Path(f"{place.lake}-of")
+    outer.mkdir()
+    with _mounted(Path(f"{place.lake}-ro"), "--bind", str(outer)) as folder:
+        copied = Place(copy_of(place.lake, folder / "lake"), place.sources, place.prepared)
+        broken(copied.lake, MONTH, campaign.contents)  # it is a lake of its own from its first opening on
         subprocess.run(["mount", "-o", "remount,ro,bind", str(folder)], check=True)
         writable = partial(subprocess.run, ["mount", "-o", "remount,rw,bind", str(folder)], check=True)
         _tell(campaign, copied, "a read-only lake", [], writable)
