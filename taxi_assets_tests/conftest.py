@@ -36,16 +36,29 @@ pytest.register_assert_rewrite("taxi_assets_tests.end_to_end.on_jvm")
 PRODUCTION = Path(taxi_assets.__file__).parent / "operations" / "instance" / "production.yaml"
 MONTH = "2024-02"
 ROWS = 3_000
-LONGEST = ("infra", "end_to_end", "dashboard", "emulators", "operations")
-"""Folders with files that take minutes. They are begun first: begun last, one process works while the others wait."""
+LONGEST = (
+    "test_image.py",
+    "test_engines_on_spark_4.py",
+    "test_eras_on_spark_4.py",
+    "test_eras_on_spark_3.py",
+    "test_engines_on_spark_3.py",
+    "test_aws_spark.py",
+    "test_rebuild.py",
+    "infra",
+    "end_to_end",
+    "dashboard",
+    "emulators",
+    "operations",
+)
+"""Files and folders that take minutes. They are begun first: begun last, one process works while the others wait."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The files of ``LONGEST`` before all others; a file's tests stay together, in their order."""
+    """Those of ``LONGEST`` before all others; a file's tests stay together, in their order."""
 
     def place(item: pytest.Item) -> int:
-        folder = item.path.parent.name
-        return LONGEST.index(folder) if folder in LONGEST else len(LONGEST)
+        names = (item.path.name, item.path.parent.name)
+        return next((at for at, name in enumerate(LONGEST) if name in names), len(LONGEST))
 
     items.sort(key=place)
 
