@@ -127,6 +127,11 @@ def whole_file(file: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
+def plain_progress(month: str) -> Callable[[str, str], None]:
+    """A listener that writes a line for all that it hears."""
+    return lambda step, message: click.echo(f"{month} {step}: {message}", err=True)
+
+
 @contextmanager
 def progress_of(steps: tuple[str, ...], month: str) -> Iterator[Callable[[str, str], None]]:
     """A listener that shows a bar for each step on a terminal, and plain lines elsewhere."""
@@ -135,7 +140,7 @@ def progress_of(steps: tuple[str, ...], month: str) -> Iterator[Callable[[str, s
     from glue_jobs.reporting import parse_progress
 
     if not err.is_terminal:
-        yield lambda step, message: click.echo(f"{month} {step}: {message}", err=True)
+        yield plain_progress(month)
         return
     columns = (
         SpinnerColumn(),

@@ -7,10 +7,13 @@ import json
 import os
 import shlex
 import sys
+from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from glue_jobs.errors import PipelineError
 from taxi_assets.cli.options import (
     check_month,
     complete_months,
@@ -23,7 +26,7 @@ from taxi_assets.cli.options import (
     settings_to_run,
     tables_of,
 )
-from taxi_assets.cli.output import INTERRUPTED, err, out, pasteable, print_result, progress_of
+from taxi_assets.cli.output import INTERRUPTED, err, out, pasteable, plain_progress, print_result, progress_of
 
 if TYPE_CHECKING:
     from taxi_assets.operations.backfill import Progress
@@ -34,6 +37,15 @@ if TYPE_CHECKING:
 _DEMO_MONTHS = ("2024-01", "2024-02")
 
 _DEMO_SOURCE = "synthetic:rows=50000,seed=1"
+
+_jobs_option = click.option(
+    "--jobs",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Months at once, each in a process of its own: up to 4 GB of memory for each (4.8 million trips).",
+)
 
 
 @click.command()
@@ -95,15 +107,19 @@ def replay(month: str, lake: str | None, as_json: bool) -> None:
 @click.option("--force", is_flag=True, help="Run the months that are already fully published, too.")
 @click.option("--source", help="https:// address, folder, or synthetic:rows=50000,seed=1.  [TAXI_SOURCE, or the TLC]")
 @lake_option
+@_jobs_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a month on standard output.")
-def backfill(first: str, last: str, force: bool, source: str | None, lake: str | None, as_json: bool) -> None:
-    """Process a range of months, one after the other.
+def backfill(
+    first: str, last: str, force: bool, source: str | None, lake: str | None, jobs: int, as_json: bool
+) -> None:
+    """Process a range of months, one after the other unless --jobs says otherwise.
 
     Months that are already fully published are left out. The command can be stopped and started again at any time. A
     month that fails does not stop the others, but three in a row do: the cause is then unlikely to be the months.
 
     \b
       taxi-assets backfill --from 2023-01 --to 2024-12
+      taxi-assets backfill --from 2023-01 --to 2024-12 --jobs 2
       taxi-assets backfill --from 2024-02 --to 2024-02 --force
     """
     from taxi_assets.lake.lake import Lake
@@ -123,9 +139,43 @@ def backfill(first: str, last: str, force: bool, source: str | None, lake: str |
     cost = least_cost(settings, len(chosen.to_run))
     at_least = f", at least {cost:.2f} USD" if cost else ""
     err.print(f"{len(chosen.to_run)} months to run{at_least}; {len(chosen.good)} are published whole already")
-    failed = []
-    for progress in backfill(chosen.to_run, lambda month: _run_with_progress(settings, month, None)):
+    run = partial(_run_to_publish, settings, has_bars=jobs == 1)
+    _prepare(settings, jobs)
+    _report(backfill(chosen.to_run, run, jobs), as_json)
+
+
+def _prepare(settings: Settings, jobs: int) -> None:
+    """Make Dagster's databases, which several processes would make at the same time."""
+    from taxi_assets.operations.dagster_instance import NoDagsterHome, open_instance
+
+    if jobs == 1:
+        return
+    try:
+        with open_instance(settings):
+            pass
+    except NoDagsterHome as error:
+        raise click.UsageError(str(error)) from error
+
+
+def _run_to_publish(settings: Settings, month: str, begin_with: str = "ingest_raw", *, has_bars: bool) -> MonthResult:
+    """Run a month whole; without bars in another process, where an error is its result's."""
+    if has_bars:
+        return _run_with_progress(settings, month, None, begin_with=begin_with)
+    from taxi_assets.operations.run_month import MonthResult, run_month
+
+    try:
+        return run_month(settings, month, None, plain_progress(month), begin_with=begin_with)
+    except PipelineError as error:
+        return MonthResult(month, error=str(error))
+
+
+def _report(steps: Iterator[Progress], as_json: bool) -> None:
+    """Print how it stands after each month, and exit with the code of those that failed."""
+    failed: list[MonthResult] = []
+    for progress in steps:
         failed = progress.failed
+        if progress.jobs > 1:  # else it was done where the month was run
+            progress.results[-1].error = pasteable(progress.results[-1].error)
         _print_progress(progress, as_json)
     _exit_with(failed)
 
@@ -163,17 +213,19 @@ def _exit_with(failed: list[MonthResult]) -> None:
 )
 @click.option("--yes", is_flag=True, help="Do what is listed. Without it nothing is done.")
 @lake_option
+@_jobs_option
 @click.option("--json", "as_json", is_flag=True, help="The plan as a JSON object, and with --yes one for each month.")
-def rebuild(months: tuple[str, ...], yes: bool, lake: str | None, as_json: bool) -> None:
+def rebuild(months: tuple[str, ...], yes: bool, lake: str | None, jobs: int, as_json: bool) -> None:
     """Put a damaged lake together again, of raw alone if need be: show how, and with --yes do it.
 
     The catalog is made again of the tables' own metadata, and months that are gone or damaged are built of their raw
-    files in force, the newest first. Nothing is fetched. What is whole is left alone, so that the command can be
-    stopped and started again at any time. Exit code 1 if something is left to do, or cannot be done.
+    files in force, the newest first, one after the other unless --jobs says otherwise. Nothing is fetched. What is
+    whole is left alone, so that the command can be stopped and started again at any time. Exit code 1 if something is
+    left to do, or cannot be done.
 
     \b
       taxi-assets rebuild
-      taxi-assets rebuild --yes
+      taxi-assets rebuild --yes --jobs 2
       taxi-assets rebuild --month 2024-02 --yes
     """
     from taxi_assets.operations.rebuild import carry_out, plan
@@ -190,14 +242,10 @@ def rebuild(months: tuple[str, ...], yes: bool, lake: str | None, as_json: bool)
     if not yes or planned.is_empty:
         sys.exit(1 if planned.cannot or not planned.is_empty else 0)
 
-    def run_one(settings: Settings, month: str, begin_with: str) -> MonthResult:
-        return _run_with_progress(settings, month, None, begin_with=begin_with)
-
-    failed: list[MonthResult] = []
-    for progress in carry_out(settings, planned, run_one):
-        failed = progress.failed
-        _print_progress(progress, as_json)
-    _exit_with(failed)
+    jobs = min(jobs, max(1, len(planned.months)))
+    _prepare(settings, jobs)
+    run = partial(_run_to_publish, has_bars=jobs == 1)
+    _report(carry_out(settings, planned, run, jobs), as_json)
 
 
 def _plan_as_json(planned: Plan) -> dict[str, Any]:

@@ -1,18 +1,20 @@
-"""Running a range of months, one after the other, those that are good already left out.
+"""Running a range of months, those that are good already left out.
 
-Belongs here: which months a backfill has to run, and when it gives up. Does not: running a month (``running``), or
-printing (``cli``).
+Belongs here: which months a backfill has to run, and when it gives up. Does not: running a month (``run_month``), in
+which process (``side_by_side``), or printing (``cli``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 
 from glue_jobs.contracts import MONTHLY_TABLES
 from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.status import lake_status
 from taxi_assets.operations.run_month import MonthResult
+from taxi_assets.operations.side_by_side import Run, each
 from taxi_assets.partitions import MONTHS
 from taxi_assets.settings import Profile, Settings
 
@@ -31,10 +33,11 @@ class Plan:
 
 @dataclass
 class Progress:
-    """How a backfill stands: results so far, months that are left."""
+    """How a backfill stands: results so far, months that are left, and how many are run at once (``jobs``)."""
 
     results: list[MonthResult] = field(default_factory=list)
     left: tuple[str, ...] = ()
+    jobs: int = 1
 
     @property
     def failed(self) -> list[MonthResult]:
@@ -44,7 +47,7 @@ class Progress:
     @property
     def seconds_left(self) -> float:
         """By the average of the months so far; 0 before the first."""
-        return self._average(lambda result: result.seconds.get("total", 0.0)) * len(self.left)
+        return self._average(lambda result: result.seconds.get("total", 0.0)) * len(self.left) / self.jobs
 
     @property
     def cost_so_far(self) -> float:
@@ -86,19 +89,20 @@ def least_cost(settings: Settings, months: int) -> float:
     return months * dpu_hours * settings.glue_usd_per_dpu_hour
 
 
-def backfill(months: Sequence[str], run: Callable[[str], MonthResult]) -> Iterator[Progress]:
-    """Run the months in order, and say how it stands after each.
+def backfill(months: Sequence[str], run: Run, jobs: int = 1) -> Iterator[Progress]:
+    """Run the months in order, ``jobs`` at a time, and say how it stands after each.
 
-    A month that fails does not hold the others; after ``MAX_FAILURES_IN_A_ROW``, or an interrupt, the rest is left.
+    A month that fails does not hold the others; after ``MAX_FAILURES_IN_A_ROW``, or an interrupt, the rest is left, and
+    what is under way is interrupted. See ``side_by_side`` for what ``run`` has to be if there are several jobs.
     """
-    progress = Progress(left=tuple(months))
-    while progress.left:
-        month, *rest = progress.left
-        progress.results.append(run(month))
-        progress.left = tuple(rest)
-        yield progress
-        if progress.results[-1].interrupted:
-            return
-        last = progress.results[-MAX_FAILURES_IN_A_ROW:]
-        if len(last) == MAX_FAILURES_IN_A_ROW and not any(result.succeeded for result in last):
-            return
+    progress = Progress(left=tuple(months), jobs=jobs)
+    with closing(each(months, run, jobs)) as results:
+        for result in results:
+            progress.results.append(result)
+            progress.left = tuple(month for month in progress.left if month != result.month)
+            yield progress
+            if result.interrupted:
+                return
+            last = progress.results[-MAX_FAILURES_IN_A_ROW:]
+            if len(last) == MAX_FAILURES_IN_A_ROW and not any(result.succeeded for result in last):
+                return

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -45,7 +46,7 @@ from taxi_assets.settings import Settings
 
 _, STAGE, _, REPORT = STEPS
 Run = Callable[[Settings, str, str], MonthResult]
-"""Runs a month of the lake of some settings, beginning with a step."""
+"""Runs a month of the lake of some settings: given are these, the month, and the step to begin with."""
 
 
 @dataclass(frozen=True)
@@ -115,8 +116,8 @@ def plan(settings: Settings, asked_for: Collection[str] = ()) -> Plan:
     return Plan(found, reference, months, (*cannot, *no_map, *_not_as_it_was(found, months)))
 
 
-def carry_out(settings: Settings, planned: Plan, run: Run) -> Iterator[Progress]:
-    """Do it, and say after each month how it stands; see ``backfill`` for months that fail."""
+def carry_out(settings: Settings, planned: Plan, run: Run, jobs: int = 1) -> Iterator[Progress]:
+    """Do it, ``jobs`` months at a time, and say after each how it stands; see ``backfill`` for those that fail."""
     lake = enter(settings, planned.found)
     for table in planned.reference:
         publish(lake.catalog, table, _rows_of(lake, table), again=True)
@@ -127,12 +128,13 @@ def carry_out(settings: Settings, planned: Plan, run: Run) -> Iterator[Progress]
     # Dagster has no months before the first.
     first = min([settings.first_month, *months])
     of_all = settings.model_copy(update={"first_month": first})
-    yield from backfill(list(months), lambda month: _build(of_all, lake, months[month], run))
+    yield from backfill(list(months), partial(_build, of_all, months, run), jobs)
     bring_up_to_date(lake)
 
 
-def _build(settings: Settings, lake: Lake, month: Month, run: Run) -> MonthResult:
+def _build(settings: Settings, months: Mapping[str, Month], run: Run, name: str) -> MonthResult:
     """Build a month; of the file before if the one in force is refused, until one is not or there is none."""
+    month, lake = months[name], Lake.of(settings)
     if month.begin_with == STAGE:
         for file in (month.trips, month.zones):
             if content_of(file.path) != file.sha256:

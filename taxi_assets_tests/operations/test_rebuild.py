@@ -9,6 +9,8 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from functools import partial
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -19,9 +21,10 @@ from glue_jobs.contracts import CALENDAR, CHECK_HISTORY, FILES, MONTHLY_TABLES, 
 from glue_jobs.contracts.raw import TRIPS_DATASET
 from glue_jobs.sources.synthetic import make_month, make_shapes
 from taxi_assets.cli.main import main
+from taxi_assets.cli.run import _run_to_publish
 from taxi_assets.lake.catalog_check import check_catalog
 from taxi_assets.lake.lake import Lake
-from taxi_assets.operations.rebuild import REPORT, Plan, carry_out, plan
+from taxi_assets.operations.rebuild import REPORT, Plan, _build, carry_out, plan
 from taxi_assets.operations.run_month import MonthResult, run_month
 from taxi_assets.settings import Settings
 from taxi_assets_tests.conftest import MONTH, ROWS, copy_of, on_three_days, write_source
@@ -119,6 +122,14 @@ def test_of_raw_alone_each_table_has_the_rows_that_it_had(before: Path, engine: 
     for command in ("verify", "health"):
         done = taxi_assets(lake, command)
         assert done.exit_code == 0, done.output
+
+
+def test_what_builds_a_month_can_be_given_to_another_process(before: Path, engine: str) -> None:
+    """As ``--jobs`` does; that two months are then built at once is shown of ``backfill``, which runs them."""
+    settings = settings_of(before, engine)
+    [month] = plan(settings, (MONTH,)).months
+    build = partial(_build, settings, {MONTH: month}, partial(_run_to_publish, has_bars=False))
+    assert ForkingPickler.dumps(build)  # which refuses what it cannot send
 
 
 @pytest.mark.parametrize("catalog", ["names it", "is of another place"])
