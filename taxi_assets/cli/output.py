@@ -116,15 +116,21 @@ def fail(message: str, code: int = 1) -> NoReturn:
 
 @contextmanager
 def whole_file(file: Path) -> Iterator[Path]:
-    """A file beside ``file`` to write to, which takes its place when it is whole; ends the command if it cannot."""
-    part = file.with_name(f".{file.name}.part")
+    """A file beside ``file`` to write to, which takes its place when it is whole; ends the command if it cannot.
+
+    A link, a device or a pipe is written to as it is: in its place, root's ``/dev/null`` became a file.
+    """
+    is_plain = not file.is_symlink() and (file.is_file() or not file.exists())
+    part = file.with_name(f".{file.name}.part") if is_plain else file
     try:
         yield part
-        part.replace(file)
+        if is_plain:
+            part.replace(file)
     except OSError as error:
         fail(f"{file} cannot be written: {error}")
     finally:
-        part.unlink(missing_ok=True)
+        if is_plain:
+            part.unlink(missing_ok=True)
 
 
 def plain_progress(month: str) -> Callable[[str, str], None]:

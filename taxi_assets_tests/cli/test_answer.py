@@ -15,6 +15,7 @@ import duckdb
 import pytest
 
 from taxi_assets.cli import answer
+from taxi_assets.cli.output import whole_file
 from taxi_assets.operations.run_month import MonthResult
 
 COMMAND = str(Path(sys.executable).parent / "taxi-assets")
@@ -142,3 +143,17 @@ def test_a_reader_that_has_enough_meets_no_traceback(published: tuple[Path, Mont
             running.stdout.read(10)
             running.stdout.close()
             assert running.stderr.read() == b""
+
+
+def test_what_is_no_plain_file_is_written_to_and_not_replaced(tmp_path: Path) -> None:
+    file, link, pipe = tmp_path / "rows.csv", tmp_path / "link.csv", tmp_path / "pipe.csv"
+    file.write_text("before")
+    link.symlink_to(file)
+    os.mkfifo(pipe)
+    for output in (link, pipe):
+        with whole_file(output) as part:
+            assert part == output
+    assert (link.is_symlink(), pipe.is_fifo(), file.read_text()) == (True, True, "before")
+    with whole_file(file) as part:
+        part.write_text("after")
+    assert file.read_text() == "after"

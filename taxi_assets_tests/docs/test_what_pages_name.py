@@ -6,7 +6,6 @@ Belongs here: names that somebody types or follows. Does not: what a command doe
 from __future__ import annotations
 
 import importlib.util
-import os
 import re
 import shlex
 from collections.abc import Iterator
@@ -183,17 +182,17 @@ def _code() -> Iterator[Path]:
             yield from (ROOT / folder).rglob(f"*.{ending}")
 
 
-def test_the_tour_of_the_readme_works_on_a_published_lake(published: tuple[Path, MonthResult]) -> None:
+def test_the_tour_of_the_readme_works_on_a_published_lake(published: tuple[Path, MonthResult], tmp_path: Path) -> None:
     calls = [words for one, words in commands("taxi-assets") if one.page.name == "README.md" and one.is_whole]
     tour = [words for words in calls if words[0] in ("status", "query", "export", "catalog", "tables")]
     assert len(tour) > 7
     for words in tour:
         at = words.index("--lake") if "--lake" in words else len(words)
         words = [MOMENT.sub(f"{datetime.now(timezone.utc):%Y-%m-%d}", word) for word in words]  # the lake is new
-        result = CliRunner().invoke(main, [*words[:at], *words[at + 2 :], *_lake(words, published[0])])
+        result = CliRunner().invoke(main, [*words[:at], *words[at + 2 :], *_lake(words, published[0], tmp_path)])
         assert result.exit_code == 0, (words, result.output)
 
 
-def _lake(words: list[str], lake: Path) -> list[str]:
-    output = ["--output", os.devnull] if words[0] == "export" else []
+def _lake(words: list[str], lake: Path, folder: Path) -> list[str]:
+    output = ["--output", str(folder / "exported")] if words[0] == "export" else []
     return [*output, *([] if words[0] == "tables" else ["--lake", str(lake)])]
