@@ -139,22 +139,23 @@ def backfill(
     cost = least_cost(settings, len(chosen.to_run))
     at_least = f", at least {cost:.2f} USD" if cost else ""
     err.print(f"{len(chosen.to_run)} months to run{at_least}; {len(chosen.good)} are published whole already")
+    jobs = _at_once(settings, jobs, len(chosen.to_run))
     run = partial(_run_to_publish, settings, has_bars=jobs == 1)
-    _prepare(settings, jobs)
     _report(backfill(chosen.to_run, run, jobs), as_json)
 
 
-def _prepare(settings: Settings, jobs: int) -> None:
-    """Make Dagster's databases, which several processes would make at the same time."""
+def _at_once(settings: Settings, jobs: int, months: int) -> int:
+    """How many of so many months to run at once; if several, Dagster's databases are made before they begin."""
     from taxi_assets.operations.dagster_instance import NoDagsterHome, open_instance
 
-    if jobs == 1:
-        return
+    if min(jobs, months) <= 1:
+        return 1
     try:
         with open_instance(settings):
             pass
     except NoDagsterHome as error:
         raise click.UsageError(str(error)) from error
+    return min(jobs, months)
 
 
 def _run_to_publish(settings: Settings, month: str, begin_with: str = "ingest_raw", *, has_bars: bool) -> MonthResult:
@@ -242,8 +243,7 @@ def rebuild(months: tuple[str, ...], yes: bool, lake: str | None, jobs: int, as_
     if not yes or planned.is_empty:
         sys.exit(1 if planned.cannot or not planned.is_empty else 0)
 
-    jobs = min(jobs, max(1, len(planned.months)))
-    _prepare(settings, jobs)
+    jobs = _at_once(settings, jobs, len(planned.months))
     run = partial(_run_to_publish, has_bars=jobs == 1)
     _report(carry_out(settings, planned, run, jobs), as_json)
 

@@ -27,12 +27,14 @@ from taxi_assets.jobs.surroundings import for_jobs
 from taxi_assets.settings import SPARK
 
 _SCRIPTS = Path(glue_jobs.__file__).parent
+# What a month needs after a job: by then a Python is ready for it.
 _NEXT: Mapping[str, Job[WithSeconds]] = {
     INGEST_RAW: STAGE_TRIPS,
     STAGE_TRIPS: BUILD_CURATED,
     REPLAY_QUARANTINE: BUILD_CURATED,
 }
 _PREPARED = str(Path(__file__).with_name("prepared.py"))
+# No script imports it: PySpark does, when SPARK_REMOTE has it make a session.
 _CONNECT = "pyspark.sql.connect.session"
 _LAST_LINES = 25
 _STOP_SECONDS = 10

@@ -21,6 +21,8 @@ from multiprocessing.process import BaseProcess
 
 from taxi_assets.operations.run_month import MonthResult
 
+_BEGIN_AGAIN = "What to do: begin again, with fewer --jobs"
+
 Run = Callable[[str], MonthResult]
 """Runs a month. For other processes it has to be one that pickle takes: no lambda, no open catalog."""
 
@@ -45,7 +47,8 @@ def each(months: Sequence[str], run: Run, jobs: int) -> Generator[MonthResult, N
                 if left and worker.process.is_alive():
                     worker.give(left.pop())
         # Only if each of the processes was killed; the months are not lost in silence.
-        yield from (MonthResult(month, error="not begun: every process that was to run it has ended") for month in left)
+        ended = "not begun, because every process that was to run it has ended"
+        yield from (MonthResult(month, error=f"{ended}. {_BEGIN_AGAIN}") for month in left)
     finally:
         for worker in workers:
             worker.pipe.close()
@@ -80,7 +83,7 @@ class _Worker:
             code = self.process.exitcode
             killed = "; the machine ran out of memory, or somebody killed it" if code == -signal.SIGKILL else ""
             said = f"the process that ran it ended with exit code {code}{killed}"
-            return MonthResult(month, error=f"{said}. What to do: begin again, with fewer --jobs")
+            return MonthResult(month, error=f"{said}. {_BEGIN_AGAIN}")
         return result
 
 

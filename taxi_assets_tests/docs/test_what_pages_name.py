@@ -189,10 +189,11 @@ def test_the_tour_of_the_readme_works_on_a_published_lake(published: tuple[Path,
     for words in tour:
         at = words.index("--lake") if "--lake" in words else len(words)
         words = [MOMENT.sub(f"{datetime.now(timezone.utc):%Y-%m-%d}", word) for word in words]  # the lake is new
-        result = CliRunner().invoke(main, [*words[:at], *words[at + 2 :], *_lake(words, published[0], tmp_path)])
+        result = CliRunner().invoke(main, [*words[:at], *words[at + 2 :], *_here(words, published[0], tmp_path)])
         assert result.exit_code == 0, (words, result.output)
 
 
-def _lake(words: list[str], lake: Path, folder: Path) -> list[str]:
+def _here(words: list[str], lake: Path, folder: Path) -> list[str]:
+    """The options by which a command reads the test's lake and writes into its folder."""
     output = ["--output", str(folder / "exported")] if words[0] == "export" else []
     return [*output, *([] if words[0] == "tables" else ["--lake", str(lake)])]

@@ -77,13 +77,7 @@ def test_a_prepared_python_ends_when_its_parent_is_killed() -> None:
         "import time\nfrom taxi_assets.jobs.local import _PREPARED, _start\nimport sys\n"
         "print(_start([sys.executable, _PREPARED], {}).pid, flush=True)\ntime.sleep(600)"
     )
-    parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
-    assert parent.stdout is not None
-    prepared = int(parent.stdout.readline())
-    parent.kill()
-    parent.wait()
-    parent.stdout.close()
-    wait_until(lambda: not _is_alive(prepared))
+    assert_ends_with_its_parent(script)
 
 
 def test_a_prepared_python_that_was_killed_is_replaced() -> None:
@@ -134,13 +128,7 @@ def test_the_engine_ends_when_its_parent_is_killed() -> None:
         "import time\nfrom taxi_assets.jobs.engine import running_engine\n"
         "with running_engine('sail') as r:\n    print(r.server.pid, flush=True)\n    time.sleep(600)"
     )
-    parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
-    assert parent.stdout is not None
-    server = int(parent.stdout.readline())
-    parent.kill()
-    parent.wait()
-    parent.stdout.close()
-    wait_until(lambda: not _is_alive(server))
+    assert_ends_with_its_parent(script)
 
 
 JOB = """
@@ -160,13 +148,18 @@ def test_a_job_ends_when_its_parent_is_killed() -> None:
         f"process = _start([sys.executable, '-c', {JOB!r}, '--end-with-stdin', '--month', '2024-02'], {{}})\n"
         "_follow(process, RunningEngine({}))"
     )
-    parent = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE, text=True)
-    assert parent.stderr is not None
-    job = int(parent.stderr.readline())
-    parent.kill()
-    parent.wait()
-    parent.stderr.close()
-    wait_until(lambda: not _is_alive(job))
+    assert_ends_with_its_parent(script, on_stderr=True)
+
+
+def assert_ends_with_its_parent(script: str, on_stderr: bool = False) -> None:
+    """``script`` says on its first line the process that it started; when it is killed, that one ends."""
+    out, err = (None, subprocess.PIPE) if on_stderr else (subprocess.PIPE, None)
+    with subprocess.Popen([sys.executable, "-c", script], stdout=out, stderr=err, text=True) as parent:
+        stream = parent.stdout or parent.stderr
+        assert stream is not None
+        started = int(stream.readline())
+        parent.kill()
+    wait_until(lambda: not _is_alive(started))
 
 
 def _is_alive(pid: int) -> bool:
