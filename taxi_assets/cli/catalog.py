@@ -168,9 +168,10 @@ def maintain(lake: str | None, as_json: bool) -> None:
     """
     from datetime import datetime, timezone
 
-    from taxi_assets.lake.maintenance import maintain
+    from taxi_assets.lake.maintenance import maintain, time_by_commits
 
-    done = list(maintain(existing_lake(lake).catalog, datetime.now(timezone.utc)))
+    catalog = existing_lake(lake).catalog
+    done = list(maintain(catalog, time_by_commits(catalog, datetime.now(timezone.utc))))
     if as_json:
         click.echo(json.dumps([asdict(one) for one in done]))
         return
@@ -208,12 +209,13 @@ def vacuum(lake: str | None, delete: bool, days: int, as_json: bool) -> None:
     """
     from datetime import datetime, timedelta, timezone
 
+    from taxi_assets.lake.maintenance import time_by_commits
     from taxi_assets.lake.vacuum import carry_out, plan
     from taxi_assets.lost_runs import at_work_since
     from taxi_assets.operations.dagster_instance import dagster_home
 
     opened = existing_lake(lake)
-    before = datetime.now(timezone.utc) - timedelta(days=days)
+    before = time_by_commits(opened.catalog, datetime.now(timezone.utc)) - timedelta(days=days)
     at_work = at_work_since(dagster_home(settings_of(lake, None)))  # a laptop may have slept through the days
     planned = plan(opened, min(before, at_work or before))
     if delete:

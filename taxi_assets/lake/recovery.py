@@ -33,7 +33,7 @@ from taxi_assets.lake.files import Entry, below, content_of
 from taxi_assets.lake.lake import Lake, folder_catalog
 from taxi_assets.lake.paths import is_below
 from taxi_assets.lake.reading import read_rows
-from taxi_assets.lake.relocation import NotHere, write_again
+from taxi_assets.lake.relocation import DamagedThere, NotHere, write_again
 from taxi_assets.settings import Settings
 
 BY_THE_FILE = "its file in raw"
@@ -129,8 +129,9 @@ def find(settings: Settings) -> Found:
     try:
         lake = Lake.of(settings)
     except (CatalogLost, NotHere) as error:
-        if isinstance(error, NotHere) and not isinstance(error.__cause__, FileNotFoundError):
-            raise  # not a copy of a part of a lake, but one that cannot be written
+        is_of_files = isinstance(error, DamagedThere) or isinstance(error.__cause__, FileNotFoundError)
+        if isinstance(error, NotHere) and not is_of_files:
+            raise  # not a copy of a part of a lake, or of a damaged one, but one that cannot be written
         lost_catalog = error.problem
         lake = Lake.without_catalog(Path(settings.lake))
     tables = {name: _find(lake, table, not lost_catalog) for name, table in TABLES.items()}

@@ -39,6 +39,10 @@ class NotHere(PipelineError):
     cause = Cause.LAKE
 
 
+class DamagedThere(NotHere):
+    """Metadata that came with the lake, and cannot be read."""
+
+
 def relocate_folder(root: str) -> str | None:
     """Have the catalog of the lake in the folder ``root`` speak of that folder; returns where the lake lay before.
 
@@ -96,7 +100,8 @@ def _strays(connection: sqlite3.Connection, root: str) -> list[tuple[int, str, s
 def write_again(io: FileIO, metadata_location: str, before: str, root: str) -> str:
     """Write a table's metadata, of a lake that lay at ``before``, for the root ``root``; returns its new location.
 
-    All snapshots are kept. New files lie beside the old ones, which are read from below ``root``.
+    All snapshots are kept. New files lie beside the old ones, which are read from below ``root``. NotHere if they are
+    not there, DamagedThere if they cannot be read.
     """
     # Names that follow from the place: begun again after a crash, the same files are written once more.
     tag = sha256(root.encode()).hexdigest()[:8]
@@ -129,6 +134,13 @@ def write_again(io: FileIO, metadata_location: str, before: str, root: str) -> s
         raise NotHere(
             f"the catalog of the lake {root} speaks of {before}, and its files are not in {root} either: {error}",
             "copy or move the whole folder of a lake, not only parts of it",
+        ) from error
+    except OSError:
+        raise
+    except Exception as error:  # of damaged Avro came UnicodeDecodeError, zlib.error, SystemError, MemoryError …
+        raise DamagedThere(
+            f"the catalog of the lake {root} speaks of {before}, and metadata that came from there is damaged: {error}",
+            "copy the lake once more; or have the tables made again of the raw files: taxi-assets rebuild --yes",
         ) from error
 
     content = _mapped(json.loads(metadata.model_dump_json()), lambda text: lists.get(text) or here(text))

@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 import dagster as dg
 
 from taxi_assets.errors import failing_the_step
-from taxi_assets.lake.maintenance import maintain
+from taxi_assets.lake.maintenance import maintain, time_by_commits
 from taxi_assets.lake.resource import LakeResource
 
 
@@ -18,7 +18,8 @@ def maintain_each_table(context: dg.OpExecutionContext, lake: LakeResource) -> N
     """What was done to each table is a row of the output's metadata; queries answer as before."""
     done = []
     with failing_the_step(then="run the job maintain_tables again"):
-        for table in maintain(lake.open().catalog, datetime.now(timezone.utc)):
+        catalog = lake.open().catalog
+        for table in maintain(catalog, time_by_commits(catalog, datetime.now(timezone.utc))):
             context.log.info(f"{table.table}: {table}")
             done.append(dg.TableRecord(asdict(table)))
     context.add_output_metadata({"tables": dg.MetadataValue.table(done) if done else "there is no table yet"})

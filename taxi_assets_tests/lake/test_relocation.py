@@ -19,7 +19,7 @@ from taxi_assets.lake.catalog_check import check_catalog
 from taxi_assets.lake.catalog_file import CatalogUnavailable
 from taxi_assets.lake.lake import Lake
 from taxi_assets.lake.maintenance import maintain
-from taxi_assets.lake.relocation import NotHere, relocate_folder
+from taxi_assets.lake.relocation import DamagedThere, NotHere, relocate_folder
 from taxi_assets_tests.emulators.aws import AwsEmulator
 from taxi_assets_tests.emulators.environment import REGION
 from taxi_assets_tests.support.tiny_table import TINY, days_of, facts, publish
@@ -172,6 +172,19 @@ def test_a_catalog_without_its_tables_files_is_refused(original: Path, tmp_path:
     shutil.copy(original / "catalog.db", part)
     with pytest.raises(NotHere, match=r"speaks of .*a lake, and its files are not in .*part either.*whole folder"):
         Lake.in_folder(part)
+
+
+@pytest.mark.parametrize("pattern", ["snap-*.avro", "*-m0.avro", "*.metadata.json"])
+def test_a_copy_with_damaged_metadata_is_refused_with_what_can_be_done(
+    original: Path, tmp_path: Path, pattern: str
+) -> None:
+    copy = Path(shutil.copytree(original, tmp_path / "copy"))
+    before = (copy / "catalog.db").read_bytes()
+    for file in copy.rglob(pattern):
+        file.write_bytes(file.read_bytes()[:-40])
+    with pytest.raises(DamagedThere, match=r"came from there is damaged: .*copy the lake once more; or .* rebuild"):
+        Lake.in_folder(copy)
+    assert (copy / "catalog.db").read_bytes() == before
 
 
 def test_a_copy_whose_catalog_cannot_be_written_is_refused(original: Path, tmp_path: Path) -> None:

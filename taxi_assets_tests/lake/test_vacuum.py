@@ -8,7 +8,7 @@ import random
 import shutil
 from collections import Counter
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone, tzinfo
 from pathlib import Path
 
 import dagster as dg
@@ -371,6 +371,19 @@ def test_what_is_younger_than_asked_is_left_alone(folder: Path) -> None:
     assert "There is nothing to delete." in said.stdout
     refused = CliRunner().invoke(main, ["vacuum", "--lake", str(folder), "--older-than", "0"])
     assert refused.exit_code == 2
+
+
+def test_by_a_clock_that_is_ahead_nothing_is_older(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was published last says what time it is at most."""
+
+    class Ahead(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return datetime.now(tz) + timedelta(days=366)
+
+    monkeypatch.setattr("datetime.datetime", Ahead)
+    assert json.loads(command(folder, "--json", "--delete", "--older-than", "11").stdout)["leftovers"] == []
+    assert len(json.loads(command(folder, "--json", "--delete", "--older-than", "9").stdout)["leftovers"]) == 1
 
 
 def test_what_a_run_writes_that_slept_for_days_is_left_alone(folder: Path) -> None:

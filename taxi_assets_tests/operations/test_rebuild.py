@@ -267,6 +267,21 @@ def test_a_table_whose_newest_metadata_is_damaged_goes_back_to_what_can_be_read_
     assert "staging.trips: what was committed after" in " ".join(planned.cannot)
 
 
+def test_of_a_copy_whose_metadata_is_damaged_what_can_be_read_is_taken_over(
+    before: Path, engine: str, tmp_path: Path
+) -> None:
+    """It is not yet a lake of this place, and its tables' metadata cannot be written for it."""
+    last = Lake.in_folder(before).publisher.history(TRIPS)[0]
+    lake = copy_of(before, tmp_path / "lake")
+    for file in newest_manifest_lists(lake, last.snapshot_id):
+        cut_off(file)
+    said = taxi_assets(lake, "status")
+    assert said.exit_code == 1
+    assert "metadata that came from there is damaged" in said.output
+    assert "taxi-assets rebuild --yes" in said.output
+    assert [month.month for month in plan(settings_of(lake, engine)).months] == [last.month]
+
+
 @pytest.mark.usefixtures("in_process")
 @pytest.mark.parametrize("damage", [Path.unlink, cut_off, flip])
 @pytest.mark.parametrize("dataset", ["nyc_taxi", "taxi_zones"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 
 import dagster as dg
@@ -10,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 from pyiceberg.exceptions import CommitFailedException
 
+from glue_jobs.contracts import CHECK_HISTORY
 from taxi_assets.cli.main import main
 from taxi_assets.definitions import build_definitions
 from taxi_assets.lake import catalog, maintenance
@@ -81,6 +83,29 @@ def test_the_command_says_the_same(folder: Path) -> None:
     again = CliRunner().invoke(main, ["catalog", "maintain", "--lake", str(folder)])
     assert "quality.check_history" in again.output
     assert "1 → 1" in again.output
+
+
+class Ahead(datetime):
+    """A clock that is a year ahead."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:
+        """See ``datetime``."""
+        return datetime.now(tz) + timedelta(days=366)
+
+
+def test_by_a_clock_that_is_ahead_no_snapshot_expires_and_no_file_goes(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    snapshots = len(Lake.in_folder(folder).catalog.open(CHECK_HISTORY).metadata.snapshots)
+    monkeypatch.setattr("datetime.datetime", Ahead)
+    monkeypatch.setattr("taxi_assets.schedules.maintain_tables.datetime", Ahead)
+    assert execute(folder).success
+    again = CliRunner().invoke(main, ["catalog", "maintain", "--lake", str(folder), "--json"])
+    [done] = json.loads(again.output)
+    assert done["snapshots_before"] == done["snapshots_after"] > snapshots  # compaction made more
+    assert done["files_deleted"] == 0
+    assert len(list((folder / "quality" / "check_history" / "data").rglob("*.parquet"))) == 3 + 1
 
 
 def test_a_table_that_others_commit_to_all_the_time_is_left_for_later(
