@@ -8,7 +8,7 @@ import random
 import shutil
 from collections import Counter
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone, tzinfo
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import dagster as dg
@@ -26,6 +26,7 @@ from taxi_assets.lake.texts import write_text
 from taxi_assets.lake.vacuum import Plan, carry_out, plan
 from taxi_assets.lost_runs import at_work_since, known_to_live
 from taxi_assets_tests.conftest import MONTH
+from taxi_assets_tests.support.clock import AYearAhead
 from taxi_assets_tests.support.tiny_table import facts, write_rows
 
 DAILY = MONTHLY_TABLES["curated.daily_metrics"]
@@ -376,12 +377,7 @@ def test_what_is_younger_than_asked_is_left_alone(folder: Path) -> None:
 def test_by_a_clock_that_is_ahead_nothing_is_older(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was published last says what time it is at most."""
 
-    class Ahead(datetime):
-        @classmethod
-        def now(cls, tz: tzinfo | None = None) -> datetime:
-            return datetime.now(tz) + timedelta(days=366)
-
-    monkeypatch.setattr("datetime.datetime", Ahead)
+    monkeypatch.setattr("datetime.datetime", AYearAhead)
     assert json.loads(command(folder, "--json", "--delete", "--older-than", "11").stdout)["leftovers"] == []
     assert len(json.loads(command(folder, "--json", "--delete", "--older-than", "9").stdout)["leftovers"]) == 1
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 
 import dagster as dg
@@ -20,6 +19,7 @@ from taxi_assets.lake.resource import LakeResource
 from taxi_assets.schedules.maintain_tables import maintain_tables
 from taxi_assets.settings import Settings
 from taxi_assets_tests.conftest import MONTH
+from taxi_assets_tests.support.clock import AYearAhead
 from taxi_assets_tests.support.publishing_by_hand import record
 
 FIELDS = {
@@ -85,21 +85,12 @@ def test_the_command_says_the_same(folder: Path) -> None:
     assert "1 → 1" in again.output
 
 
-class Ahead(datetime):
-    """A clock that is a year ahead."""
-
-    @classmethod
-    def now(cls, tz: tzinfo | None = None) -> datetime:
-        """See ``datetime``."""
-        return datetime.now(tz) + timedelta(days=366)
-
-
 def test_by_a_clock_that_is_ahead_no_snapshot_expires_and_no_file_goes(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     snapshots = len(Lake.in_folder(folder).catalog.open(CHECK_HISTORY).metadata.snapshots)
-    monkeypatch.setattr("datetime.datetime", Ahead)
-    monkeypatch.setattr("taxi_assets.schedules.maintain_tables.datetime", Ahead)
+    monkeypatch.setattr("datetime.datetime", AYearAhead)
+    monkeypatch.setattr("taxi_assets.schedules.maintain_tables.datetime", AYearAhead)
     assert execute(folder).success
     again = CliRunner().invoke(main, ["catalog", "maintain", "--lake", str(folder), "--json"])
     [done] = json.loads(again.output)
