@@ -50,6 +50,16 @@ class _Fault:
         return named and any(self.resource_contains in resource for resource in (call.resource, *call.others))
 
 
+@dataclass
+class _Share:
+    """Each ``nth`` call of ``service`` is answered with ``error``."""
+
+    service: str
+    nth: int
+    error: AwsError
+    calls: int = 0
+
+
 class Held:
     """Calls that wait: ``arrived`` says that one has come, ``let_go`` answers them, and any that come later."""
 
@@ -74,6 +84,7 @@ class Faults:
         self._faults: list[_Fault] = []
         self._ends: list[tuple[str, RunEnd]] = []
         self._lost: list[tuple[str, str]] = []
+        self._share: _Share | None = None
         self._lock = threading.Lock()
 
     def throttle(self, service: str, action: str, times: int = 1) -> None:
@@ -95,6 +106,11 @@ class Faults:
     ) -> None:
         """Answer the next calls with this error, those alone whose resource contains ``resource_contains``."""
         self._add(_Fault(service, action, resource_contains, times, AwsError(code, message, status)))
+
+    def fail_each(self, nth: int, service: str, code: str, message: str, status: int) -> None:
+        """Answer each ``nth`` call of the service with this error, whatever it asks for, until ``clear``."""
+        with self._lock:
+            self._share = _Share(service, nth, AwsError(code, message, status))
 
     def lose_answer(self, service: str, action: str) -> None:
         """Carry the next such call out, and answer that something went wrong inside AWS."""
@@ -138,6 +154,7 @@ class Faults:
             self._faults.clear()
             self._ends.clear()
             self._lost.clear()
+            self._share = None
 
     def meet(self, call: ApiCall) -> AwsError | None:
         """Do what was asked for before ``call``; the error to answer it with, if one is."""
@@ -145,7 +162,7 @@ class Faults:
         for fault in due:
             if not isinstance(fault, AwsError):
                 fault()
-        return next((fault for fault in due if isinstance(fault, AwsError)), None)
+        return next((fault for fault in due if isinstance(fault, AwsError)), self._of_share(call))
 
     def loses_answer(self, call: ApiCall) -> AwsError | None:
         """What to answer instead of what ``call`` came to; None for that."""
@@ -163,6 +180,13 @@ class Faults:
                     self._ends.remove(entry)
                     return entry[1]
         return None
+
+    def _of_share(self, call: ApiCall) -> AwsError | None:
+        with self._lock:
+            if self._share is None or self._share.service != call.service:
+                return None
+            self._share.calls += 1
+            return None if self._share.calls % self._share.nth else self._share.error
 
     def _add(self, fault: _Fault) -> None:
         with self._lock:

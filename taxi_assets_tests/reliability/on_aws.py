@@ -1,6 +1,8 @@
 """Kills workers whose lake is in S3 and the Glue Data Catalog, on the emulated AWS, and looks at what readers see.
 
-    python -m taxi_assets_tests.reliability.on_aws --kills 30 --seed 1 --log aws.jsonl
+    python -m taxi_assets_tests.reliability.on_aws --kills 30 --refused 4 --seed 1 --log aws.jsonl
+
+With ``--refused``, S3 refuses a share of all calls during whole runs, as too many or for an error of its own.
 
 Belongs here: what is different when the lake is no folder. Does not: lakes in folders (``campaign``), errors of AWS
 (``end_to_end/test_aws_failures``).
@@ -48,6 +50,13 @@ from taxi_assets_tests.support.aws_lake import AwsLake, deployed_lake
 
 ROLLBACK, RUN = "rollback, in S3", "run, in S3"
 _COMMANDS = {ROLLBACK: ("rollback", "staging.trips", MONTH), RUN: ("run", "--month", MONTH)}
+_REFUSALS = (
+    ("SlowDown", "Please reduce your request rate.", 503),
+    ("InternalError", "We encountered an internal error. Please try again.", 500),
+)
+"""As S3 words them; both are to be tried again: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html"""
+_REFUSED_EACH = (3, 5, 10, 30)
+"""One call of so many."""
 _RUN_AGAIN_AFTER = 8
 """So many kills of rollbacks; then a run is left alone, so that there is something to go back to."""
 
@@ -86,6 +95,25 @@ class KillsOnAws:
         came = AS_BEFORE if self.lake.versions() == before else PUBLISHED if _fits(self.lake) else APART
         ended = REFUSED if code else ENDED_FIRST
         self.heard(Outcome(name, ALL, CLOCK, BROKEN if found else came if code is None else ended, tuple(found)))
+
+    def refuse(self) -> None:
+        """Have S3 refuse each so many calls of a whole run, then let it recover."""
+        before = self.lake.versions()
+        nth = self.chance.choice(_REFUSED_EACH)
+        code, message, status = self.chance.choice(_REFUSALS)
+        self.lake.put_at_source(seed=self.chance.randint(3, 1000))
+        self.lake.aws.faults.fail_each(nth, "s3", code, message, status)
+        try:
+            result = self.lake.run()
+        finally:
+            self.lake.aws.faults.clear()
+        found = list(broken(self.lake))
+        if not (result.succeeded or result.error):
+            found.append("the run failed and does not say why")
+        came = PUBLISHED if _fits(self.lake) else APART
+        came = came if result.succeeded else AS_BEFORE if self.lake.versions() == before else came
+        how = f"each {nth}th call: {status}"
+        self.heard(Outcome("run, S3 refuses", how, "-", BROKEN if found else came, (*found, result.error)))
 
     def next_run(self) -> None:
         """With nothing cleaned by hand it publishes the month, and leaves no Glue run at work."""
@@ -155,6 +183,7 @@ def main() -> None:
     """Entry point."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=30, help="how many commands are disturbed")
+    parser.add_argument("--refused", type=int, default=2, help="how many runs S3 refuses a share of the calls of")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--log", type=Path, help="file to add each outcome to, as JSON lines")
     arguments = parser.parse_args()
@@ -177,6 +206,9 @@ def main() -> None:
             kills.kill(kills.chance.choice((ROLLBACK, ROLLBACK, ROLLBACK, RUN)))
             if number % _RUN_AGAIN_AFTER == 0 or number == arguments.kills:
                 kills.next_run()
+        for _ in range(arguments.refused):
+            kills.refuse()
+            kills.next_run()
     print(as_markdown(outcomes))
     sys.exit(any(one.outcome == BROKEN for one in outcomes))
 
