@@ -278,7 +278,7 @@ def test_of_a_copy_whose_metadata_is_damaged_what_can_be_read_is_taken_over(
     said = taxi_assets(lake, "status")
     assert said.exit_code == 1
     assert "metadata that came from there is damaged" in said.output
-    assert "taxi-assets rebuild --yes" in said.output
+    assert f"taxi-assets rebuild --lake {lake} --yes" in said.output
     assert [month.month for month in plan(settings_of(lake, engine)).months] == [last.month]
 
 
