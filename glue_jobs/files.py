@@ -57,6 +57,17 @@ def s3_of(bucket: str) -> fs.FileSystem:
     return _s3_client(bucket, found.get_frozen_credentials() if found else None)
 
 
+class S3Retries(fs.AwsDefaultS3RetryStrategy):  # type: ignore[misc]  # PyArrow has no types
+    """How often a call of S3 is made that S3 is too busy or unwell for: ten times in thirteen seconds.
+
+    PyArrow's own strategy, the "standard" one, repeats three times, and a hundred times in a client's whole life: each
+    costs five of five hundred, which PyArrow never gives back. A daemon's client then fails at the first 503.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(max_attempts=10)
+
+
 @cache
 def _session() -> Any:
     import boto3  # a quarter of a second that only S3 needs
@@ -75,6 +86,7 @@ def _s3_client(bucket: str, credentials: Any) -> fs.FileSystem:
         secret_key=credentials.secret_key,
         session_token=credentials.token,
         endpoint_override=endpoint,
+        retry_strategy=S3Retries(),
         region=_session().region_name if endpoint else fs.resolve_s3_region(bucket),
     )
 

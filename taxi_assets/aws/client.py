@@ -6,6 +6,7 @@ Belongs here: what every AWS resource needs. Does not: any one service's work (`
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -20,6 +21,9 @@ _ATTEMPTS = 8
 
 _SECONDS = 60.0
 """boto3's own timeout."""
+
+_RETRIES = "glue_jobs.files.S3Retries"
+"""By name: PyArrow is a tenth of a second that a lake in a folder does without."""
 
 _LONGEST_LINK = 7 * 24 * 3600
 """Seconds that S3 lets a signed address be valid."""
@@ -37,6 +41,10 @@ _REMEDIES = {
     "NoSuchBucket": "check TAXI_LAKE, or make the bucket with Terraform",
     "UnrecognizedClientException": "check the AWS credentials",
 }
+
+_LATER = "try again later; if it stays, look at the AWS Health Dashboard"
+_UNWELL = re.compile(r"AWS Error (INTERNAL_FAILURE|SERVICE_UNAVAILABLE|SLOW_DOWN|THROTTLING)|HTTP status 5\d\d")
+"""PyArrow's words for an S3 that is throttling, or unwell."""
 
 
 def client(service: str, region: str, attempts: int = _ATTEMPTS, timeout: float = _SECONDS) -> Any:
@@ -59,7 +67,7 @@ def pyiceberg_s3_properties(region: str) -> dict[str, str]:
     that assumes a role."""
     import boto3  # as in ``client``
 
-    properties = {"s3.region": region}
+    properties = {"s3.region": region, "s3.retry-strategy-impl": _RETRIES}
     if endpoint := os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL"):
         properties |= {"s3.endpoint": endpoint, "s3.force-virtual-addressing": "false"}
     if found := boto3.Session().get_credentials():
@@ -104,17 +112,22 @@ def explained(doing: str) -> Iterator[None]:
 
 
 def aws_error_in(error: Exception) -> AwsError | None:
-    """What an error means that came from AWS by boto3, or by PyArrow's S3 client as an OSError; None for any other."""
-    if isinstance(error, ClientError | BotoCoreError) or (isinstance(error, OSError) and "AWS Error" in str(error)):
-        return AwsError(str(error).strip(), remedy_of(error))
+    """What an error means that came from AWS; None for any other.
+
+    It came by boto3, or by PyArrow's S3 client: as an OSError, or as DuckDB's error that ends with the text of one.
+    """
+    if isinstance(error, ClientError | BotoCoreError) or "AWS Error" in str(error):
+        return AwsError(str(error).rpartition("\nOSError: ")[2].strip(), remedy_of(error))
     return None
 
 
-def remedy_of(error: ClientError | BotoCoreError | OSError) -> str:
-    """What to do about an error of AWS; as an OSError it comes from PyArrow's S3 client."""
-    if not isinstance(error, ClientError):
-        return "check the network, TAXI_REGION, the AWS credentials and what their role may do (infra/api-calls.json)"
-    return _REMEDIES.get(error_code(error), "try again later; if it stays, look at the AWS Health Dashboard")
+def remedy_of(error: Exception) -> str:
+    """What to do about an error of AWS (``aws_error_in``)."""
+    if isinstance(error, ClientError):
+        return _REMEDIES.get(error_code(error), _LATER)
+    if _UNWELL.search(str(error)):
+        return _LATER
+    return "check the network, TAXI_REGION, the AWS credentials and what their role may do (infra/api-calls.json)"
 
 
 def glue_job_name(prefix: str, job: str) -> str:

@@ -186,6 +186,9 @@ def reading(table: Table) -> Iterator[None]:
         except _lake_errors():
             raise
         except Exception as error:  # of damaged Avro came UnicodeDecodeError, zlib.error, SystemError, MemoryError …
+            if (of_aws := aws_error_in(error)) is not None:  # by DuckDB, which reads the rows
+                problem = f"{table.full_name} could not be read: {of_aws.problem}"
+                raise CatalogUnavailable(problem, _remedy_of(error)) from error
             problem = f"the metadata of {table.full_name} is damaged: {_said_by(error)}"
             raise CatalogUnavailable(problem, _FROM_RAW) from error
 

@@ -100,11 +100,41 @@ class FilesInS3(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no type
     def _open(self, path: str, mode: str = "rb", **_: Any) -> Any:
         if mode != "rb":
             raise PermissionError(f"{path}: files of the lake are only read here")
-        return self._read(path)
+        return _OfManyThreads(self._read(path))
 
     def _read(self, path: str) -> Any:
         system, key = _in_s3(path)
         return system.open_input_file(key)
+
+
+class _OfManyThreads:
+    """A file in which each thread has a place of its own.
+
+    DuckDB's threads share it, and one seeks between another's seek and read: of a file of thirty row groups 17 of 20
+    queries failed, and nothing says that wrong bytes are always noticed.
+    """
+
+    def __init__(self, file: Any) -> None:
+        self._file, self._place = file, threading.local()
+
+    def seek(self, to: int) -> int:
+        """DuckDB counts from the beginning alone."""
+        self._place.at = to
+        return to
+
+    def tell(self) -> int:
+        """Where this thread reads next."""
+        return getattr(self._place, "at", 0)
+
+    def read(self, size: int) -> bytes:
+        """At most so many bytes from there."""
+        read: bytes = self._file.read_at(size, self.tell())
+        self.seek(self.tell() + len(read))
+        return read
+
+    def close(self) -> None:
+        """For all threads."""
+        self._file.close()
 
 
 class CopiedFiles(FilesInS3):
@@ -127,7 +157,9 @@ class CopiedFiles(FilesInS3):
                 with super()._read(path) as stream, part.open("wb") as file:
                     shutil.copyfileobj(stream, file, 1 << 20)
                 part.replace(copy)
-        return copy.open("rb")
+        from pyarrow import OSFile  # as in ``_in_s3``
+
+        return OSFile(str(copy))
 
 
 def _in_s3(path: str) -> tuple[Any, str]:

@@ -51,8 +51,8 @@ class _Fault:
 
 
 @dataclass
-class _Share:
-    """Each ``nth`` call of ``service`` is answered with ``error``."""
+class Share:
+    """Each ``nth`` of the ``calls`` of ``service`` is answered with ``error``."""
 
     service: str
     nth: int
@@ -84,7 +84,7 @@ class Faults:
         self._faults: list[_Fault] = []
         self._ends: list[tuple[str, RunEnd]] = []
         self._lost: list[tuple[str, str]] = []
-        self._share: _Share | None = None
+        self._share: Share | None = None
         self._lock = threading.Lock()
 
     def throttle(self, service: str, action: str, times: int = 1) -> None:
@@ -107,10 +107,11 @@ class Faults:
         """Answer the next calls with this error, those alone whose resource contains ``resource_contains``."""
         self._add(_Fault(service, action, resource_contains, times, AwsError(code, message, status)))
 
-    def fail_each(self, nth: int, service: str, code: str, message: str, status: int) -> None:
+    def fail_each(self, nth: int, service: str, code: str, message: str, status: int) -> Share:
         """Answer each ``nth`` call of the service with this error, whatever it asks for, until ``clear``."""
         with self._lock:
-            self._share = _Share(service, nth, AwsError(code, message, status))
+            self._share = Share(service, nth, AwsError(code, message, status))
+            return self._share
 
     def lose_answer(self, service: str, action: str) -> None:
         """Carry the next such call out, and answer that something went wrong inside AWS."""
