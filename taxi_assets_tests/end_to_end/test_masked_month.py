@@ -78,11 +78,11 @@ def test_everybody_is_told_that_it_is_masked(masked: tuple[Path, MonthResult]) -
 
 
 def test_masked_months_and_others_never_stand_side_by_side(
-    masked: tuple[Path, MonthResult], published: tuple[Path, MonthResult], source: Path
+    masked: tuple[Path, MonthResult], lake_to_change: Path, source: Path
 ) -> None:
     for lake, mask, said in (
         (masked[0], False, f"The lake has masked months ({MONTH}), and TAXI_MASK is off"),
-        (published[0], True, f"The lake has months that are not masked ({MONTH}), and TAXI_MASK is on"),
+        (lake_to_change, True, f"The lake has months that are not masked ({MONTH}), and TAXI_MASK is on"),
     ):
         before = live_versions(lake, MONTH)
         result = run_month(Settings(lake=str(lake), source=str(source), mask=mask), MONTH, None, lambda *_: None)
