@@ -58,22 +58,26 @@ def built_image() -> Iterator[Image]:
         # Mounts and owners of files are root's; CI has it.
         pytest.skip("to make an image's file system takes root, or sudo without a password")
     folder = Path(tempfile.mkdtemp(prefix="image-"))  # not one of pytest's, which keeps them: it is gigabytes
+    buildah = _Buildah(folder)
     try:
-        buildah = _Buildah(folder)
         _make_base(buildah)
         _build(buildah, folder)
         container = buildah("from", "--pull-never", _IMAGE)
         config = json.loads(buildah("inspect", "--type", "image", _IMAGE))["OCIv1"]["config"]
         yield Image(Path(buildah("mount", container)), config)
     finally:
+        buildah("rm", "--all")  # which are mounted
         subprocess.run([*AS_ROOT, "rm", "-rf", folder], check=True)
 
 
 class _Buildah:
     def __init__(self, folder: Path) -> None:
         (folder / "tmp").mkdir()
-        store = ["--root", str(folder / "root"), "--runroot", str(folder / "run"), "--storage-driver", "vfs"]
-        self._command = [*AS_ROOT, "env", f"TMPDIR={folder / 'tmp'}", "buildah", *store]
+        store = ["--root", str(folder / "root"), "--runroot", str(folder / "run"), "--storage-driver"]
+        command = [*AS_ROOT, "env", f"TMPDIR={folder / 'tmp'}", "buildah", *store]
+        # Each layer is a copy of all below it where the disk lets none lie over another, as in most containers.
+        lies_over = subprocess.run([*command, "overlay", "info"], capture_output=True).returncode == 0
+        self._command = [*command, "overlay" if lies_over else "vfs"]
 
     def __call__(self, *arguments: str | Path) -> str:
         """What it printed, without what it told meanwhile."""
