@@ -21,7 +21,7 @@ from urllib.request import urlopen
 import pyarrow.parquet as pq
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, Request, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Request, Route, expect, sync_playwright
 
 from glue_jobs.contracts import CURATED_TABLES
 from taxi_assets.dashboard.screens import PAGES
@@ -99,12 +99,6 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="module")
-def known(chromium: Browser) -> BrowserContext:
-    """A browser that keeps what it has loaded."""
-    return chromium.new_context()
-
-
 @contextmanager
 def looking(
     chromium: Browser,
@@ -112,17 +106,12 @@ def looking(
     size: tuple[int, int] = WIDE,
     scheme: Literal["light", "dark"] = "light",
     also: str = "data:",
-    known: BrowserContext | None = None,
 ) -> Iterator[Look]:
-    """A fresh browser window that reaches ``url``, and ``also``, and nothing else; fails at the end if it tried to.
-
-    With ``known`` it is a window of a browser that was here before and has the scripts, as most readers' is: 8 instead
-    of 12.5 seconds of the processor for a page.
-    """
-    context = known or chromium.new_context(accept_downloads=True)
+    """A fresh browser window that reaches ``url``, and ``also``, and nothing else; fails at the end if it tried to."""
+    context = chromium.new_context(
+        viewport={"width": size[0], "height": size[1]}, color_scheme=scheme, accept_downloads=True
+    )
     page = context.new_page()
-    page.set_viewport_size({"width": size[0], "height": size[1]})
-    page.emulate_media(color_scheme=scheme)
     page.set_default_timeout(PATIENCE)
     look = Look(page, url)
 
@@ -136,7 +125,7 @@ def looking(
     page.route("**/*", only_here)
     page.on("pageerror", lambda error: look.errors.append(str(error)))
     yield look
-    (context if known is None else page).close()
+    context.close()
     assert look.strangers == []
     assert look.errors == []
 
@@ -197,10 +186,10 @@ def is_fine(look: Look, path: str) -> None:
 
 @pytest.mark.parametrize("name", PAGES)
 def test_each_page_of_two_years_is_whole_in_light_and_dark_and_on_a_phone(
-    dashboard: str, chromium: Browser, known: BrowserContext, name: str
+    dashboard: str, chromium: Browser, name: str
 ) -> None:
     path = "" if name == next(iter(PAGES)) else name
-    with looking(chromium, dashboard, known=known) as look:
+    with looking(chromium, dashboard) as look:
         is_fine(look, path)
         # The copied months were published once and by no run.
         assert look.page.locator(".js-plotly-plot").count() >= 1 or name in ("versions", "operations")
@@ -208,14 +197,14 @@ def test_each_page_of_two_years_is_whole_in_light_and_dark_and_on_a_phone(
             expect(look.page.get_by_role("img", name=re.compile("^Trips over 13 months"))).to_be_visible()
         if PICTURED and name in IN_THE_DOCS:
             keep_picture(look.page, f"dashboard-{name}")
-    with looking(chromium, dashboard, PHONE, "dark", known=known) as look:
+    with looking(chromium, dashboard, PHONE, "dark") as look:
         is_fine(look, path)
         assert overflow(look.page) <= 0
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_each_page_of_a_real_month_is_whole(real: str, chromium: Browser, known: BrowserContext, name: str) -> None:
-    with looking(chromium, real, known=known) as look:
+def test_each_page_of_a_real_month_is_whole(real: str, chromium: Browser, name: str) -> None:
+    with looking(chromium, real) as look:
         is_fine(look, "" if name == next(iter(PAGES)) else name)
 
 
