@@ -12,11 +12,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
+import duckdb
 from dagster import DagsterEvent, DagsterEventType, DagsterExecutionInterruptedError
 from dagster_shared.error import SerializableErrorInfo
 
 from glue_jobs.errors import Cause, PipelineError
-from taxi_assets.aws.client import AwsError, aws_error_in
+from taxi_assets.aws.client import AWS_ERRORS, AwsError, aws_error_in
 
 _REPORT = ("problem", "remedy", "cause", "may_pass")
 _READ_THE_LOG = "read the run's log, repair the cause, then run the month again"
@@ -41,7 +42,7 @@ def failing_the_step(then: str = "run the month again") -> Iterator[None]:
         yield
     except PipelineError as error:
         raise failure_of(error) from error
-    except Exception as error:  # DuckDB too repeats what S3 said
+    except (*AWS_ERRORS, duckdb.Error) as error:  # DuckDB repeats what S3 said to PyArrow
         if (of_aws := aws_error_in(error)) is None:
             raise
         problem, remedy = (

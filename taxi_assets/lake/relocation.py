@@ -137,7 +137,7 @@ def write_again(io: FileIO, metadata_location: str, before: str, root: str) -> s
         ) from error
     except OSError:
         raise
-    except Exception as error:  # of damaged Avro came UnicodeDecodeError, zlib.error, SystemError, MemoryError …
+    except Exception as error:  # of damaged files come as many kinds as ``catalog.reading`` meets
         raise DamagedThere(
             f"the catalog of the lake {root} speaks of {before}, and metadata that came from there is damaged: {error}",
             "copy the lake once more; or have the tables made again of the raw files: taxi-assets rebuild --yes",

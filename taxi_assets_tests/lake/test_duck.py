@@ -26,7 +26,7 @@ def test_no_connection_draws_a_progress_bar_where_an_answer_goes() -> None:
 def test_a_file_of_many_row_groups_is_read_by_many_threads_without_mixing_their_places_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, copies: bool
 ) -> None:
-    """Without it, of five queries four failed; of a file with one row group none does, as one thread reads that."""
+    """A file of one row group, as our months have, is read by one thread and shows nothing."""
     rows = 400_000
     table = pa.table({"number": range(rows), "text": [str(number * 7919) for number in range(rows)]})
     pq.write_table(table, tmp_path / "file.parquet", row_group_size=10_000)

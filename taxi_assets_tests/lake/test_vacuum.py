@@ -376,7 +376,6 @@ def test_what_is_younger_than_asked_is_left_alone(folder: Path) -> None:
 
 def test_by_a_clock_that_is_ahead_nothing_is_older(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was published last says what time it is at most."""
-
     monkeypatch.setattr("datetime.datetime", AYearAhead)
     assert json.loads(command(folder, "--json", "--delete", "--older-than", "11").stdout)["leftovers"] == []
     assert len(json.loads(command(folder, "--json", "--delete", "--older-than", "9").stdout)["leftovers"]) == 1

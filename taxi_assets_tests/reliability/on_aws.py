@@ -1,11 +1,9 @@
-"""Kills workers whose lake is in S3 and the Glue Data Catalog, on the emulated AWS, and looks at what readers see.
+"""Kills workers on the emulated AWS, or has its S3 refuse a share of all calls, and looks at what readers see.
 
     python -m taxi_assets_tests.reliability.on_aws --kills 30 --refused 4 --seed 1 --log aws.jsonl
 
-With ``--refused``, S3 refuses a share of all calls during whole runs, as too many or for an error of its own.
-
-Belongs here: what is different when the lake is no folder. Does not: lakes in folders (``campaign``), errors of AWS
-(``end_to_end/test_aws_failures``).
+Belongs here: what is different when the lake is no folder. Does not: lakes in folders (``campaign``), single
+errors of AWS (``end_to_end/test_aws_failures``).
 
 A worker is a command with all that it started, a process group; the Glue run that it leaves behind goes on, as on AWS.
 """
@@ -61,8 +59,8 @@ _RUN_AGAIN_AFTER = 8
 """So many kills of rollbacks; then a run is left alone, so that there is something to go back to."""
 
 
-class KillsOnAws:
-    """Kills on one lake, one after the other."""
+class DisturbedLake:
+    """A lake in S3, and what is done to it, one thing after the other."""
 
     def __init__(self, lake: AwsLake, folder: Path, seed: int, heard: Callable[[Outcome], None]) -> None:
         self.lake, self.folder, self.chance, self.heard = lake, folder, random.Random(seed), heard
@@ -92,7 +90,7 @@ class KillsOnAws:
         said = self._log.read_text()
         if code and "What to do" not in said.rpartition("Traceback (most recent call last)")[2]:
             found.append(f"exit code {code}: {said[-600:]}")
-        came = AS_BEFORE if self.lake.versions() == before else PUBLISHED if _fits(self.lake) else APART
+        came = self._came(before)
         ended = REFUSED if code else ENDED_FIRST
         self.heard(Outcome(name, ALL, CLOCK, BROKEN if found else came if code is None else ended, tuple(found)))
 
@@ -110,10 +108,9 @@ class KillsOnAws:
         found = list(broken(self.lake))
         if not (result.succeeded or result.error):
             found.append("the run failed and does not say why")
-        came = PUBLISHED if _fits(self.lake) else APART
-        came = came if result.succeeded else AS_BEFORE if self.lake.versions() == before else came
-        how = f"each {nth}th call: {status}"
-        self.heard(Outcome("run, S3 refuses", how, "-", BROKEN if found else came, (*found, result.error)))
+        print(f"S3 refused one call in {nth}: {result.error or 'the run succeeded'}")
+        outcome = BROKEN if found else self._came(before)
+        self.heard(Outcome("run, S3 refuses", f"one call in {nth}: {status}", "-", outcome, tuple(found)))
 
     def next_run(self) -> None:
         """With nothing cleaned by hand it publishes the month, and leaves no Glue run at work."""
@@ -124,6 +121,10 @@ class KillsOnAws:
         runs = [run for job in JOBS for run in self.lake.aws.runs(deployed_name(job))]
         found += [f"Glue run {run.id} is left" for run in runs if run.state in ("STARTING", "RUNNING", "STOPPING")]
         self.heard(Outcome("next run, in S3", "-", "-", BROKEN if found else UNDISTURBED, tuple(found)))
+
+    def _came(self, before: dict[str, str | None]) -> str:
+        """What readers see of the month, beside the versions of ``before``."""
+        return AS_BEFORE if self.lake.versions() == before else PUBLISHED if _fits(self.lake) else APART
 
     def _start(self, name: str) -> subprocess.Popen[bytes]:
         self._log = self.folder / "worker.log"
@@ -200,15 +201,15 @@ def main() -> None:
 
     folder = Path(tempfile.mkdtemp(prefix="reliability-aws-"))
     with emulated_aws() as aws, acting_as(aws.url, Role.DAGSTER), deployed_lake(aws, folder) as lake:
-        kills = KillsOnAws(lake, folder, arguments.seed, heard)
-        kills.set_up()
+        disturbed = DisturbedLake(lake, folder, arguments.seed, heard)
+        disturbed.set_up()
         for number in range(1, arguments.kills + 1):
-            kills.kill(kills.chance.choice((ROLLBACK, ROLLBACK, ROLLBACK, RUN)))
+            disturbed.kill(disturbed.chance.choice((ROLLBACK, ROLLBACK, ROLLBACK, RUN)))
             if number % _RUN_AGAIN_AFTER == 0 or number == arguments.kills:
-                kills.next_run()
+                disturbed.next_run()
         for _ in range(arguments.refused):
-            kills.refuse()
-            kills.next_run()
+            disturbed.refuse()
+            disturbed.next_run()
     print(as_markdown(outcomes))
     sys.exit(any(one.outcome == BROKEN for one in outcomes))
 
