@@ -15,11 +15,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
+from dagster._core.instance.ref import InstanceRef
 from dagster_shared.check import CheckError
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from yaml import YAMLError
 
 from glue_jobs.errors import Cause, PipelineError
+from taxi_assets.operations.sqlite_storage import kept_open
 from taxi_assets.settings import Profile, Settings
 
 _LAPTOP_INSTANCE = Path(__file__).parent / "instance" / "laptop.yaml"
@@ -62,7 +64,10 @@ def open_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
     """The Dagster instance that knows this lake's runs; InstanceUnavailable if it cannot be opened or is lost."""
     home = dagster_home(settings)
     try:
-        instance = dg.DagsterInstance.from_config(str(home))
+        reference = InstanceRef.from_dir(str(home))
+        if reference.storage_data == InstanceRef.config_defaults(str(home))["storage"]:
+            reference = reference._replace(storage_data=kept_open(home))
+        instance = dg.DagsterInstance.from_ref(reference)
     except (dg.DagsterError, CheckError, YAMLError, ImportError, *_of_the_database()) as error:
         raise _unavailable(error, home) from error
     with asking_dagster(home), instance:
