@@ -44,7 +44,7 @@ _jobs_option = click.option(
     default=1,
     show_default=True,
     metavar="N",
-    help="Months at once, each in a process of its own: up to 4 GB of memory for each (4.8 million trips).",
+    help="Months at once, each in a process of its own: up to 4 GB of memory for each (16 million trips).",
 )
 
 
