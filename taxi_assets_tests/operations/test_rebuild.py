@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import shutil
 from collections.abc import Callable
 from functools import partial
@@ -280,6 +282,30 @@ def test_of_a_copy_whose_metadata_is_damaged_what_can_be_read_is_taken_over(
     assert "metadata that came from there is damaged" in said.output
     assert f"taxi-assets rebuild --lake {lake} --yes" in said.output
     assert [month.month for month in plan(settings_of(lake, engine)).months] == [last.month]
+
+
+def test_whoever_types_what_verify_names_has_a_whole_lake_again(
+    before: Path, engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One month's manifests deleted, another's newest metadata cut off, a byte of a third file changed."""
+    monkeypatch.setenv("TAXI_ENGINE", engine)
+    lake = copy_of(before, tmp_path / "lake")
+    opened = Lake.in_folder(lake)
+    flip(live_file(lake, "staging.trips"))
+    for file in newest_manifest_lists(lake, opened.publisher.history(TRIPS)[0].snapshot_id):
+        file.unlink()
+    cut_off(Path(opened.catalog.metadata_location(TABLES["curated.daily_metrics"]) or ""))
+
+    typed = []
+    while (said := taxi_assets(lake, "verify")).exit_code:
+        [command, *_] = re.findall(r"taxi-assets (rebuild .*?--yes)", said.output)
+        assert command not in typed, said.output
+        typed.append(command)
+        done = CliRunner().invoke(main, shlex.split(command), env={"TAXI_SOURCE": NOTHING_TO_FETCH})
+        assert done.exit_code == 0, done.output
+    assert len(typed) == 2, typed  # what can be read is asked before every byte is
+    assert taxi_assets(lake, "health").exit_code == 0
+    assert_same_rows(lake, before)
 
 
 @pytest.mark.usefixtures("in_process")
