@@ -11,9 +11,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from pyiceberg.table import Table as IcebergTable
+
 from glue_jobs.contracts import CHECK_HISTORY, FILES, RUN_METRICS, Table
 from taxi_assets.lake.catalog import LakeCatalog
 from taxi_assets.lake.paths import LakePaths
+from taxi_assets.lake.transaction import Transaction
 
 
 @dataclass(frozen=True)
@@ -182,9 +185,11 @@ def append(catalog: LakeCatalog, table: Table, rows: Sequence[Mapping[str, objec
     """Append rows to one of these tables, in one commit."""
     import pyarrow as pa  # a tenth of a second that reading does without
 
-    catalog.commit(
-        table, lambda iceberg: iceberg.append(pa.Table.from_pylist(list(rows), schema=iceberg.schema().as_arrow()))
-    )
+    def add(iceberg: IcebergTable) -> None:
+        with Transaction(iceberg) as transaction:
+            transaction.append(pa.Table.from_pylist(list(rows), schema=iceberg.schema().as_arrow()))
+
+    catalog.commit(table, add)
 
 
 def _now() -> datetime:

@@ -33,6 +33,7 @@ from taxi_assets.lake.records import (
     record_of,
     records,
 )
+from taxi_assets.lake.transaction import Transaction
 
 
 class PublishConflict(PipelineError):
@@ -282,7 +283,7 @@ def _files(iceberg: IcebergTable, publication: Publication) -> list[str] | None:
 def _replace(iceberg: IcebergTable, month: str, files: Sequence[str], summary: dict[str, str]) -> None:
     known = known_versions(iceberg, month)
     versions = known if summary[VERSION] in known else [summary[VERSION], *known]
-    with iceberg.transaction() as transaction, warnings.catch_warnings():
+    with Transaction(iceberg) as transaction, warnings.catch_warnings():
         # A month published for the first time, or that was empty, has nothing to delete.
         warnings.filterwarnings("ignore", message="Delete operation did not match any records")
         transaction.delete(month_filter(month), snapshot_properties=summary)
