@@ -37,7 +37,7 @@ _SAIL_SETTINGS = {
     # Measured, peak memory of the server for 3.1 M trips written to 116 files: 3.6 GB by default; 3.4 GB (and
     # 5.6 instead of 7.8 s) with small dictionaries; 2.3 GB in as many seconds with a pool that spills to disk.
     # All 116 files are written at once, and of each column the open page is in memory: with pages of 20,000 rows
-    # 4.8 M trips took 2.9 GB, and 16.2 M more than the pool has, so that the write failed. With 2,048 rows they take
+    # 4.8 M trips took 3.0 GB, and 16.2 M more than the pool has, so that the write failed. With 2,048 rows they take
     # 1.9 and 3.2 GB, and files are a twentieth larger. Variables of the same names override these.
     "SAIL_PARQUET__ALLOW_SINGLE_FILE_PARALLELISM": "false",
     "SAIL_PARQUET__DICTIONARY_PAGE_SIZE_LIMIT": "65536",

@@ -125,7 +125,7 @@ def _properties(table: Table) -> dict[str, str]:
 
 
 def _evolved(iceberg: IcebergTable, table: Table) -> IcebergTable:
-    """The table with the columns and descriptions that its contract has gained since.
+    """The table with the columns, descriptions and settings that its contract has gained since.
 
     RuntimeError if the columns get other field ids than the contract's.
     """

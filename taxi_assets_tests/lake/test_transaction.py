@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from pyiceberg.table.update import update_table_metadata
+from pyiceberg.table.metadata import TableMetadata
+from pyiceberg.table.update import TableUpdate, update_table_metadata
 
 from glue_jobs.contracts import CHECK_HISTORY, RUN_METRICS, TRIPS, Table
 from taxi_assets.lake import append_tables
@@ -41,12 +42,11 @@ def test_metadata_is_worked_out_once_for_each_change(lake: Lake) -> None:
 def test_a_commit_copies_the_metadata_as_often_as_it_changes_it(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     publish(lake, "2024-01", "v1", 7)
     copies = 0
-    really = update_table_metadata
 
-    def counted(*arguments: object, **named: object) -> object:
+    def counted(base: TableMetadata, updates: tuple[TableUpdate, ...]) -> TableMetadata:
         nonlocal copies
         copies += 1
-        return really(*arguments, **named)  # type: ignore[arg-type]  # whatever PyIceberg gives it
+        return update_table_metadata(base, updates)
 
     monkeypatch.setattr("pyiceberg.table.update_table_metadata", counted)
     publish(lake, "2024-01", "v2", 7)

@@ -287,7 +287,7 @@ def test_of_a_copy_whose_metadata_is_damaged_what_can_be_read_is_taken_over(
 def test_whoever_types_what_verify_names_has_a_whole_lake_again(
     before: Path, engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One month's manifests deleted, another's newest metadata cut off, a byte of a third file changed."""
+    """A table's newest manifest list deleted, another's newest metadata cut off, a byte of a live file changed."""
     monkeypatch.setenv("TAXI_ENGINE", engine)
     lake = copy_of(before, tmp_path / "lake")
     opened = Lake.in_folder(lake)
